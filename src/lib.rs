@@ -10,5 +10,8 @@
 
 pub mod i18n;
 
+pub mod data;
 pub mod graph;
 pub mod layers;
+pub mod project;
+pub mod train;

@@ -43,13 +43,23 @@ pub struct Project {
 #[derive(Debug, thiserror::Error)]
 pub enum ProjectError {
     #[error("{}", tr_format!("cannot read {}: {source}", "无法读取 {}：{source}", path.display()))]
-    Read { path: PathBuf, source: std::io::Error },
+    Read {
+        path: PathBuf,
+        source: std::io::Error,
+    },
     #[error("{}", tr_format!("cannot write {}: {source}", "无法写入 {}：{source}", path.display()))]
-    Write { path: PathBuf, source: std::io::Error },
+    Write {
+        path: PathBuf,
+        source: std::io::Error,
+    },
     #[error("{}", tr_format!("{} is too large for a project file ({bytes} bytes)", "{} 过大，不是项目文件（{bytes} 字节）", path.display()))]
     TooLarge { path: PathBuf, bytes: u64 },
     #[error("{}", tr_format!("line {line}, column {column}: {message}", "第 {line} 行第 {column} 列：{message}"))]
-    Syntax { line: usize, column: usize, message: String },
+    Syntax {
+        line: usize,
+        column: usize,
+        message: String,
+    },
     #[error("{}", tr_format!("this project was written by a newer version of Layerlab (format {found}; this one reads up to {VERSION}); please update Layerlab", "该项目由更新版本的 Layerlab 写成（格式 {found}，本版本最高支持 {VERSION}）；请更新 Layerlab"))]
     Newer { found: u32 },
     #[error("{}", tr_format!("format version 0 does not exist; the first is 1", "不存在格式版本 0；首个版本是 1"))]
@@ -57,7 +67,10 @@ pub enum ProjectError {
     #[error("{}", tr_format!("cannot be written as RON: {0}", "无法写成 RON：{0}", _0))]
     Serialise(#[from] ron::Error),
     #[error("{}", tr_format!("{}: {source}", "{}：{source}", path.display()))]
-    InFile { path: PathBuf, source: Box<ProjectError> },
+    InFile {
+        path: PathBuf,
+        source: Box<ProjectError>,
+    },
 }
 
 /// Only the version, of a document of any version.
@@ -132,7 +145,9 @@ impl Project {
     pub fn from_ron(text: &str) -> Result<Self, ProjectError> {
         let header: Header = format().from_str(text).map_err(|error| syntax(&error))?;
         if header.version > VERSION {
-            return Err(ProjectError::Newer { found: header.version });
+            return Err(ProjectError::Newer {
+                found: header.version,
+            });
         }
         let Some(done) = header.version.checked_sub(1) else {
             return Err(ProjectError::NoVersion);
@@ -141,7 +156,8 @@ impl Project {
             .fold(text.to_owned(), |text, migrate| migrate(&text));
         let text = if migrated == text { text } else { &migrated };
         let document: Document = format().from_str(text).map_err(|error| syntax(&error))?;
-        let mut graph = Graph { comments: document.graph.comments, ..Graph::default() };
+        let mut graph = Graph::default();
+        graph.comments = document.graph.comments;
         graph.folded = document.graph.folded.into_iter().collect();
         for node in document.graph.nodes {
             graph.add(read_node(node, text)?);
@@ -158,7 +174,12 @@ impl Project {
 
     /// The document, the same bytes for equal projects.
     pub fn to_ron(&self) -> Result<String, ProjectError> {
-        let nodes = self.graph.nodes().iter().map(write_node).collect::<Result<_, _>>()?;
+        let nodes = self
+            .graph
+            .nodes()
+            .iter()
+            .map(write_node)
+            .collect::<Result<_, _>>()?;
         let document = Document {
             version: VERSION,
             title: self.title.clone(),
@@ -184,21 +205,32 @@ impl Project {
 
     /// Reads a project file.
     pub fn open(path: &Path) -> Result<Self, ProjectError> {
-        let read = |source| ProjectError::Read { path: path.to_owned(), source };
+        let read = |source| ProjectError::Read {
+            path: path.to_owned(),
+            source,
+        };
         let bytes = std::fs::metadata(path).map_err(read)?.len();
         if bytes > MAX_BYTES {
-            return Err(ProjectError::TooLarge { path: path.to_owned(), bytes });
+            return Err(ProjectError::TooLarge {
+                path: path.to_owned(),
+                bytes,
+            });
         }
         let text = std::fs::read_to_string(path).map_err(read)?;
-        let in_file = |error| ProjectError::InFile { path: path.to_owned(), source: Box::new(error) };
+        let in_file = |error| ProjectError::InFile {
+            path: path.to_owned(),
+            source: Box::new(error),
+        };
         Self::from_ron(&text).map_err(in_file)
     }
 
     /// Writes the project: either wholly, or the file stays as it was.
     pub fn save(&self, path: &Path) -> Result<(), ProjectError> {
         let text = self.to_ron()?;
-        write_atomically(path, text.as_bytes())
-            .map_err(|source| ProjectError::Write { path: path.to_owned(), source })
+        write_atomically(path, text.as_bytes()).map_err(|source| ProjectError::Write {
+            path: path.to_owned(),
+            source,
+        })
     }
 }
 
@@ -217,7 +249,11 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
 
 fn syntax(error: &ron::error::SpannedError) -> ProjectError {
     let start = error.span.start;
-    ProjectError::Syntax { line: start.line, column: start.col, message: error.code.to_string() }
+    ProjectError::Syntax {
+        line: start.line,
+        column: start.col,
+        message: error.code.to_string(),
+    }
 }
 
 fn read_node(document: NodeDocument, whole: &str) -> Result<Node, ProjectError> {
@@ -227,11 +263,19 @@ fn read_node(document: NodeDocument, whole: &str) -> Result<Node, ProjectError> 
         // The layer's text is a part of the document; its error moves to the document's line.
         let (line, column) = position_of(whole, text);
         let at = error.span.start;
-        let column = if at.line == 1 { column + at.col - 1 } else { at.col };
+        let column = if at.line == 1 {
+            column + at.col - 1
+        } else {
+            at.col
+        };
         let name = &document.name;
         let code = error.code;
         let message = tr_format!("layer of node “{name}”: {code}", "节点“{name}”的层：{code}");
-        ProjectError::Syntax { line: line + at.line - 1, column, message }
+        ProjectError::Syntax {
+            line: line + at.line - 1,
+            column,
+            message,
+        }
     })?;
     Ok(Node {
         name: document.name,
@@ -251,7 +295,10 @@ fn read_node(document: NodeDocument, whole: &str) -> Result<Node, ProjectError> 
 fn position_of(whole: &str, part: &str) -> (usize, usize) {
     let before = &whole[..whole.find(part).unwrap_or(0)];
     let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-    (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
+    (
+        before.matches('\n').count() + 1,
+        before[line_start..].chars().count() + 1,
+    )
 }
 
 fn write_node(node: &Node) -> Result<NodeDocument, ProjectError> {

@@ -43,15 +43,26 @@ pub struct Watch {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
     /// The network is compiled and training begins or goes on at this iteration.
-    Started { iteration: u64, total: u64, device: String, notice: Option<String> },
+    Started {
+        iteration: u64,
+        total: u64,
+        device: String,
+        notice: Option<String>,
+    },
     /// One iteration was done. `iteration` counts finished ones, from 1.
     Iteration(Progress),
     Evaluated(Evaluation),
     Paused,
     Resumed,
     /// The base rate was changed by hand after this many iterations.
-    RateChanged { iteration: u64, base_lr: f64 },
-    Saved { iteration: u64, folder: PathBuf },
+    RateChanged {
+        iteration: u64,
+        base_lr: f64,
+    },
+    Saved {
+        iteration: u64,
+        folder: PathBuf,
+    },
     /// A command could not be carried out; training goes on.
     Refused(String),
     /// The last event of every session.
@@ -96,10 +107,18 @@ pub struct Prediction {
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum Ending {
-    Finished { iteration: u64 },
-    Stopped { iteration: u64 },
+    Finished {
+        iteration: u64,
+    },
+    Stopped {
+        iteration: u64,
+    },
     /// Why it could not go on, and the node where that began, if one is to blame.
-    Failed { iteration: u64, node: Option<String>, message: String },
+    Failed {
+        iteration: u64,
+        node: Option<String>,
+        message: String,
+    },
 }
 
 /// A consistent picture of one moment, cheap to hold: tensors are never changed in place.

@@ -7,7 +7,5 @@
 mod message;
 mod stage;
 
-pub use message::{
-    Command, Ending, Evaluation, Event, Prediction, Progress, Snapshot, Watch,
-};
+pub use message::{Command, Ending, Evaluation, Event, Prediction, Progress, Snapshot, Watch};
 pub use stage::{BASE_LR, MOMENTUM, Policy, Solver, Stage, WEIGHT_DECAY};

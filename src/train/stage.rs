@@ -44,7 +44,12 @@ pub struct Solver {
 
 impl Default for Solver {
     fn default() -> Self {
-        Self { base_lr: 0.01, policy: Policy::Fixed, momentum: 0.9, weight_decay: 0.0005 }
+        Self {
+            base_lr: 0.01,
+            policy: Policy::Fixed,
+            momentum: 0.9,
+            weight_decay: 0.0005,
+        }
     }
 }
 
@@ -75,12 +80,24 @@ impl Policy {
     pub fn all() -> [Self; 7] {
         [
             Self::Fixed,
-            Self::Step { gamma: 0.1, stepsize: 500 },
-            Self::Multistep { gamma: 0.1, stepvalues: vec![500, 800] },
+            Self::Step {
+                gamma: 0.1,
+                stepsize: 500,
+            },
+            Self::Multistep {
+                gamma: 0.1,
+                stepvalues: vec![500, 800],
+            },
             Self::Exp { gamma: 0.999 },
-            Self::Inv { gamma: 0.0001, power: 0.75 },
+            Self::Inv {
+                gamma: 0.0001,
+                power: 0.75,
+            },
             Self::Poly { power: 1.0 },
-            Self::Sigmoid { gamma: -0.01, stepsize: 500 },
+            Self::Sigmoid {
+                gamma: -0.01,
+                stepsize: 500,
+            },
         ]
     }
 
@@ -165,7 +182,8 @@ impl Stage {
             }
         }
         let last = self.iterations.saturating_sub(1);
-        let rates = [0, last / 2, last].map(|t| solver.policy.rate(solver.base_lr, t, self.iterations));
+        let rates =
+            [0, last / 2, last].map(|t| solver.policy.rate(solver.base_lr, t, self.iterations));
         if rates.iter().any(|rate| !rate.is_finite()) {
             return Some(tr_format!(
                 "stage “{stage}”: the policy's numbers give a learning rate that is not finite",
