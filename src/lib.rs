@@ -1,1 +1,19 @@
+//! Layerlab: assemble deep networks, train them, and look inside while they learn.
+//!
+//! ```text
+//! project.ron → Project → Graph ─infer→ Shapes + Diagnostics ─compile→ Net
+//!                                           Net + Dataset + Stages → Session thread
+//! Session ⇒ Event, Snapshot ⇒ views ⇒ Command ⇒ Session
+//! ```
+//!
+//! Imports point only down this list, read from its end: a module may use those above it.
 
+pub mod i18n;
+
+pub mod net;
+
+pub mod data;
+pub mod graph;
+pub mod layers;
+pub mod project;
+pub mod train;

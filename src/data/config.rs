@@ -1,0 +1,270 @@
+//! What a project says about its data, as plain values.
+//!
+//! Invariant: whatever passes `DataConfig::check` allocates no absurd amount of memory.
+//! It must not know how data are stored or read.
+
+use serde::{Deserialize, Serialize};
+
+use super::DataError;
+use crate::i18n::{tr, tr_format};
+
+/// The most examples in a batch.
+pub const MAX_BATCH: usize = 65_536;
+/// The longest side of an image after resizing, in pixels.
+pub const MAX_SIDE: usize = 8_192;
+
+/// The data of a project: where from, how split, how preprocessed, how many at a time.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DataConfig {
+    /// A built-in name (`digits`, `fashion`), or a path relative to the project file's folder.
+    /// A built-in name goes first: write `./digits` for a folder of that name.
+    pub source: String,
+    #[serde(default)]
+    pub split: Split,
+    #[serde(default)]
+    pub preprocess: Preprocess,
+    #[serde(default)]
+    pub batch: Batches,
+    /// Whether training sees the examples in a new order in each epoch.
+    #[serde(default = "yes")]
+    pub shuffle: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// How many examples are held back, drawn at random by `seed`; all others train.
+///
+/// A source with a test (or validation) set of its own uses that whole, and the count here is
+/// not used: full MNIST's `t10k` files, CIFAR's `test_batch.bin`, folders `test/` and `val/`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Split {
+    pub validation: usize,
+    pub test: usize,
+    pub seed: u64,
+}
+
+/// What happens to the pixels, in this order: colour, resize, then
+/// `(x − mean) / std × scale` with `x` in 0 … 255 for images (Caffe's `transform_param`,
+/// extended by `std`).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Preprocess {
+    pub color: Color,
+    /// Height and width, in pixels; bilinear with antialiasing, the aspect ratio is not kept.
+    pub resize: Option<(usize, usize)>,
+    pub mean: Mean,
+    pub std: Std,
+    /// Caffe's `scale`; 0.00390625 (1/256) maps bytes to 0 … 1.
+    pub scale: f64,
+}
+
+/// Which colour channels the network sees.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Color {
+    /// Those of the source.
+    #[default]
+    Keep,
+    /// One channel, 0.299 R + 0.587 G + 0.114 B (ITU-R BT.601, as in Caffe and OpenCV).
+    Gray,
+    /// Three channels: red, green, blue.
+    Rgb,
+}
+
+/// What is subtracted.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub enum Mean {
+    #[default]
+    None,
+    /// One number for all channels, or one per channel.
+    Value(Vec<f64>),
+    /// One number per channel, fitted on the training split.
+    Channel,
+    /// One number per channel and pixel (Caffe's `mean_file`), fitted on the training split.
+    Image,
+}
+
+/// What the difference is divided by.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub enum Std {
+    #[default]
+    None,
+    /// One number for all channels, or one per channel.
+    Value(Vec<f64>),
+    /// One standard deviation per channel, fitted on the training split.
+    Channel,
+}
+
+/// Examples per batch; `test` also serves validation.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Batches {
+    pub train: usize,
+    pub test: usize,
+}
+
+impl Default for DataConfig {
+    /// The built-in digits, 1,000 of them held back for validation and 2,000 for the test.
+    fn default() -> Self {
+        Self {
+            source: "digits".into(),
+            split: Split {
+                validation: 1_000,
+                test: 2_000,
+                seed: 0,
+            },
+            preprocess: Preprocess {
+                scale: 1.0 / 256.0,
+                ..Preprocess::default()
+            },
+            batch: Batches::default(),
+            shuffle: true,
+        }
+    }
+}
+
+impl Default for Preprocess {
+    fn default() -> Self {
+        Self {
+            color: Color::Keep,
+            resize: None,
+            mean: Mean::None,
+            std: Std::None,
+            scale: 1.0,
+        }
+    }
+}
+
+impl Default for Batches {
+    fn default() -> Self {
+        Self {
+            train: 64,
+            test: 100,
+        }
+    }
+}
+
+impl DataConfig {
+    /// Finds values that make sense for no data set.
+    pub fn check(&self) -> Result<(), DataError> {
+        if self.source.trim().is_empty() {
+            let problem = tr(
+                "is empty; write a built-in name or a path",
+                "为空；请填写内置数据集名称或路径",
+            );
+            return Err(DataError::config("source", problem));
+        }
+        for (setting, size) in [
+            ("batch.train", self.batch.train),
+            ("batch.test", self.batch.test),
+        ] {
+            if !(1..=MAX_BATCH).contains(&size) {
+                let problem = tr_format!(
+                    "is {size}; it must be 1 to {MAX_BATCH}",
+                    "为 {size}；应在 1 到 {MAX_BATCH} 之间"
+                );
+                return Err(DataError::config(setting, problem));
+            }
+        }
+        self.preprocess.check()
+    }
+}
+
+impl Preprocess {
+    fn check(&self) -> Result<(), DataError> {
+        let wrong = |setting, problem: &str| Err(DataError::config(setting, problem));
+        if let Some((height, width)) = self.resize
+            && !((1..=MAX_SIDE).contains(&height) && (1..=MAX_SIDE).contains(&width))
+        {
+            let problem = tr_format!(
+                "is {height} × {width}; both sides must be 1 to {MAX_SIDE} pixels",
+                "为 {height} × {width}；两边都应在 1 到 {MAX_SIDE} 像素之间"
+            );
+            return wrong("preprocess.resize", &problem);
+        }
+        if !self.scale.is_finite() || self.scale == 0.0 {
+            let problem = tr("must be a finite number other than 0", "必须是非零的有限数");
+            return wrong("preprocess.scale", problem);
+        }
+        let finite = |values: &[f64]| values.iter().all(|value| value.is_finite());
+        match &self.mean {
+            Mean::Value(values) if !finite(values) => {
+                let problem = tr("must hold finite numbers", "必须全部是有限数");
+                return wrong("preprocess.mean", problem);
+            }
+            _ => {}
+        }
+        match &self.std {
+            Std::Value(values) if !finite(values) || values.iter().any(|&value| value <= 0.0) => {
+                let problem = tr(
+                    "must hold finite numbers above 0",
+                    "必须全部是大于 0 的有限数",
+                );
+                wrong("preprocess.std", problem)
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_short_text_is_enough_and_round_trips() {
+        let text = r#"(source: "digits", preprocess: (scale: 0.00390625, mean: Channel))"#;
+        let config: DataConfig = ron::from_str(text).unwrap();
+        assert_eq!(config.split, Split::default());
+        assert_eq!(
+            config.batch,
+            Batches {
+                train: 64,
+                test: 100
+            }
+        );
+        assert!(config.shuffle);
+        assert_eq!(config.preprocess.mean, Mean::Channel);
+        for config in [config, DataConfig::default()] {
+            let text = ron::ser::to_string_pretty(&config, Default::default()).unwrap();
+            assert_eq!(
+                ron::from_str::<DataConfig>(&text).unwrap(),
+                config,
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn unknown_fields_are_refused() {
+        assert!(ron::from_str::<DataConfig>(r#"(source: "digits", colour: Gray)"#).is_err());
+        assert!(ron::from_str::<DataConfig>(r#"(source: "digits", batch: (size: 3))"#).is_err());
+    }
+
+    #[test]
+    fn senseless_values_are_refused_by_name() {
+        let cases: [(&str, fn(&mut DataConfig)); 7] = [
+            ("source", |c| c.source = " ".into()),
+            ("batch.train", |c| c.batch.train = 0),
+            ("batch.test", |c| c.batch.test = usize::MAX),
+            ("preprocess.resize", |c| c.preprocess.resize = Some((28, 0))),
+            ("preprocess.scale", |c| c.preprocess.scale = f64::NAN),
+            ("preprocess.mean", |c| {
+                c.preprocess.mean = Mean::Value(vec![f64::INFINITY])
+            }),
+            ("preprocess.std", |c| {
+                c.preprocess.std = Std::Value(vec![0.0])
+            }),
+        ];
+        assert!(DataConfig::default().check().is_ok());
+        for (setting, spoil) in cases {
+            let mut config = DataConfig::default();
+            spoil(&mut config);
+            let error = config.check().unwrap_err().to_string();
+            assert!(error.contains(setting), "{error}");
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! Changes of a graph. Each leaves the wires consistent with the names and never fails;
+//! undo is the history of whole graphs and needs nothing from here.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Graph, Inputs, Node, NodeId, Phase, PortRef};
+
+/// Nodes cut out of a graph, with the wires among them: what copy and paste carry.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Fragment {
+    pub nodes: Vec<Node>,
+}
+
+impl Graph {
+    /// Adds a node as it is, gives it an id and returns that.
+    pub fn add(&mut self, mut node: Node) -> NodeId {
+        let id = NodeId(self.next_id);
+        self.next_id += 1;
+        node.id = id;
+        self.nodes.push(node);
+        id
+    }
+
+    /// `wanted`, or with the first number after it that makes it unlike every name in use.
+    pub fn free_name(&self, wanted: &str) -> String {
+        let used: BTreeSet<&str> = self.nodes.iter().map(|node| node.name.as_str()).collect();
+        if !wanted.is_empty() && !used.contains(wanted) {
+            return wanted.to_owned();
+        }
+        let stem = wanted.trim_end_matches(|c: char| c.is_ascii_digit());
+        let stem = if stem.is_empty() { "node" } else { stem };
+        // One of the first `len + 1` numbers is free.
+        (1..=used.len() + 1)
+            .map(|number| format!("{stem}{number}"))
+            .find(|name| !used.contains(name.as_str()))
+            .unwrap_or_else(|| stem.to_owned())
+    }
+
+    /// Removes nodes and the wires to and from them.
+    pub fn remove(&mut self, ids: &BTreeSet<NodeId>) {
+        let gone: Vec<String> = (self.nodes.iter())
+            .filter(|node| ids.contains(&node.id))
+            .map(|node| node.name.clone())
+            .collect();
+        self.nodes.retain(|node| !ids.contains(&node.id));
+        for name in gone {
+            let still_used = self.nodes.iter().any(|node| node.name == name);
+            if !still_used {
+                self.rewire(&name, |_| None);
+            }
+        }
+    }
+
+    /// Renames a node and the wires that read it. Wires follow the last node of a name only:
+    /// while a twin in the other phase keeps the old name, they go on meaning the twin too.
+    pub fn rename(&mut self, id: NodeId, name: &str) {
+        let Some(node) = self.node_mut(id) else {
+            return;
+        };
+        let old = std::mem::replace(&mut node.name, name.to_owned());
+        let still_used = self.nodes.iter().any(|node| node.name == old);
+        if !still_used && old != name {
+            let name = name.to_owned();
+            self.rewire(&old, |port| Some(PortRef::new(name.clone(), port)));
+        }
+    }
+
+    fn rewire(&mut self, from: &str, to: impl Fn(usize) -> Option<PortRef>) {
+        for inputs in self.nodes.iter_mut().flat_map(Node::all_inputs_mut) {
+            for port in 0..inputs.0.len() {
+                if let Some(wire) = inputs.get(port)
+                    && wire.node == from
+                {
+                    let to = to(wire.port);
+                    // Ports keep their places; only what is unconnected at the end goes.
+                    inputs.0[port] = to;
+                }
+            }
+            while inputs.0.last().is_some_and(Option::is_none) {
+                inputs.0.pop();
+            }
+        }
+    }
+
+    /// Wires an output to an input, replacing what was there.
+    pub fn connect(&mut self, from: (NodeId, usize), to: (NodeId, usize)) {
+        let Some(source) = self.node(from.0).map(|node| node.name.clone()) else {
+            return;
+        };
+        self.set_input(to, Some(PortRef::new(source, from.1)));
+    }
+
+    /// Takes the wire from an input. An input that may repeat closes the gap.
+    pub fn disconnect(&mut self, to: (NodeId, usize)) {
+        let Some(node) = self.node_mut(to.0) else {
+            return;
+        };
+        if node.layer.inputs().repeat_last {
+            for inputs in node.all_inputs_mut().filter(|inputs| to.1 < inputs.0.len()) {
+                inputs.0.remove(to.1);
+            }
+        } else {
+            self.set_input(to, None);
+        }
+    }
+
+    fn set_input(&mut self, to: (NodeId, usize), from: Option<PortRef>) {
+        let Some(node) = self.node_mut(to.0) else {
+            return;
+        };
+        if node.layer.inputs().port(to.1).is_none() {
+            return;
+        }
+        for inputs in node.all_inputs_mut() {
+            inputs.set(to.1, from.clone());
+        }
+    }
+
+    /// Whether a wire from one node to another would close a circle in either phase.
+    pub fn would_cycle(&self, from: NodeId, to: NodeId) -> bool {
+        Phase::BOTH.iter().any(|&phase| {
+            let wires = self.wires(phase);
+            let mut reached = BTreeSet::from([to]);
+            let mut frontier = vec![to];
+            while let Some(id) = frontier.pop() {
+                for (_, next) in wires.iter().filter(|(source, _)| source.0 == id) {
+                    if reached.insert(next.0) {
+                        frontier.push(next.0);
+                    }
+                }
+            }
+            reached.contains(&from)
+        })
+    }
+
+    /// Copies nodes with the wires among them; wires from outside are kept by name.
+    pub fn fragment(&self, ids: &BTreeSet<NodeId>) -> Fragment {
+        let nodes = self.nodes.iter().filter(|node| ids.contains(&node.id));
+        Fragment {
+            nodes: nodes.cloned().collect(),
+        }
+    }
+
+    /// Adds a fragment under free names, moved by `offset`. Wires among its nodes follow the
+    /// new names; wires from outside stay where this graph has such a node. Returns the new ids.
+    pub fn paste(&mut self, fragment: &Fragment, offset: [f32; 2]) -> BTreeSet<NodeId> {
+        let mut names: BTreeMap<&str, String> = BTreeMap::new();
+        let mut ids = BTreeSet::new();
+        for node in &fragment.nodes {
+            let name = match names.get(node.name.as_str()) {
+                Some(name) => name.clone(),
+                None => self.free_name(&node.name),
+            };
+            names.insert(&node.name, name.clone());
+            let mut copy = node.clone();
+            copy.name = name;
+            copy.position = [node.position[0] + offset[0], node.position[1] + offset[1]];
+            ids.insert(self.add(copy));
+        }
+        let known: BTreeSet<String> = self.nodes.iter().map(|node| node.name.clone()).collect();
+        for node in self.nodes.iter_mut().filter(|node| ids.contains(&node.id)) {
+            for inputs in node.all_inputs_mut() {
+                translate(inputs, &names, &known);
+            }
+        }
+        ids
+    }
+}
+
+fn translate(inputs: &mut Inputs, names: &BTreeMap<&str, String>, known: &BTreeSet<String>) {
+    for port in 0..inputs.0.len() {
+        let Some(wire) = inputs.get(port) else {
+            continue;
+        };
+        let to = match names.get(wire.node.as_str()) {
+            Some(name) => Some(PortRef::new(name.clone(), wire.port)),
+            None => known.contains(&wire.node).then(|| wire.clone()),
+        };
+        inputs.0[port] = to;
+    }
+    while inputs.0.last().is_some_and(Option::is_none) {
+        inputs.0.pop();
+    }
+}

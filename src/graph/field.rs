@@ -1,0 +1,290 @@
+//! How a layer states its parameters, once, for everybody who reads or edits them.
+//!
+//! The form in the window, prototxt, the command line's help and the range check are visitors;
+//! a layer knows none of them.
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::diagnostic::Problem;
+use crate::i18n::{Text, tr_format};
+
+/// One parameter of a layer, open for editing.
+pub struct Field<'a> {
+    /// The name in the project file.
+    pub name: &'static str,
+    /// What it means, for hover texts and help.
+    pub about: Text,
+    /// The field's name in Caffe's parameter message; empty where Caffe has none.
+    pub caffe: &'static str,
+    pub value: FieldValue<'a>,
+}
+
+/// A parameter's value with its range.
+pub enum FieldValue<'a> {
+    Count {
+        value: &'a mut usize,
+        min: usize,
+        max: usize,
+    },
+    /// Height, width.
+    Pair {
+        value: &'a mut [usize; 2],
+        min: usize,
+        max: usize,
+    },
+    Size {
+        value: &'a mut Size,
+        max: usize,
+    },
+    Real {
+        value: &'a mut f64,
+        min: f64,
+        max: f64,
+    },
+    Flag(&'a mut bool),
+    Choice(&'a mut dyn Choice),
+    Filler(&'a mut Filler),
+    /// A list of counts, such as a shape.
+    Counts {
+        value: &'a mut Vec<usize>,
+        min: usize,
+        max: usize,
+        max_len: usize,
+    },
+    /// A list of numbers, such as one coefficient per input.
+    Reals {
+        value: &'a mut Vec<f64>,
+        max_len: usize,
+    },
+}
+
+/// Is shown every parameter of a layer in turn.
+pub trait FieldVisitor {
+    fn field(&mut self, field: Field<'_>);
+}
+
+impl<F: FnMut(Field<'_>)> FieldVisitor for F {
+    fn field(&mut self, field: Field<'_>) {
+        self(field);
+    }
+}
+
+/// A parameter that takes one of a few named values; see [`choice!`](crate::choice).
+pub trait Choice {
+    /// Name in files, and text for people, of every value in order.
+    fn options(&self) -> &'static [(&'static str, Text)];
+    fn index(&self) -> usize;
+    /// Takes the value at `index`; an index past the end changes nothing.
+    fn set(&mut self, index: usize);
+}
+
+/// Defines an enum with serde names and [`Choice`]; the first variant is the default.
+#[macro_export]
+macro_rules! choice {
+    ($(#[$meta:meta])* $name:ident { $first:ident = $first_file:literal $first_en:literal $first_zh:literal
+        $(, $variant:ident = $file:literal $en:literal $zh:literal)* $(,)? }) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+        pub enum $name {
+            #[default]
+            #[serde(rename = $first_file)]
+            $first,
+            $(#[serde(rename = $file)] $variant,)*
+        }
+        impl $name {
+            pub const ALL: &'static [Self] = &[Self::$first $(, Self::$variant)*];
+        }
+        impl $crate::graph::Choice for $name {
+            fn options(&self) -> &'static [(&'static str, $crate::i18n::Text)] {
+                &[($first_file, $crate::i18n::Text::new($first_en, $first_zh))
+                    $(, ($file, $crate::i18n::Text::new($en, $zh)))*]
+            }
+            fn index(&self) -> usize {
+                *self as usize
+            }
+            fn set(&mut self, index: usize) {
+                if let Some(value) = Self::ALL.get(index) {
+                    *self = *value;
+                }
+            }
+        }
+    };
+}
+
+/// A number of outputs, given outright or by the number of classes in the data.
+///
+/// In files: `10`, `"classes"`, `"classes+1"` (with background), `"4*(classes+1)"` (box corners).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Size {
+    Count(usize),
+    Classes,
+    ClassesAndBackground,
+    BoxCorners,
+}
+
+impl Size {
+    pub const BY_CLASSES: [(&'static str, Self); 3] = [
+        ("classes", Self::Classes),
+        ("classes+1", Self::ClassesAndBackground),
+        ("4*(classes+1)", Self::BoxCorners),
+    ];
+
+    /// The number, `None` where it depends on classes that nobody has said.
+    pub fn resolve(self, classes: Option<usize>) -> Option<usize> {
+        match self {
+            Self::Count(n) => Some(n),
+            Self::Classes => classes,
+            Self::ClassesAndBackground => classes?.checked_add(1),
+            Self::BoxCorners => classes?.checked_add(1)?.checked_mul(4),
+        }
+    }
+}
+
+impl Serialize for Size {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if let Self::Count(n) = self {
+            return serializer.serialize_u64(*n as u64);
+        }
+        let name = Self::BY_CLASSES.iter().find(|(_, size)| size == self);
+        serializer.serialize_str(name.map_or("classes", |(name, _)| name))
+    }
+}
+
+impl<'de> Deserialize<'de> for Size {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl serde::de::Visitor<'_> for Visitor {
+            type Value = Size;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a number, \"classes\", \"classes+1\" or \"4*(classes+1)\"")
+            }
+            fn visit_u64<E: serde::de::Error>(self, n: u64) -> Result<Size, E> {
+                let n = usize::try_from(n).map_err(|_| E::custom("too large"))?;
+                Ok(Size::Count(n))
+            }
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Size, E> {
+                let known = Size::BY_CLASSES.iter().find(|(name, _)| *name == text);
+                known
+                    .map(|(_, size)| *size)
+                    .ok_or_else(|| E::invalid_value(serde::de::Unexpected::Str(text), &self))
+            }
+        }
+        deserializer.deserialize_any(Visitor)
+    }
+}
+
+/// How a parameter gets its first values; names and formulas as in Caffe's fillers.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", deny_unknown_fields)]
+pub enum Filler {
+    Constant(f64),
+    Uniform {
+        min: f64,
+        max: f64,
+    },
+    Gaussian {
+        mean: f64,
+        std: f64,
+    },
+    /// Uniform in ±√(3 / fan-in) (Glorot and Bengio 2010, Caffe's default form).
+    Xavier,
+    /// Gaussian with deviation √(2 / fan-in) (He et al. 2015).
+    Msra,
+}
+
+impl Filler {
+    /// One of each, with usual numbers, and its name for people.
+    pub const ALL: [(&'static str, Self); 5] = [
+        ("constant", Self::Constant(0.0)),
+        (
+            "uniform",
+            Self::Uniform {
+                min: -0.1,
+                max: 0.1,
+            },
+        ),
+        (
+            "gaussian",
+            Self::Gaussian {
+                mean: 0.0,
+                std: 0.01,
+            },
+        ),
+        ("xavier", Self::Xavier),
+        ("msra", Self::Msra),
+    ];
+
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Constant(_) => "constant",
+            Self::Uniform { .. } => "uniform",
+            Self::Gaussian { .. } => "gaussian",
+            Self::Xavier => "xavier",
+            Self::Msra => "msra",
+        }
+    }
+}
+
+/// The range check: every parameter outside what the layer states.
+pub(super) fn out_of_range(layer: &dyn super::Layer) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    layer.clone_layer().fields(&mut |field: Field<'_>| {
+        if let Some(range) = violated_range(&field.value) {
+            let name = field.name;
+            problems.push(Problem::OutOfRange(tr_format!(
+                "{name} must be {range}",
+                "{name} 必须{range}"
+            )));
+        }
+    });
+    problems
+}
+
+fn violated_range(value: &FieldValue<'_>) -> Option<String> {
+    let counts =
+        |min: usize, max: usize| Some(tr_format!("from {min} to {max}", "在 {min} 到 {max} 之间"));
+    match value {
+        FieldValue::Count { value, min, max } if **value < *min || **value > *max => {
+            counts(*min, *max)
+        }
+        FieldValue::Pair { value, min, max } if value.iter().any(|v| v < min || v > max) => {
+            counts(*min, *max)
+        }
+        FieldValue::Size {
+            value: Size::Count(n),
+            max,
+        } if *n < 1 || n > max => counts(1, *max),
+        FieldValue::Counts {
+            value, min, max, ..
+        } if value.iter().any(|v| v < min || v > max) => counts(*min, *max),
+        FieldValue::Counts { value, max_len, .. } if value.len() > *max_len => Some(tr_format!(
+            "a list of at most {max_len} numbers",
+            "是至多 {max_len} 个数的列表"
+        )),
+        FieldValue::Reals { value, max_len }
+            if value.len() > *max_len || value.iter().any(|v| !v.is_finite()) =>
+        {
+            Some(tr_format!(
+                "a list of at most {max_len} finite numbers",
+                "是至多 {max_len} 个有限数的列表"
+            ))
+        }
+        FieldValue::Real { value, min, max } if !(**value >= *min && **value <= *max) => {
+            Some(tr_format!("from {min} to {max}", "在 {min} 到 {max} 之间"))
+        }
+        FieldValue::Filler(filler) if !filler_is_valid(filler) => Some(tr_format!(
+            "a filler with finite numbers, min ≤ max and std ≥ 0",
+            "是数值有限的初始化方法，且 min ≤ max、std ≥ 0"
+        )),
+        _ => None,
+    }
+}
+
+fn filler_is_valid(filler: &Filler) -> bool {
+    match *filler {
+        Filler::Constant(value) => value.is_finite(),
+        Filler::Uniform { min, max } => min.is_finite() && max.is_finite() && min <= max,
+        Filler::Gaussian { mean, std } => mean.is_finite() && std.is_finite() && std >= 0.0,
+        Filler::Xavier | Filler::Msra => true,
+    }
+}

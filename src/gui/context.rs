@@ -1,0 +1,59 @@
+//! What a view may read and what it may ask for.
+//!
+//! Views get a [`Ctx`], made fresh for every frame, and push [`Action`]s; `App` alone applies
+//! them, at the end of the frame.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use super::run::Run;
+use crate::data::{Feed, SplitName};
+use crate::graph::{Inference, NodeId};
+use crate::i18n::{Lang, Text};
+use crate::project::Project;
+use crate::train;
+
+/// Everything that a view may read.
+pub struct Ctx<'a> {
+    pub project: &'a Project,
+    /// Where the project was opened from or saved to.
+    pub path: Option<&'a Path>,
+    /// Of `project.graph` as it is in this frame.
+    pub inference: &'a Inference,
+    pub selection: &'a BTreeSet<NodeId>,
+    /// The data set that the project names, or why it cannot be opened; `None` while it opens.
+    pub data: Option<Result<&'a Feed, &'a str>>,
+    /// The training run: what happened so far and the newest snapshot.
+    pub run: &'a Run,
+    /// The example that feature maps show and the data browser marks.
+    pub example: (SplitName, usize),
+}
+
+/// A change of the project; the closure runs on the document itself.
+pub type Edit = Box<dyn FnOnce(&mut Project)>;
+
+/// What a view asks for.
+pub enum Action {
+    /// One undo step. Edits in a row with the same `merge` key become one step (a slider's way).
+    Edit { name: Text, merge: Option<String>, edit: Edit },
+    Undo,
+    Redo,
+    Select(BTreeSet<NodeId>),
+    /// Selects a node and brings it into the editor's view.
+    Reveal(NodeId),
+    ShowExample(SplitName, usize),
+    /// Starts training anew, or goes on from this checkpoint folder.
+    Start { resume: Option<PathBuf> },
+    Train(train::Command),
+    /// Opens or focuses a view's tab.
+    Open(super::ViewKind),
+    SetLang(Lang),
+    /// Runs a command of the command list by its id.
+    Run(super::commands::CommandId),
+}
+
+/// A panel of the window.
+pub trait View {
+    fn ui(&mut self, ui: &mut egui::Ui, ctx: &Ctx<'_>, actions: &mut Vec<Action>);
+}
+

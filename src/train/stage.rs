@@ -1,0 +1,195 @@
+//! What a training stage says: how long, with which solver, at which learning rate.
+//!
+//! Plain data and pure functions; nothing here runs anything.
+
+use serde::{Deserialize, Serialize};
+
+use crate::i18n::{Text, tr_format};
+
+/// One training run in a project's list of them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Stage {
+    pub name: String,
+    pub iterations: u64,
+    pub solver: Solver,
+    /// Iterations between two evaluations on the validation split; 0 evaluates at the end only.
+    pub evaluate_every: u64,
+}
+
+impl Default for Stage {
+    fn default() -> Self {
+        Self {
+            name: "train".to_owned(),
+            iterations: 1000,
+            solver: Solver::default(),
+            evaluate_every: 100,
+        }
+    }
+}
+
+/// Stochastic gradient descent with momentum and weight decay, as Caffe writes it:
+/// v ← μ v − η (∇L + λ w), w ← w + v.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Solver {
+    /// η at the start; the policy changes it from there.
+    pub base_lr: f64,
+    pub policy: Policy,
+    /// μ
+    pub momentum: f64,
+    /// λ
+    pub weight_decay: f64,
+}
+
+impl Default for Solver {
+    fn default() -> Self {
+        Self {
+            base_lr: 0.01,
+            policy: Policy::Fixed,
+            momentum: 0.9,
+            weight_decay: 0.0005,
+        }
+    }
+}
+
+/// How the learning rate follows the iteration; names and formulas as in Caffe's
+/// `SGDSolver::GetLearningRate`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", deny_unknown_fields)]
+pub enum Policy {
+    /// η₀
+    #[default]
+    Fixed,
+    /// η₀ γ^⌊t / step⌋
+    Step { gamma: f64, stepsize: u64 },
+    /// η₀ γ^(number of steps passed)
+    Multistep { gamma: f64, stepvalues: Vec<u64> },
+    /// η₀ γ^t
+    Exp { gamma: f64 },
+    /// η₀ (1 + γ t)^−power
+    Inv { gamma: f64, power: f64 },
+    /// η₀ (1 − t / max_iter)^power
+    Poly { power: f64 },
+    /// η₀ / (1 + e^(−γ (t − step)))
+    Sigmoid { gamma: f64, stepsize: u64 },
+}
+
+impl Policy {
+    /// One of each, with usual numbers.
+    pub fn all() -> [Self; 7] {
+        [
+            Self::Fixed,
+            Self::Step {
+                gamma: 0.1,
+                stepsize: 500,
+            },
+            Self::Multistep {
+                gamma: 0.1,
+                stepvalues: vec![500, 800],
+            },
+            Self::Exp { gamma: 0.999 },
+            Self::Inv {
+                gamma: 0.0001,
+                power: 0.75,
+            },
+            Self::Poly { power: 1.0 },
+            Self::Sigmoid {
+                gamma: -0.01,
+                stepsize: 500,
+            },
+        ]
+    }
+
+    /// Caffe's `lr_policy`.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Fixed => "fixed",
+            Self::Step { .. } => "step",
+            Self::Multistep { .. } => "multistep",
+            Self::Exp { .. } => "exp",
+            Self::Inv { .. } => "inv",
+            Self::Poly { .. } => "poly",
+            Self::Sigmoid { .. } => "sigmoid",
+        }
+    }
+
+    pub fn formula(&self) -> &'static str {
+        match self {
+            Self::Fixed => "η = η₀",
+            Self::Step { .. } => "η = η₀ · γ^⌊t / stepsize⌋",
+            Self::Multistep { .. } => "η = η₀ · γ^#{stepvalues ≤ t}",
+            Self::Exp { .. } => "η = η₀ · γ^t",
+            Self::Inv { .. } => "η = η₀ · (1 + γ t)^−power",
+            Self::Poly { .. } => "η = η₀ · (1 − t / max_iter)^power",
+            Self::Sigmoid { .. } => "η = η₀ / (1 + e^(−γ (t − stepsize)))",
+        }
+    }
+
+    /// The learning rate at iteration `t` (from 0) of a stage of `max_iter` iterations.
+    pub fn rate(&self, base_lr: f64, t: u64, max_iter: u64) -> f64 {
+        let time = t as f64;
+        base_lr
+            * match self {
+                Self::Fixed => 1.0,
+                Self::Step { gamma, stepsize } => gamma.powf((t / (*stepsize).max(1)) as f64),
+                Self::Multistep { gamma, stepvalues } => {
+                    gamma.powf(stepvalues.iter().filter(|step| **step <= t).count() as f64)
+                }
+                Self::Exp { gamma } => gamma.powf(time),
+                Self::Inv { gamma, power } => (1.0 + gamma * time).powf(-power),
+                Self::Poly { power } => {
+                    (1.0 - (time / max_iter.max(1) as f64).min(1.0)).powf(*power)
+                }
+                Self::Sigmoid { gamma, stepsize } => {
+                    1.0 / (1.0 + (-gamma * (time - *stepsize as f64)).exp())
+                }
+            }
+    }
+}
+
+/// What the numbers of a solver mean, for forms and help.
+pub const BASE_LR: Text = Text::new(
+    "η₀: how far one step goes along the negative gradient",
+    "η₀：每一步沿负梯度方向走多远",
+);
+pub const MOMENTUM: Text = Text::new(
+    "μ: how much of the last step is kept; v ← μv − η∇L, w ← w + v",
+    "μ：保留上一步更新的比例；v ← μv − η∇L，w ← w + v",
+);
+pub const WEIGHT_DECAY: Text = Text::new(
+    "λ: pulls every weight towards 0 (L2 regularisation): ∇L + λw",
+    "λ：把每个权重拉向 0（L2 正则化）：∇L + λw",
+);
+
+impl Stage {
+    /// The first setting that makes no sense, said to the person who set it.
+    pub fn problem(&self) -> Option<String> {
+        let solver = &self.solver;
+        let numbers = [
+            ("base_lr", solver.base_lr, 0.0, f64::MAX),
+            ("momentum", solver.momentum, 0.0, 1.0),
+            ("weight_decay", solver.weight_decay, 0.0, f64::MAX),
+        ];
+        let stage = &self.name;
+        for (name, value, min, max) in numbers {
+            if !(value >= min && value <= max) {
+                let range = if max == 1.0 { "0 … 1" } else { "≥ 0" };
+                return Some(tr_format!(
+                    "stage “{stage}”: {name} is {value}, but must be {range}",
+                    "阶段“{stage}”：{name} 为 {value}，但必须 {range}"
+                ));
+            }
+        }
+        let last = self.iterations.saturating_sub(1);
+        let rates =
+            [0, last / 2, last].map(|t| solver.policy.rate(solver.base_lr, t, self.iterations));
+        if rates.iter().any(|rate| !rate.is_finite()) {
+            return Some(tr_format!(
+                "stage “{stage}”: the policy's numbers give a learning rate that is not finite",
+                "阶段“{stage}”：学习率策略的参数得出了非有限的学习率"
+            ));
+        }
+        None
+    }
+}
