@@ -14,6 +14,8 @@ pub mod nn;
 pub mod net;
 
 pub mod data;
+pub mod nn;
+
 pub mod graph;
 pub mod layers;
 pub mod project;
