@@ -9,7 +9,6 @@
 //! Imports point only down this list, read from its end: a module may use those above it.
 
 pub mod i18n;
-pub mod nn;
 
 pub mod net;
 
