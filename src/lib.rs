@@ -13,6 +13,8 @@ pub mod i18n;
 pub mod net;
 
 pub mod data;
+pub mod nn;
+
 pub mod graph;
 pub mod layers;
 pub mod project;
