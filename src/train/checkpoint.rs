@@ -127,7 +127,6 @@ impl Checkpoint {
         let mark = new_mark(self.iteration);
         write_tensors(&folder.join(WEIGHTS), &self.weights, &mark)?;
         write_tensors(&folder.join(OPTIMIZER), &self.momentum, &mark)?;
-        self.history.write(&folder.join(HISTORY))?;
         let state = State {
             version: VERSION,
             iteration: self.iteration,
@@ -138,9 +137,12 @@ impl Checkpoint {
         let path = folder.join(STATE);
         let text = ron::ser::to_string_pretty(&state, ron::ser::PrettyConfig::new())
             .map_err(|error| format_error(&path, error.to_string()))?;
-        for (name, text) in [(STATE, &text), (PROJECT, &self.project)] {
+        let history = (self.history.to_csv())
+            .map_err(|error| write_error(&folder.join(HISTORY), std::io::Error::other(error)))?;
+        let project = self.project.as_bytes();
+        for (name, bytes) in [(STATE, text.as_bytes()), (HISTORY, &history), (PROJECT, project)] {
             let path = folder.join(name);
-            fs::write(&path, text).map_err(|source| write_error(&path, source))?;
+            fs::write(&path, bytes).map_err(|source| write_error(&path, source))?;
         }
         Ok(())
     }
@@ -168,13 +170,16 @@ impl Checkpoint {
             sets.push(tensors);
         }
         let (momentum, weights) = (sets.pop(), sets.pop());
+        let path = current(folder, HISTORY);
+        let history = History::from_csv(&read_bounded(&path, MAX_TEXT_BYTES)?, state.iteration)
+            .map_err(|problem| format_error(&path, problem))?;
         Ok(Self {
             iteration: state.iteration,
             seed: state.seed,
             rate_changes: state.rate_changes,
             weights: weights.unwrap_or_default(),
             momentum: momentum.unwrap_or_default(),
-            history: History::read(&current(folder, HISTORY), state.iteration)?,
+            history,
             project: read_text(&current(folder, PROJECT))?,
         })
     }
@@ -390,7 +395,7 @@ fn read_text(path: &Path) -> Result<String, CheckpointError> {
     String::from_utf8(bytes).map_err(|error| format_error(path, error.to_string()))
 }
 
-pub(super) fn read_bounded(path: &Path, limit: u64) -> Result<Vec<u8>, CheckpointError> {
+fn read_bounded(path: &Path, limit: u64) -> Result<Vec<u8>, CheckpointError> {
     let read_error = |source| CheckpointError::Read {
         path: path.to_owned(),
         source,
@@ -406,14 +411,14 @@ pub(super) fn read_bounded(path: &Path, limit: u64) -> Result<Vec<u8>, Checkpoin
     fs::read(path).map_err(read_error)
 }
 
-pub(super) fn write_error(path: &Path, source: std::io::Error) -> CheckpointError {
+fn write_error(path: &Path, source: std::io::Error) -> CheckpointError {
     CheckpointError::Write {
         path: path.to_owned(),
         source,
     }
 }
 
-pub(super) fn format_error(path: &Path, problem: impl Into<String>) -> CheckpointError {
+fn format_error(path: &Path, problem: impl Into<String>) -> CheckpointError {
     CheckpointError::Format {
         path: path.to_owned(),
         problem: problem.into(),
