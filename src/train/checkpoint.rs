@@ -140,7 +140,11 @@ impl Checkpoint {
         let history = (self.history.to_csv())
             .map_err(|error| write_error(&folder.join(HISTORY), std::io::Error::other(error)))?;
         let project = self.project.as_bytes();
-        for (name, bytes) in [(STATE, text.as_bytes()), (HISTORY, &history), (PROJECT, project)] {
+        for (name, bytes) in [
+            (STATE, text.as_bytes()),
+            (HISTORY, &history),
+            (PROJECT, project),
+        ] {
             let path = folder.join(name);
             fs::write(&path, bytes).map_err(|source| write_error(&path, source))?;
         }

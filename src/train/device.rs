@@ -97,7 +97,9 @@ fn cuda() -> Result<Device, String> {
     guarded(|| {
         let device = Device::new_cuda(0)?;
         // The first kernel shows whether the driver takes this build's code.
-        candle_core::Tensor::zeros(1, candle_core::DType::F32, &device)?.affine(1.0, 1.0)?.to_vec1::<f32>()?;
+        candle_core::Tensor::zeros(1, candle_core::DType::F32, &device)?
+            .affine(1.0, 1.0)?
+            .to_vec1::<f32>()?;
         Ok(device)
     })
 }

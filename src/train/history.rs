@@ -50,7 +50,11 @@ impl History {
             let row = rows.entry(evaluation.iteration).or_default();
             let metrics = evaluation.metrics.iter();
             let metrics = metrics.map(|(name, value)| (name.as_str(), *value));
-            for (name, value) in evaluation.loss.map(|loss| (LOSS, loss)).into_iter().chain(metrics)
+            for (name, value) in evaluation
+                .loss
+                .map(|loss| (LOSS, loss))
+                .into_iter()
+                .chain(metrics)
             {
                 let column = format!("{}_{name}", evaluation.split.key());
                 let place = columns.iter().position(|known| *known == column);
@@ -69,7 +73,9 @@ impl History {
             let rest = (1..columns.len()).map(cell);
             writer.write_record(std::iter::once(iteration.as_str()).chain(rest))?;
         }
-        writer.into_inner().map_err(|error| error.into_error().into())
+        writer
+            .into_inner()
+            .map_err(|error| error.into_error().into())
     }
 
     /// Reads what [`History::to_csv`] wrote, for a run that has finished `iteration`
@@ -172,7 +178,11 @@ mod tests {
         };
         let top = [("accuracy", 0.5), ("head/top, five", 2.0 / 3.0)];
         History {
-            steps: vec![step(1, 2.302_585_092_994_046), step(2, 1e-300), step(3, 1.0 / 3.0)],
+            steps: vec![
+                step(1, 2.302_585_092_994_046),
+                step(2, 1e-300),
+                step(3, 1.0 / 3.0),
+            ],
             evaluations: vec![
                 evaluation(0, SplitName::Test, Some(2.5), &[]),
                 evaluation(2, SplitName::Validation, Some(0.1), &top),
@@ -187,7 +197,10 @@ mod tests {
         let csv = history().to_csv().unwrap();
         assert_eq!(History::from_csv(&csv, 3).unwrap(), history());
         let empty = History::default();
-        assert_eq!(History::from_csv(&empty.to_csv().unwrap(), 0).unwrap(), empty);
+        assert_eq!(
+            History::from_csv(&empty.to_csv().unwrap(), 0).unwrap(),
+            empty
+        );
     }
 
     #[test]
@@ -198,14 +211,28 @@ mod tests {
         assert!(header.starts_with("iteration,stage,loss,rate,examples,seconds,test_loss,"));
         assert!(header.contains("validation_accuracy"), "{header}");
         assert_eq!(lines.next().unwrap().split(',').next(), Some("0"));
-        assert!(lines.next().unwrap().starts_with("1,0,2.302585092994046,0.0333"));
+        assert!(
+            lines
+                .next()
+                .unwrap()
+                .starts_with("1,0,2.302585092994046,0.0333")
+        );
     }
 
     #[test]
     fn other_text_is_refused_with_its_line() {
         let good = String::from_utf8(history().to_csv().unwrap()).unwrap();
-        assert!(History::from_csv(good.as_bytes(), 2).unwrap_err().contains('5'));
-        for bad in ["", "a,b\n1,2\n", &good.replace("0.25", "x"), &good[..good.len() - 20]] {
+        assert!(
+            History::from_csv(good.as_bytes(), 2)
+                .unwrap_err()
+                .contains('5')
+        );
+        for bad in [
+            "",
+            "a,b\n1,2\n",
+            &good.replace("0.25", "x"),
+            &good[..good.len() - 20],
+        ] {
             assert!(History::from_csv(bad.as_bytes(), 3).is_err(), "{bad}");
         }
     }

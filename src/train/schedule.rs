@@ -126,7 +126,10 @@ mod tests {
         assert_eq!(at(9), Some((0, 0, 10)));
         assert_eq!(at(10), Some((2, 10, 15)));
         assert_eq!(at(15), None);
-        assert_eq!(rates(&schedule, &[])[8..12], [1.0 - 0.8, 1.0 - 0.9, 2.0, 1.0]);
+        assert_eq!(
+            rates(&schedule, &[])[8..12],
+            [1.0 - 0.8, 1.0 - 0.9, 2.0, 1.0]
+        );
     }
 
     #[test]
