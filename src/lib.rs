@@ -12,6 +12,8 @@ pub mod i18n;
 
 pub mod cli;
 pub mod data;
+pub mod nn;
+
 pub mod graph;
 pub mod layers;
 pub mod net;
