@@ -15,3 +15,5 @@ pub mod graph;
 pub mod layers;
 pub mod project;
 pub mod train;
+
+pub mod inspect;
