@@ -10,6 +10,8 @@
 
 pub mod i18n;
 
+pub mod net;
+
 pub mod data;
 pub mod graph;
 pub mod layers;
