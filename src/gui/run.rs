@@ -68,7 +68,12 @@ impl Run {
 
     pub fn apply(&mut self, event: Event) {
         match event {
-            Event::Started { iteration, total, device, notice } => {
+            Event::Started {
+                iteration,
+                total,
+                device,
+                notice,
+            } => {
                 self.start(iteration);
                 (self.total, self.device, self.notice) = (total, device, notice);
             }
@@ -101,12 +106,18 @@ impl Run {
         let next = iteration + 1;
         self.loss.cut(next);
         self.rate.cut(next);
-        self.measures.iter_mut().for_each(|measure| measure.curve.cut(next));
+        self.measures
+            .iter_mut()
+            .for_each(|measure| measure.curve.cut(next));
         self.measures.retain(|measure| !measure.curve.is_empty());
-        self.rate_changes.retain(|(other, _)| *other <= iteration && iteration > 0);
-        self.evaluations.retain(|_, evaluation| evaluation.iteration <= iteration && iteration > 0);
+        self.rate_changes
+            .retain(|(other, _)| *other <= iteration && iteration > 0);
+        self.evaluations
+            .retain(|_, evaluation| evaluation.iteration <= iteration && iteration > 0);
         // A checkpoint stays on the disk, and one can go on from it, whatever was trained since.
-        self.latest = self.latest.filter(|latest| latest.iteration <= iteration && iteration > 0);
+        self.latest = self
+            .latest
+            .filter(|latest| latest.iteration <= iteration && iteration > 0);
         if iteration == 0 {
             self.measures.clear();
         }
@@ -124,9 +135,14 @@ impl Run {
     }
 
     fn evaluated(&mut self, evaluation: Evaluation) {
-        let Evaluation { iteration, split, .. } = evaluation;
+        let Evaluation {
+            iteration, split, ..
+        } = evaluation;
         let loss = evaluation.loss.map(|loss| (None, loss));
-        let metrics = evaluation.metrics.iter().map(|(name, value)| (Some(name.clone()), *value));
+        let metrics = evaluation
+            .metrics
+            .iter()
+            .map(|(name, value)| (Some(name.clone()), *value));
         for (metric, value) in loss.into_iter().chain(metrics) {
             let same = |measure: &&mut Measure| measure.split == split && measure.metric == metric;
             match self.measures.iter_mut().find(same) {
@@ -134,7 +150,11 @@ impl Run {
                 None => {
                     let mut curve = Curve::default();
                     curve.push(iteration, value);
-                    self.measures.push(Measure { split, metric, curve });
+                    self.measures.push(Measure {
+                        split,
+                        metric,
+                        curve,
+                    });
                 }
             }
         }
@@ -148,7 +168,10 @@ impl Run {
 
     /// A session exists and takes commands.
     pub fn is_live(&self) -> bool {
-        matches!(self.status, Status::Starting | Status::Running | Status::Paused)
+        matches!(
+            self.status,
+            Status::Starting | Status::Running | Status::Paused
+        )
     }
 
     /// What the network runs on; empty before the first run.
@@ -202,7 +225,9 @@ impl Run {
 
     /// The newest evaluation of any split; of two at one iteration, the later split's.
     pub fn newest_evaluation(&self) -> Option<&Arc<Evaluation>> {
-        self.evaluations.values().max_by_key(|evaluation| evaluation.iteration)
+        self.evaluations
+            .values()
+            .max_by_key(|evaluation| evaluation.iteration)
     }
 
     /// After which iteration the base rate was changed by hand, and to what.
@@ -291,7 +316,12 @@ mod tests {
     use crate::train::Prediction;
 
     fn started(iteration: u64) -> Event {
-        Event::Started { iteration, total: 1000, device: "CPU".into(), notice: None }
+        Event::Started {
+            iteration,
+            total: 1000,
+            device: "CPU".into(),
+            notice: None,
+        }
     }
 
     fn iteration(iteration: u64, loss: f64) -> Event {
@@ -306,7 +336,11 @@ mod tests {
     }
 
     fn evaluated(iteration: u64, accuracy: f64) -> Event {
-        let prediction = Prediction { truth: 0, predicted: 0, confidence: 1.0 };
+        let prediction = Prediction {
+            truth: 0,
+            predicted: 0,
+            confidence: 1.0,
+        };
         Event::Evaluated(Evaluation {
             iteration,
             split: SplitName::Validation,
@@ -337,16 +371,25 @@ mod tests {
         run.begin();
         assert_eq!((run.status(), run.is_live()), (&Status::Starting, true));
         run.apply(started(0));
-        assert_eq!((run.status(), run.total(), run.device()), (&Status::Running, 1000, "CPU"));
+        assert_eq!(
+            (run.status(), run.total(), run.device()),
+            (&Status::Running, 1000, "CPU")
+        );
         run.apply(Event::Paused);
         assert_eq!(run.status(), &Status::Paused);
         run.apply(Event::Refused("the folder is read-only".into()));
-        assert_eq!((run.refusal(), run.status()), (Some("the folder is read-only"), &Status::Paused));
+        assert_eq!(
+            (run.refusal(), run.status()),
+            (Some("the folder is read-only"), &Status::Paused)
+        );
         run.apply(Event::Resumed);
         assert_eq!(run.status(), &Status::Running);
         let ending = Ending::Finished { iteration: 1000 };
         run.apply(Event::Ended(ending.clone()));
-        assert_eq!((run.status(), run.is_live()), (&Status::Ended(ending), false));
+        assert_eq!(
+            (run.status(), run.is_live()),
+            (&Status::Ended(ending), false)
+        );
         run.begin();
         assert_eq!(run.refusal(), None);
     }
@@ -354,13 +397,22 @@ mod tests {
     #[test]
     fn numbers_are_kept() {
         let run = trained(40);
-        assert_eq!((run.iteration(), run.loss().len(), run.rate().len()), (40, 40, 40));
+        assert_eq!(
+            (run.iteration(), run.loss().len(), run.rate().len()),
+            (40, 40, 40)
+        );
         assert_eq!(run.measures().len(), 2);
         let accuracy = &run.measures()[1];
         assert_eq!(accuracy.metric.as_deref(), Some("accuracy"));
         assert_eq!(accuracy.curve.len(), 4);
         assert_eq!(run.newest_evaluation().unwrap().iteration, 40);
-        assert_eq!(run.evaluation(SplitName::Validation).unwrap().predictions.len(), 2);
+        assert_eq!(
+            run.evaluation(SplitName::Validation)
+                .unwrap()
+                .predictions
+                .len(),
+            2
+        );
         assert!(run.evaluation(SplitName::Test).is_none());
     }
 
@@ -371,27 +423,49 @@ mod tests {
         // A quarter of a second each, and a second of evaluation every ten.
         assert!((run.seconds_left().unwrap() - 960.0 * 0.35).abs() < 1e-6);
         for step in 41..=60 {
-            run.apply(Event::Iteration(Progress { seconds: 0.5, ..*trained(1).latest().unwrap() }));
+            run.apply(Event::Iteration(Progress {
+                seconds: 0.5,
+                ..*trained(1).latest().unwrap()
+            }));
             run.iteration = step;
         }
-        assert_eq!(run.images_per_second(), Some(128.0), "what was slower before is forgotten");
-        run.apply(Event::Iteration(Progress { seconds: f64::NAN, ..*trained(1).latest().unwrap() }));
+        assert_eq!(
+            run.images_per_second(),
+            Some(128.0),
+            "what was slower before is forgotten"
+        );
+        run.apply(Event::Iteration(Progress {
+            seconds: f64::NAN,
+            ..*trained(1).latest().unwrap()
+        }));
         assert!(run.images_per_second().is_some_and(f64::is_finite));
     }
 
     #[test]
     fn going_on_from_a_checkpoint_keeps_what_was_before() {
         let mut run = trained(40);
-        run.apply(Event::RateChanged { iteration: 15, base_lr: 0.2 });
-        run.apply(Event::RateChanged { iteration: 25, base_lr: 0.3 });
-        run.apply(Event::Saved { iteration: 20, folder: "a".into() });
+        run.apply(Event::RateChanged {
+            iteration: 15,
+            base_lr: 0.2,
+        });
+        run.apply(Event::RateChanged {
+            iteration: 25,
+            base_lr: 0.3,
+        });
+        run.apply(Event::Saved {
+            iteration: 20,
+            folder: "a".into(),
+        });
         run.begin();
         run.apply(started(20));
         assert_eq!((run.iteration(), run.loss().len()), (20, 20));
         assert_eq!(run.measures()[0].curve.last(), Some((20, 0.5)));
         assert_eq!(run.rate_changes(), [(15, 0.2)]);
         assert_eq!(run.saved().len(), 1);
-        assert!(run.evaluation(SplitName::Validation).is_none(), "its predictions are later ones");
+        assert!(
+            run.evaluation(SplitName::Validation).is_none(),
+            "its predictions are later ones"
+        );
         run.apply(iteration(21, 3.0));
         assert_eq!(run.loss().last(), Some((21, 3.0)));
     }
@@ -399,7 +473,10 @@ mod tests {
     #[test]
     fn training_anew_forgets() {
         let mut run = trained(40);
-        run.apply(Event::RateChanged { iteration: 0, base_lr: 0.2 });
+        run.apply(Event::RateChanged {
+            iteration: 0,
+            base_lr: 0.2,
+        });
         run.begin();
         assert_eq!(run.loss().len(), 40, "until the new one has started");
         run.apply(started(0));
@@ -411,11 +488,17 @@ mod tests {
     fn snapshots_are_told_apart_and_only_the_newest_is_kept() {
         let (mut run, mut other) = (Run::default(), Run::default());
         assert_eq!(run.serial(), 0);
-        run.set_snapshot(Arc::new(Snapshot { iteration: 1, ..Snapshot::default() }));
+        run.set_snapshot(Arc::new(Snapshot {
+            iteration: 1,
+            ..Snapshot::default()
+        }));
         other.set_snapshot(Arc::default());
         let first = run.serial();
         assert_ne!(first, other.serial(), "also between runs");
-        run.set_snapshot(Arc::new(Snapshot { iteration: 2, ..Snapshot::default() }));
+        run.set_snapshot(Arc::new(Snapshot {
+            iteration: 2,
+            ..Snapshot::default()
+        }));
         assert_ne!(run.serial(), first);
         assert_eq!(run.snapshot().unwrap().iteration, 2);
     }
@@ -423,8 +506,14 @@ mod tests {
     #[test]
     fn changes_of_the_rate_before_one_iteration_are_one() {
         let mut run = trained(3);
-        run.apply(Event::RateChanged { iteration: 3, base_lr: 0.2 });
-        run.apply(Event::RateChanged { iteration: 3, base_lr: 0.4 });
+        run.apply(Event::RateChanged {
+            iteration: 3,
+            base_lr: 0.2,
+        });
+        run.apply(Event::RateChanged {
+            iteration: 3,
+            base_lr: 0.4,
+        });
         assert_eq!(run.rate_changes(), [(3, 0.4)]);
     }
 }
