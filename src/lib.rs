@@ -10,11 +10,14 @@
 
 pub mod i18n;
 
-pub mod net;
-
+pub mod cli;
 pub mod data;
+pub mod nn;
+
 pub mod graph;
 pub mod layers;
+pub mod net;
+pub mod nn;
 pub mod project;
 pub mod train;
 

@@ -14,6 +14,8 @@ mod feed;
 mod order;
 mod prefetch;
 mod preprocess;
+mod split;
+mod statistics;
 
 mod built_in;
 mod cifar;
@@ -29,12 +31,13 @@ mod corruption;
 
 pub use built_in::BUILT_IN;
 pub use config::{Batches, Color, DataConfig, MAX_BATCH, MAX_SIDE, Mean, Preprocess, Split, Std};
-pub use dataset::{Dataset, Example, Kind, Pixels, SplitName};
+pub use dataset::{Dataset, Example, Kind, Pixels};
 pub use error::DataError;
 pub use feed::{Batch, DataSummary, Feed};
 pub use order::Order;
 pub use prefetch::Prefetch;
-pub use preprocess::Statistics;
+pub use split::SplitName;
+pub use statistics::Statistics;
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
