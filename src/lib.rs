@@ -10,7 +10,11 @@
 
 pub mod i18n;
 
+pub mod net;
+
 pub mod data;
+pub mod nn;
+
 pub mod graph;
 pub mod layers;
 pub mod project;

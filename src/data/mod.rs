@@ -1,18 +1,79 @@
-//! Data sets (being written on another branch; replaced whole by its merge).
+//! Data sets, their splits, preprocessing and batches.
+//!
+//! `DataConfig` says what; `Dataset` reads it from the binary or the disk; `Feed` preprocesses
+//! examples into batches; `Order` says which examples an iteration takes; `Prefetch` prepares
+//! the coming batches on a thread of its own.
+//! Invariants: any file gives a data set or an error that says what to do, never a panic and
+//! never more memory than the stated bounds; the same configuration and seed give the same
+//! batches on any number of threads.
+//! It must not know graphs, networks or training.
+
 mod config;
+mod dataset;
+mod feed;
+mod order;
+mod prefetch;
+mod preprocess;
+
+mod built_in;
+mod cifar;
+mod folder;
+mod idx;
+mod picture;
+mod table;
+
 mod error;
-pub use config::{Batches, Color, DataConfig, Mean, Preprocess, Split, Std};
+
+#[cfg(test)]
+mod corruption;
+
+pub use built_in::BUILT_IN;
+pub use config::{Batches, Color, DataConfig, MAX_BATCH, MAX_SIDE, Mean, Preprocess, Split, Std};
+pub use dataset::{Dataset, Example, Kind, Pixels, SplitName};
 pub use error::DataError;
-use serde::{Deserialize, Serialize};
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum SplitName {
-    Train,
-    Validation,
-    Test,
+pub use feed::{Batch, DataSummary, Feed};
+pub use order::Order;
+pub use prefetch::Prefetch;
+pub use preprocess::Statistics;
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+
+/// The most bytes that one file may unpack to; larger sources belong into folders of images,
+/// which are read as they are needed.
+const MAX_BYTES: u64 = 2 << 30;
+
+/// Reads a whole file, gunzipping it when it is gzipped (by its content, not its name).
+fn read_all(path: &Path) -> Result<Vec<u8>, DataError> {
+    let file = File::open(path).map_err(|error| DataError::read(path, error))?;
+    read_bounded(BufReader::new(file), path)
 }
-impl SplitName {
-    pub fn name(self) -> &'static str {
-        "split"
+
+/// Reads to the end, gunzipping when needed; memory grows only with what is really there.
+fn read_bounded(mut reader: impl BufRead, path: &Path) -> Result<Vec<u8>, DataError> {
+    let failed = |error| DataError::read(path, error);
+    let gzipped = reader
+        .fill_buf()
+        .map_err(failed)?
+        .starts_with(&[0x1f, 0x8b]);
+    let mut bytes = Vec::new();
+    let mut plain: Box<dyn Read + '_> = if gzipped {
+        Box::new(flate2::bufread::MultiGzDecoder::new(reader))
+    } else {
+        Box::new(reader)
+    };
+    plain
+        .by_ref()
+        .take(MAX_BYTES + 1)
+        .read_to_end(&mut bytes)
+        .map_err(failed)?;
+    if bytes.len() as u64 > MAX_BYTES {
+        let problem = crate::i18n::tr(
+            "holds more than 2 GiB; use a folder of images with one sub-folder per class instead",
+            "超过 2 GiB；请改用每个类别一个子文件夹的图像文件夹",
+        );
+        return Err(DataError::format(path, problem));
     }
+    Ok(bytes)
 }

@@ -67,18 +67,10 @@ impl Graph {
 
     fn rewire(&mut self, from: &str, to: impl Fn(usize) -> Option<PortRef>) {
         for inputs in self.nodes.iter_mut().flat_map(Node::all_inputs_mut) {
-            for port in 0..inputs.0.len() {
-                if let Some(wire) = inputs.get(port)
-                    && wire.node == from
-                {
-                    let to = to(wire.port);
-                    // Ports keep their places; only what is unconnected at the end goes.
-                    inputs.0[port] = to;
-                }
-            }
-            while inputs.0.last().is_some_and(Option::is_none) {
-                inputs.0.pop();
-            }
+            inputs.rewire(|wire| match wire.node == from {
+                true => to(wire.port),
+                false => Some(wire.clone()),
+            });
         }
     }
 
@@ -96,9 +88,7 @@ impl Graph {
             return;
         };
         if node.layer.inputs().repeat_last {
-            for inputs in node.all_inputs_mut().filter(|inputs| to.1 < inputs.0.len()) {
-                inputs.0.remove(to.1);
-            }
+            node.all_inputs_mut().for_each(|inputs| inputs.remove(to.1));
         } else {
             self.set_input(to, None);
         }
@@ -168,17 +158,8 @@ impl Graph {
 }
 
 fn translate(inputs: &mut Inputs, names: &BTreeMap<&str, String>, known: &BTreeSet<String>) {
-    for port in 0..inputs.0.len() {
-        let Some(wire) = inputs.get(port) else {
-            continue;
-        };
-        let to = match names.get(wire.node.as_str()) {
-            Some(name) => Some(PortRef::new(name.clone(), wire.port)),
-            None => known.contains(&wire.node).then(|| wire.clone()),
-        };
-        inputs.0[port] = to;
-    }
-    while inputs.0.last().is_some_and(Option::is_none) {
-        inputs.0.pop();
-    }
+    inputs.rewire(|wire| match names.get(wire.node.as_str()) {
+        Some(name) => Some(PortRef::new(name.clone(), wire.port)),
+        None => known.contains(&wire.node).then(|| wire.clone()),
+    });
 }

@@ -96,8 +96,10 @@ macro_rules! choice {
         }
         impl $crate::graph::Choice for $name {
             fn options(&self) -> &'static [(&'static str, $crate::i18n::Text)] {
-                &[($first_file, $crate::i18n::Text::new($first_en, $first_zh))
+                const {
+                    &[($first_file, $crate::i18n::Text::new($first_en, $first_zh))
                     $(, ($file, $crate::i18n::Text::new($en, $zh)))*]
+                }
             }
             fn index(&self) -> usize {
                 *self as usize

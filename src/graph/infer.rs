@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::diagnostic::{Diagnostic, Problem};
 use super::layer::{InferContext, Inferred, ParamSpec, Role};
 use super::receptive::ReceptiveField;
-use super::{Graph, Inputs, Node, NodeId, Phase, Shape};
+use super::{Graph, Inputs, Node, NodeId, Phase, Shape, Wire};
 use crate::i18n::tr_format;
 
 /// What inference may know of the data.
@@ -209,10 +209,7 @@ fn topological_order(graph: &Graph, phase: Phase) -> (Vec<NodeId>, BTreeSet<Node
 }
 
 /// Of the nodes that could not be ordered, those that are on a circle and not only behind one.
-fn on_a_circle(
-    mut left: BTreeSet<NodeId>,
-    wires: &[((NodeId, usize), (NodeId, usize))],
-) -> BTreeSet<NodeId> {
+fn on_a_circle(mut left: BTreeSet<NodeId>, wires: &[Wire]) -> BTreeSet<NodeId> {
     loop {
         let read: BTreeSet<NodeId> = (wires.iter())
             .filter(|(_, to)| left.contains(&to.0))

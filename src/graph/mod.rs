@@ -40,6 +40,9 @@ pub struct Comment {
     pub size: [f32; 2],
 }
 
+/// From a node's output port to a node's input port.
+pub type Wire = ((NodeId, usize), (NodeId, usize));
+
 /// A network as a person draws it.
 #[derive(Clone, Debug, Default)]
 pub struct Graph {
@@ -75,8 +78,8 @@ impl Graph {
         (self.nodes.iter()).find(|node| node.name == name && node.phases.contains(phase))
     }
 
-    /// Every wire of a phase: from a node and its output port to a node and its input port.
-    pub fn wires(&self, phase: Phase) -> Vec<((NodeId, usize), (NodeId, usize))> {
+    /// Every wire of a phase whose source exists.
+    pub fn wires(&self, phase: Phase) -> Vec<Wire> {
         let mut wires = Vec::new();
         for node in self.nodes.iter().filter(|node| node.phases.contains(phase)) {
             for (port, from) in node.inputs_in(phase).0.iter().enumerate() {

@@ -95,9 +95,11 @@ impl PortRef {
 
 impl fmt::Display for PortRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.port {
-            0 => f.write_str(&self.node),
-            port => write!(f, "{}:{port}", self.node),
+        // A name that would be read as something else (empty, or `x:1`) keeps its port.
+        let plain = self.port == 0 && !self.node.is_empty() && !self.node.contains(':');
+        match plain {
+            true => f.write_str(&self.node),
+            false => write!(f, "{}:{}", self.node, self.port),
         }
     }
 }
@@ -117,6 +119,26 @@ impl Inputs {
             self.0.resize(port + 1, None);
         }
         self.0[port] = from;
+        self.trim();
+    }
+
+    /// Takes a port out; those after it move up.
+    pub fn remove(&mut self, port: usize) {
+        if port < self.0.len() {
+            self.0.remove(port);
+        }
+        self.trim();
+    }
+
+    /// Leads every wire elsewhere or nowhere; the ports keep their places.
+    pub fn rewire(&mut self, to: impl Fn(&PortRef) -> Option<PortRef>) {
+        for slot in &mut self.0 {
+            *slot = slot.as_ref().and_then(&to);
+        }
+        self.trim();
+    }
+
+    fn trim(&mut self) {
         while self.0.last().is_some_and(Option::is_none) {
             self.0.pop();
         }

@@ -91,10 +91,7 @@ impl Layer for InnerProduct {
 
     fn infer(&self, context: &InferContext<'_>, inputs: &[&Shape]) -> Result<Inferred, Problem> {
         let Some(outputs) = self.num_output.resolve(context.classes) else {
-            return Err(Problem::Missing(tr_format!(
-                "the number of classes is not known; choose a data set or type a number",
-                "类别数未知；请选择数据集或直接填写数字"
-            )));
+            return Err(super::classes_unknown());
         };
         let x = inputs[0];
         let Some(width) = x.per_example().filter(|_| x.rank() >= 2) else {
@@ -150,7 +147,7 @@ impl Layer for InnerProduct {
                 .params
                 .push(Some(nn::linear_backward_weight(&x.flatten_from(1)?, dy)?));
             if self.bias {
-                result.params.push(Some(nn::bias_backward(dy)?));
+                result.params.push(Some(nn::bias_gradient(dy)?));
             }
         }
         Ok(result)

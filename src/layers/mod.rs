@@ -4,22 +4,55 @@
 //! files, help, documentation and the tests that loop over the catalogue follow from that.
 
 mod data;
-// mod linear;
+
+mod conv;
+mod pool;
+
+mod linear;
+
+mod activation;
+mod regularisation;
+mod structure;
+
+mod loss;
+mod metric;
+
 mod unknown;
 
+pub use activation::{ReLU, Sigmoid, TanH};
+pub use conv::Convolution;
 pub use data::{Data, Input};
-// pub use linear::InnerProduct;
+pub use linear::InnerProduct;
+pub use loss::{EuclideanLoss, Softmax, SoftmaxWithLoss};
+pub use metric::Accuracy;
+pub use pool::{PoolMethod, Pooling};
+pub use regularisation::Dropout;
+pub use structure::{Concat, Eltwise, EltwiseOperation, Flatten};
 pub use unknown::Unknown;
 
 use serde::de::DeserializeOwned;
 
-use crate::graph::{Layer, LayerSpec};
+use crate::graph::{Layer, LayerSpec, Problem};
+use crate::i18n::tr_format;
 
 /// Every layer type, in the order of the palette.
 pub static CATALOGUE: &[Entry] = &[
     Entry::of::<Data>(),
     Entry::of::<Input>(),
-    // Entry::of::<InnerProduct>(),
+    Entry::of::<Convolution>(),
+    Entry::of::<Pooling>(),
+    Entry::of::<InnerProduct>(),
+    Entry::of::<ReLU>(),
+    Entry::of::<Sigmoid>(),
+    Entry::of::<TanH>(),
+    Entry::of::<Softmax>(),
+    Entry::of::<Dropout>(),
+    Entry::of::<Flatten>(),
+    Entry::of::<Concat>(),
+    Entry::of::<Eltwise>(),
+    Entry::of::<SoftmaxWithLoss>(),
+    Entry::of::<EuclideanLoss>(),
+    Entry::of::<Accuracy>(),
 ];
 
 /// One type of layer.
@@ -73,4 +106,12 @@ pub fn parse(text: &str) -> Result<Box<dyn Layer>, ron::error::SpannedError> {
         return Ok(entry.make());
     }
     (entry.parse)(text)
+}
+
+/// A size depends on the number of classes, and nobody has said it.
+fn classes_unknown() -> Problem {
+    Problem::Missing(tr_format!(
+        "the number of classes is not known; choose a data set or type a number",
+        "类别数未知；请选择数据集或直接填写数字"
+    ))
 }

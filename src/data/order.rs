@@ -1,0 +1,123 @@
+//! Which examples a training iteration sees.
+//!
+//! Invariant: the examples of iteration k depend on (seed, k, batch size, number of examples)
+//! alone, so that a run resumes at any iteration without saved state.
+//! It must not know what an example is.
+
+use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::SeedableRng;
+
+/// The stream that draws the splits; epochs count up from 0 and never meet it.
+pub(super) const SPLIT_STREAM: u64 = u64::MAX;
+
+/// `0 … count` in an order that depends on `seed` and `stream` alone.
+pub(super) fn permutation(count: usize, seed: u64, stream: u64) -> Vec<usize> {
+    let mut random = ChaCha8Rng::seed_from_u64(seed);
+    random.set_stream(stream);
+    let mut order: Vec<usize> = (0..count).collect();
+    order.shuffle(&mut random);
+    order
+}
+
+/// The training order: epochs one after the other, each a new permutation when shuffled.
+///
+/// A batch that an epoch cannot fill goes on into the next epoch (as Caffe's data layer wraps
+/// around), so every batch is full.
+#[derive(Clone, Debug)]
+pub struct Order {
+    count: usize,
+    batch: usize,
+    /// `None`: the order of the data set.
+    seed: Option<u64>,
+    /// The permutation used last, with its epoch: a shortcut that changes no result.
+    latest: Option<(u64, Vec<usize>)>,
+}
+
+impl Order {
+    /// `count` examples, `batch` at a time; `seed` is `None` for the order of the data set.
+    pub fn new(count: usize, batch: usize, seed: Option<u64>) -> Self {
+        Self {
+            count,
+            batch,
+            seed,
+            latest: None,
+        }
+    }
+
+    /// The examples of the iteration (from 0); none when there are no examples.
+    pub fn batch(&mut self, iteration: u64) -> Vec<usize> {
+        if self.count == 0 {
+            return Vec::new();
+        }
+        let (batch, count) = (self.batch as u128, self.count as u128);
+        let start = u128::from(iteration) * batch;
+        (start..start + batch)
+            .map(|position| self.at((position / count) as u64, (position % count) as usize))
+            .collect()
+    }
+
+    /// How many epochs had been completed when the iteration began.
+    pub fn epoch(&self, iteration: u64) -> f64 {
+        iteration as f64 * self.batch as f64 / (self.count as f64).max(1.0)
+    }
+
+    fn at(&mut self, epoch: u64, place: usize) -> usize {
+        let Some(seed) = self.seed else { return place };
+        if self
+            .latest
+            .as_ref()
+            .is_none_or(|(latest, _)| *latest != epoch)
+        {
+            self.latest = Some((epoch, permutation(self.count, seed, epoch)));
+        }
+        self.latest
+            .as_ref()
+            .map_or(place, |(_, order)| order[place])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_epoch_holds_each_example_once_and_batches_wrap() {
+        let mut order = Order::new(10, 4, Some(7));
+        let seen: Vec<usize> = (0..5).flat_map(|k| order.batch(k)).collect();
+        assert_eq!(seen.len(), 20);
+        for epoch in seen.chunks(10) {
+            let mut sorted = epoch.to_vec();
+            sorted.sort_unstable();
+            assert_eq!(sorted, (0..10).collect::<Vec<_>>());
+        }
+        assert_ne!(seen[..10], seen[10..], "epochs are shuffled anew");
+    }
+
+    #[test]
+    fn an_iteration_depends_on_nothing_that_went_before() {
+        let mut running = Order::new(1_000, 64, Some(3));
+        let all: Vec<_> = (0..60).map(|k| running.batch(k)).collect();
+        for k in [59, 0, 15, 16, 31, 1] {
+            assert_eq!(
+                Order::new(1_000, 64, Some(3)).batch(k),
+                all[k as usize],
+                "{k}"
+            );
+            assert_eq!(running.batch(k), all[k as usize], "{k} again");
+        }
+        assert_ne!(
+            Order::new(1_000, 64, Some(4)).batch(0),
+            all[0],
+            "another seed"
+        );
+    }
+
+    #[test]
+    fn without_a_seed_the_order_is_the_data_sets() {
+        assert_eq!(Order::new(5, 3, None).batch(1), [3, 4, 0]);
+        assert_eq!(Order::new(2, 5, None).batch(0), [0, 1, 0, 1, 0]);
+        assert!(Order::new(0, 5, None).batch(9).is_empty());
+        assert_eq!(Order::new(3, 2, None).batch(u64::MAX).len(), 2);
+    }
+}

@@ -1,0 +1,199 @@
+//! Image files as planes of bytes.
+//!
+//! Invariant: decoding is bounded in size and memory. Transparency is dropped, 16-bit images
+//! become 8-bit, an animation gives its first frame, and an EXIF orientation is not applied
+//! (as torchvision's `ImageFolder`).
+
+use std::path::Path;
+
+use image::imageops::{self, FilterType};
+use image::{ColorType, ImageBuffer, ImageDecoder, ImageReader, Limits, Luma};
+
+use super::DataError;
+use crate::i18n::tr;
+
+/// The longest side of an image that is decoded, in pixels.
+const MAX_DECODED_SIDE: u32 = 16_384;
+const MAX_DECODED_BYTES: u64 = 512 << 20;
+
+/// An image: channel by channel (gray, or red, green, blue), row by row.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Picture {
+    /// Channels, height, width.
+    pub shape: [usize; 3],
+    pub pixels: Vec<u8>,
+}
+
+/// Channels (1 or 3), height and width by the file's header.
+pub(super) fn shape(path: &Path) -> Result<[usize; 3], DataError> {
+    let decoder = reader(path)?
+        .into_decoder()
+        .map_err(|error| failed(path, error))?;
+    let (width, height) = decoder.dimensions();
+    let channels = if is_gray(decoder.color_type()) { 1 } else { 3 };
+    if width == 0 || height == 0 {
+        return Err(DataError::format(path, tr("is an empty image", "是空图像")));
+    }
+    Ok([channels, height as usize, width as usize])
+}
+
+pub(super) fn decode(path: &Path) -> Result<Picture, DataError> {
+    let decoded = reader(path)?
+        .decode()
+        .map_err(|error| failed(path, error))?;
+    let (width, height) = (decoded.width() as usize, decoded.height() as usize);
+    if width == 0 || height == 0 {
+        return Err(DataError::format(path, tr("is an empty image", "是空图像")));
+    }
+    if is_gray(decoded.color()) {
+        return Ok(Picture {
+            shape: [1, height, width],
+            pixels: decoded.into_luma8().into_raw(),
+        });
+    }
+    let interleaved = decoded.into_rgb8().into_raw();
+    let plane = |channel: usize| interleaved.iter().skip(channel).step_by(3).copied();
+    let pixels = (0..3).flat_map(plane).collect();
+    Ok(Picture {
+        shape: [3, height, width],
+        pixels,
+    })
+}
+
+impl Picture {
+    /// Gray to colour repeats the plane, colour to gray weighs by ITU-R BT.601; any other
+    /// change of channels leaves the picture as it is.
+    pub fn with_channels(self, channels: usize) -> Self {
+        let [from, height, width] = self.shape;
+        let pixels = match (from, channels) {
+            (1, 3) => self.pixels.repeat(3),
+            (3, 1) => {
+                let plane = height * width;
+                let (red, rest) = self.pixels.split_at(plane);
+                let (green, blue) = rest.split_at(plane);
+                let gray = |((&r, &g), &b): ((&u8, &u8), &u8)| {
+                    let weighed = 299 * u32::from(r) + 587 * u32::from(g) + 114 * u32::from(b);
+                    ((weighed + 500) / 1000) as u8
+                };
+                red.iter().zip(green).zip(blue).map(gray).collect()
+            }
+            _ => return self,
+        };
+        Self {
+            shape: [channels, height, width],
+            pixels,
+        }
+    }
+
+    /// Bilinear, with antialiasing when the image shrinks.
+    pub fn resized(self, height: usize, width: usize) -> Self {
+        let [channels, from_height, from_width] = self.shape;
+        if (from_height, from_width) == (height, width) {
+            return self;
+        }
+        let mut pixels = Vec::with_capacity(channels * height * width);
+        for plane in self.pixels.chunks_exact(from_height * from_width) {
+            let plane: Option<ImageBuffer<Luma<u8>, &[u8]>> =
+                ImageBuffer::from_raw(from_width as u32, from_height as u32, plane);
+            if let Some(plane) = plane {
+                let (height, width) = (height as u32, width as u32);
+                let resized = imageops::resize(&plane, width, height, FilterType::Triangle);
+                pixels.extend_from_slice(resized.as_raw());
+            }
+        }
+        Self {
+            shape: [channels, height, width],
+            pixels,
+        }
+    }
+}
+
+fn is_gray(color: ColorType) -> bool {
+    matches!(
+        color,
+        ColorType::L8 | ColorType::L16 | ColorType::La8 | ColorType::La16
+    )
+}
+
+type FileReader = ImageReader<std::io::BufReader<std::fs::File>>;
+
+fn reader(path: &Path) -> Result<FileReader, DataError> {
+    let read = |error| DataError::read(path, error);
+    // The content decides on the format: names of collected images are often wrong.
+    let mut reader = ImageReader::open(path)
+        .map_err(read)?
+        .with_guessed_format()
+        .map_err(read)?;
+    let mut limits = Limits::default();
+    limits.max_image_width = Some(MAX_DECODED_SIDE);
+    limits.max_image_height = Some(MAX_DECODED_SIDE);
+    limits.max_alloc = Some(MAX_DECODED_BYTES);
+    reader.limits(limits);
+    Ok(reader)
+}
+
+fn failed(path: &Path, source: image::ImageError) -> DataError {
+    DataError::Image {
+        path: path.display().to_string(),
+        source,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn channels_convert_by_the_stated_weights() {
+        let color = Picture {
+            shape: [3, 1, 2],
+            pixels: vec![255, 10, 0, 20, 0, 30],
+        };
+        // 0.299 · 255 = 76.2; 0.299 · 10 + 0.587 · 20 + 0.114 · 30 = 18.15.
+        let gray = color.clone().with_channels(1);
+        assert_eq!(
+            gray,
+            Picture {
+                shape: [1, 1, 2],
+                pixels: vec![76, 18]
+            }
+        );
+        assert_eq!(gray.with_channels(3).pixels, [76, 18, 76, 18, 76, 18]);
+        assert_eq!(color.clone().with_channels(3), color);
+    }
+
+    #[test]
+    fn resizing_averages_when_it_shrinks() {
+        let picture = Picture {
+            shape: [1, 2, 2],
+            pixels: vec![0, 100, 100, 200],
+        };
+        assert_eq!(picture.clone().resized(1, 1).pixels, [100]);
+        assert_eq!(picture.resized(4, 6).pixels.len(), 24);
+    }
+
+    #[test]
+    fn files_decode_to_planes_whatever_their_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("really-a.jpg");
+        let rgb = image::RgbImage::from_raw(2, 1, vec![1, 2, 3, 4, 5, 6]).unwrap();
+        rgb.save_with_format(&path, image::ImageFormat::Png)
+            .unwrap();
+        assert_eq!(shape(&path).unwrap(), [3, 1, 2]);
+        let expected = Picture {
+            shape: [3, 1, 2],
+            pixels: vec![1, 4, 2, 5, 3, 6],
+        };
+        assert_eq!(decode(&path).unwrap(), expected);
+        let deep = image::ImageBuffer::<Luma<u16>, _>::from_raw(1, 1, vec![65_535u16]).unwrap();
+        deep.save_with_format(&path, image::ImageFormat::Png)
+            .unwrap();
+        assert_eq!(
+            decode(&path).unwrap(),
+            Picture {
+                shape: [1, 1, 1],
+                pixels: vec![255]
+            }
+        );
+    }
+}

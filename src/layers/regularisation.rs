@@ -1,0 +1,97 @@
+//! Layers against overfitting.
+
+use candle_core::Tensor;
+use serde::{Deserialize, Serialize};
+
+use crate::graph::{
+    Context, Family, Field, FieldValue, FieldVisitor, Gradients, InferContext, Inferred,
+    InputPorts, Layer, LayerSpec, Passed, Phase, Port, Problem, Role, Shape, Value,
+};
+use crate::i18n::Text;
+use crate::nn;
+
+/// Silences elements at random while training; the others are scaled up by 1/(1−ratio), so that
+/// testing needs no change. Srivastava et al. 2014 in its inverted form, as Caffe and PyTorch.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Dropout {
+    pub ratio: f64,
+}
+
+impl Default for Dropout {
+    fn default() -> Self {
+        Self { ratio: 0.5 }
+    }
+}
+
+static SPEC: LayerSpec = LayerSpec {
+    name: "Dropout",
+    title: Text::new("Dropout", "Dropout 随机失活"),
+    family: Family::Regularisation,
+    role: Role::Layer,
+    about: Text::new(
+        "Silences each element at random while training, so that none relies on another; does nothing in testing.",
+        "训练时随机让部分元素失活，使神经元互不依赖；测试时不起作用。",
+    ),
+    formula: "train: y = m · x / (1 − p), m ∈ {0, 1};  test: y = x",
+    caffe: ("Dropout", "dropout_param"),
+};
+
+impl Layer for Dropout {
+    fn spec(&self) -> &'static LayerSpec {
+        &SPEC
+    }
+
+    fn inputs(&self) -> InputPorts {
+        InputPorts::fixed(const { &[Port::tensor("x")] })
+    }
+
+    fn outputs(&self) -> &'static [Port] {
+        const { &[Port::tensor("y")] }
+    }
+
+    fn fields(&mut self, visitor: &mut dyn FieldVisitor) {
+        visitor.field(Field {
+            name: "ratio",
+            about: Text::new(
+                "p: the probability that an element is silenced.",
+                "p：元素被置零的概率。",
+            ),
+            caffe: "dropout_ratio",
+            value: FieldValue::Real {
+                value: &mut self.ratio,
+                min: 0.0,
+                max: 0.99,
+            },
+        });
+    }
+
+    fn infer(&self, _: &InferContext<'_>, x: &[&Shape]) -> Result<Inferred, Problem> {
+        Ok(Inferred::pointwise(x[0].clone()))
+    }
+
+    /// Saves the mask in training; in testing the input passes as it is.
+    fn forward(&self, context: &Context<'_>, inputs: &[Value]) -> candle_core::Result<Passed> {
+        let x = inputs[0].tensor();
+        if context.phase == Phase::Test {
+            return Ok(Passed::new(x.clone(), Vec::new()));
+        }
+        let mask = nn::dropout_mask(x.shape(), self.ratio, context.seed, x.dtype(), x.device())?;
+        Ok(Passed::new((x * &mask)?, vec![mask]))
+    }
+
+    fn backward(
+        &self,
+        _: &Context<'_>,
+        saved: &[Tensor],
+        gradients: &[Option<Tensor>],
+    ) -> candle_core::Result<Gradients> {
+        let Some(Some(dy)) = gradients.first() else {
+            return Ok(Gradients::default());
+        };
+        Ok(Gradients::of_input(match saved.first() {
+            Some(mask) => (dy * mask)?,
+            None => dy.clone(),
+        }))
+    }
+}

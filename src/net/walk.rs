@@ -1,0 +1,432 @@
+//! The walk: forward through the plan, and backward over what the way down left.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use candle_core::Tensor;
+
+use super::{Net, NetError, NetFeed, Plan, stream};
+use crate::graph::{Context, Phase, PortRef, Role, Value};
+
+/// Whose outputs stay after a forward walk.
+#[derive(Clone, Debug, Default)]
+pub enum Keep {
+    #[default]
+    All,
+    /// These nodes' and the losses'; others go as soon as nobody needs them any more.
+    Only(BTreeSet<String>),
+}
+
+/// What a forward walk is for.
+#[derive(Clone, Debug, Default)]
+pub struct ForwardOptions {
+    pub keep: Keep,
+    /// Walk only as far as these nodes need; `None` walks everything.
+    pub until: Option<BTreeSet<String>>,
+    /// Whether a backward walk will follow, towards the learnable parameters.
+    pub backward: bool,
+    /// Nodes whose output gradients are wanted from the backward walk, data included.
+    pub gradients_at: BTreeSet<String>,
+    pub seed: u64,
+    pub iteration: u64,
+}
+
+/// What a forward walk leaves.
+#[derive(Debug)]
+pub struct Pass {
+    phase: Phase,
+    /// By step; empty where the walk did not go or the output was not kept.
+    outputs: Vec<Vec<Value>>,
+    saved: Vec<Option<Vec<Tensor>>>,
+    /// By step, whether the gradient at its output is needed.
+    needed: Vec<bool>,
+    options: ForwardOptions,
+    /// New values of buffers, by key.
+    pub buffers: Vec<(String, Tensor)>,
+    /// By step.
+    seconds: Vec<Duration>,
+}
+
+/// Where a backward walk begins.
+#[derive(Clone, Debug, Default)]
+pub enum BackwardStart {
+    /// At the losses, with their weights.
+    #[default]
+    Losses,
+    /// With these gradients at these outputs.
+    At(BTreeMap<PortRef, Tensor>),
+}
+
+/// What a backward walk gives.
+#[derive(Debug, Default)]
+pub struct Backward {
+    /// ∂objective by learnable parameter; parameters without a gradient are left out.
+    pub params: BTreeMap<String, Tensor>,
+    /// ∂objective by the first output of the nodes asked for.
+    pub outputs: BTreeMap<String, Tensor>,
+    /// Time spent in each node.
+    pub seconds: BTreeMap<String, Duration>,
+}
+
+impl Pass {
+    /// A node's kept output.
+    pub fn value(&self, net: &Net, port: &PortRef) -> Option<&Value> {
+        let step = net.plan(self.phase).by_name.get(&port.node)?;
+        self.outputs.get(*step)?.get(port.port)
+    }
+
+    /// All kept outputs of a node.
+    pub fn outputs(&self, net: &Net, name: &str) -> &[Value] {
+        let step = net.plan(self.phase).by_name.get(name);
+        step.and_then(|step| self.outputs.get(*step))
+            .map_or(&[], Vec::as_slice)
+    }
+
+    /// The objective: every loss of the phase times its weight; `None` where there is no loss.
+    pub fn loss(&self, net: &Net) -> Result<Option<f64>, NetError> {
+        let mut sum = None;
+        for (step, outputs) in net.plan(self.phase).steps.iter().zip(&self.outputs) {
+            if step.role == Role::Loss
+                && let Some(value) = outputs.first()
+            {
+                let loss = value.tensor().to_dtype(candle_core::DType::F64)?;
+                let loss = loss.sum_all()?.to_scalar::<f64>()?;
+                sum = Some(sum.unwrap_or(0.0) + step.loss_weight * loss);
+            }
+        }
+        Ok(sum)
+    }
+
+    /// Time spent in each node on the way forward.
+    pub fn seconds(&self, net: &Net) -> BTreeMap<String, Duration> {
+        let steps = net.plan(self.phase).steps.iter().zip(&self.seconds);
+        steps
+            .map(|(step, seconds)| (step.name.clone(), *seconds))
+            .collect()
+    }
+}
+
+impl Net {
+    /// Walks forward. Nothing in the network changes; new buffer values are in the [`Pass`].
+    pub fn forward(
+        &self,
+        phase: Phase,
+        feed: &NetFeed,
+        options: ForwardOptions,
+    ) -> Result<Pass, NetError> {
+        self.check_feed(phase, feed)?;
+        let plan = self.plan(phase);
+        let visited = visited(plan, options.until.as_ref())?;
+        let needed = self.needed(plan, &visited, &options);
+        let mut readers = count_readers(plan, &visited);
+        let count = plan.steps.len();
+        let mut pass = Pass {
+            phase,
+            outputs: vec![Vec::new(); count],
+            saved: (0..count).map(|_| None).collect(),
+            needed,
+            options,
+            buffers: Vec::new(),
+            seconds: vec![Duration::ZERO; count],
+        };
+        for index in (0..count).filter(|index| visited[*index]) {
+            let start = Instant::now();
+            self.forward_step(plan, index, feed, &mut pass)?;
+            pass.seconds[index] = start.elapsed();
+            for (source, _) in &plan.steps[index].sources {
+                readers[*source] -= 1;
+                if readers[*source] == 0 && !keeps(&pass.options, plan, *source) {
+                    pass.outputs[*source].clear();
+                }
+            }
+        }
+        Ok(pass)
+    }
+
+    fn forward_step(
+        &self,
+        plan: &Plan,
+        index: usize,
+        feed: &NetFeed,
+        pass: &mut Pass,
+    ) -> Result<(), NetError> {
+        let step = &plan.steps[index];
+        let name = || step.name.clone();
+        match step.role {
+            Role::Data => {
+                let Some((data, labels)) = &feed.data else {
+                    return Err(NetError::NotFed { node: name() });
+                };
+                let data = Value::Tensor(data.to_device(&self.config.device)?);
+                pass.outputs[index] = vec![data];
+                if let Some(labels) = labels {
+                    let labels = labels.to_device(&self.config.device)?;
+                    pass.outputs[index].push(Value::Labels(labels));
+                }
+                return Ok(());
+            }
+            Role::Input => {
+                let Some(input) = feed.inputs.get(&step.name) else {
+                    return Err(NetError::NotFed { node: name() });
+                };
+                pass.outputs[index] = vec![Value::Tensor(input.to_device(&self.config.device)?)];
+                return Ok(());
+            }
+            _ => {}
+        }
+        let mut inputs = Vec::with_capacity(step.sources.len());
+        for (source, port) in &step.sources {
+            let Some(value) = pass.outputs[*source].get(*port) else {
+                return Err(NetError::NotFed { node: name() });
+            };
+            inputs.push(value.clone());
+        }
+        let params = self.step_params(&step.keys)?;
+        let needs_input = needs_input(plan, index, &pass.needed);
+        let context = Context {
+            phase: pass.phase,
+            params: &params,
+            seed: stream(pass.options.seed, pass.options.iteration, &step.name),
+            needs_input: &needs_input,
+            needs_params: pass.options.backward && self.learns(&step.keys),
+        };
+        let Some(layer) = self.layer(step) else {
+            return Ok(());
+        };
+        let passed = layer
+            .forward(&context, &inputs)
+            .map_err(|source| NetError::Node {
+                node: name(),
+                source,
+            })?;
+        for (param, tensor) in passed.buffers {
+            if let Some(key) = step.keys.get(param) {
+                pass.buffers.push((key.clone(), tensor));
+            }
+        }
+        pass.outputs[index] = passed.outputs;
+        if pass.needed[index] {
+            pass.saved[index] = Some(passed.saved);
+        }
+        Ok(())
+    }
+
+    /// Walks backward over what [`Net::forward`] left; what a node saved is freed behind it.
+    pub fn backward(&self, pass: &mut Pass, start: &BackwardStart) -> Result<Backward, NetError> {
+        let plan = self.plan(pass.phase);
+        let mut gradients: Vec<Vec<Option<Tensor>>> = vec![Vec::new(); plan.steps.len()];
+        self.seed_gradients(plan, pass, start, &mut gradients)?;
+        let mut result = Backward::default();
+        for (index, step) in plan.steps.iter().enumerate().rev() {
+            let arrived = std::mem::take(&mut gradients[index]);
+            if arrived.iter().all(Option::is_none) {
+                continue;
+            }
+            if pass.options.gradients_at.contains(&step.name)
+                && let Some(Some(first)) = arrived.first()
+            {
+                result.outputs.insert(step.name.clone(), first.clone());
+            }
+            let Some(saved) = pass.saved[index].take() else {
+                continue;
+            };
+            let begin = Instant::now();
+            self.backward_step(
+                plan,
+                index,
+                pass,
+                (&saved, &arrived),
+                &mut gradients,
+                &mut result,
+            )?;
+            result.seconds.insert(step.name.clone(), begin.elapsed());
+        }
+        Ok(result)
+    }
+
+    fn backward_step(
+        &self,
+        plan: &Plan,
+        index: usize,
+        pass: &Pass,
+        (saved, arrived): (&[Tensor], &[Option<Tensor>]),
+        gradients: &mut [Vec<Option<Tensor>>],
+        result: &mut Backward,
+    ) -> Result<(), NetError> {
+        let step = &plan.steps[index];
+        let params = self.step_params(&step.keys)?;
+        let needs_input = needs_input(plan, index, &pass.needed);
+        let context = Context {
+            phase: pass.phase,
+            params: &params,
+            seed: stream(pass.options.seed, pass.options.iteration, &step.name),
+            needs_input: &needs_input,
+            needs_params: pass.options.backward && self.learns(&step.keys),
+        };
+        let Some(layer) = self.layer(step) else {
+            return Ok(());
+        };
+        let in_node = |source| NetError::Node {
+            node: step.name.clone(),
+            source,
+        };
+        let found = layer.backward(&context, saved, arrived).map_err(in_node)?;
+        for ((gradient, (source, port)), needed) in found
+            .inputs
+            .into_iter()
+            .zip(&step.sources)
+            .zip(&needs_input)
+        {
+            if let (Some(gradient), true) = (gradient, *needed) {
+                add(slot(&mut gradients[*source], *port), gradient).map_err(in_node)?;
+            }
+        }
+        for (gradient, key) in found.params.into_iter().zip(&step.keys) {
+            let trained = self.params.get(key).is_some_and(is_trained);
+            if let (Some(gradient), true) = (gradient, trained) {
+                let mut sum = result.params.remove(key);
+                add(&mut sum, gradient).map_err(in_node)?;
+                result.params.extend(sum.map(|sum| (key.clone(), sum)));
+            }
+        }
+        Ok(())
+    }
+
+    fn seed_gradients(
+        &self,
+        plan: &Plan,
+        pass: &Pass,
+        start: &BackwardStart,
+        gradients: &mut [Vec<Option<Tensor>>],
+    ) -> Result<(), NetError> {
+        match start {
+            BackwardStart::Losses => {
+                for (index, step) in plan.steps.iter().enumerate() {
+                    if step.role == Role::Loss
+                        && step.loss_weight != 0.0
+                        && let Some(loss) = pass.outputs[index].first()
+                    {
+                        let weight = loss.tensor().ones_like()?.affine(step.loss_weight, 0.0)?;
+                        gradients[index] = vec![Some(weight)];
+                    }
+                }
+            }
+            BackwardStart::At(given) => {
+                for (port, gradient) in given {
+                    let Some(index) = plan.by_name.get(&port.node) else {
+                        return Err(NetError::NoSuchNode {
+                            node: port.node.clone(),
+                        });
+                    };
+                    add(slot(&mut gradients[*index], port.port), gradient.clone())?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn step_params(&self, keys: &[String]) -> Result<Vec<Tensor>, NetError> {
+        let tensor = |key: &String| match self.params.get(key) {
+            Some(param) => Ok(param.tensor.clone()),
+            None => Err(NetError::NoSuchParam { key: key.clone() }),
+        };
+        keys.iter().map(tensor).collect()
+    }
+
+    fn learns(&self, keys: &[String]) -> bool {
+        keys.iter()
+            .any(|key| self.params.get(key).is_some_and(is_trained))
+    }
+
+    /// By step, whether the gradient at its outputs leads to something that is wanted.
+    fn needed(&self, plan: &Plan, visited: &[bool], options: &ForwardOptions) -> Vec<bool> {
+        let mut needed = vec![false; plan.steps.len()];
+        for (index, step) in plan
+            .steps
+            .iter()
+            .enumerate()
+            .filter(|(index, _)| visited[*index])
+        {
+            let passes_on = step.role != Role::Metric;
+            needed[index] = passes_on
+                && (options.gradients_at.contains(&step.name)
+                    || (options.backward && self.learns(&step.keys))
+                    || step.sources.iter().any(|(source, _)| needed[*source]));
+        }
+        needed
+    }
+}
+
+fn is_trained(param: &super::Param) -> bool {
+    param.learnable && param.lr_mult != 0.0
+}
+
+/// Which steps the wanted nodes need.
+fn visited(plan: &Plan, until: Option<&BTreeSet<String>>) -> Result<Vec<bool>, NetError> {
+    let Some(until) = until else {
+        return Ok(vec![true; plan.steps.len()]);
+    };
+    let mut visited = vec![false; plan.steps.len()];
+    for name in until {
+        match plan.by_name.get(name) {
+            Some(index) => visited[*index] = true,
+            None => return Err(NetError::NoSuchNode { node: name.clone() }),
+        }
+    }
+    for index in (0..plan.steps.len()).rev() {
+        if visited[index] {
+            for (source, _) in &plan.steps[index].sources {
+                visited[*source] = true;
+            }
+        }
+    }
+    Ok(visited)
+}
+
+fn count_readers(plan: &Plan, visited: &[bool]) -> Vec<usize> {
+    let mut readers = vec![0; plan.steps.len()];
+    for (step, _) in plan
+        .steps
+        .iter()
+        .zip(visited)
+        .filter(|(_, visited)| **visited)
+    {
+        for (source, _) in &step.sources {
+            readers[*source] += 1;
+        }
+    }
+    readers
+}
+
+fn keeps(options: &ForwardOptions, plan: &Plan, index: usize) -> bool {
+    match &options.keep {
+        Keep::All => true,
+        Keep::Only(names) => {
+            names.contains(&plan.steps[index].name) || plan.steps[index].role == Role::Loss
+        }
+    }
+}
+
+fn needs_input(plan: &Plan, index: usize, needed: &[bool]) -> Vec<bool> {
+    plan.steps[index]
+        .sources
+        .iter()
+        .map(|(source, _)| needed[*source])
+        .collect()
+}
+
+fn slot(gradients: &mut Vec<Option<Tensor>>, port: usize) -> &mut Option<Tensor> {
+    if gradients.len() <= port {
+        gradients.resize(port + 1, None);
+    }
+    &mut gradients[port]
+}
+
+/// The first gradient is stored; later ones are added.
+fn add(sum: &mut Option<Tensor>, gradient: Tensor) -> candle_core::Result<()> {
+    *sum = Some(match sum.take() {
+        None => gradient,
+        Some(earlier) => (earlier + gradient)?,
+    });
+    Ok(())
+}

@@ -1,0 +1,410 @@
+//! Two-dimensional convolution (cross-correlation, as every framework computes it) and its gradients.
+//!
+//! On the CPU: im2col in blocks and matrix products, in parallel over images and blocks.
+
+use super::cpu::{self, Real, on_cpu, with_slices};
+use super::matmul::{Mat, MatMut, Threads, matmul};
+use super::patches::Patches;
+use super::reference;
+use super::size::{Axis, conv_output};
+use candle_core::{Result, Tensor, bail};
+use rayon::prelude::*;
+
+/// Strides, padding and dilation as [vertical, horizontal], and the number of channel groups.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Conv2d {
+    pub stride: [usize; 2],
+    pub pad: [usize; 2],
+    pub dilation: [usize; 2],
+    pub groups: usize,
+}
+
+impl Default for Conv2d {
+    fn default() -> Self {
+        Self {
+            stride: [1, 1],
+            pad: [0, 0],
+            dilation: [1, 1],
+            groups: 1,
+        }
+    }
+}
+
+/// Most partial sums of a filter gradient, hence the parallelism of that pass over images.
+const FILTER_PARTS: usize = 16;
+/// Elements that all partial sums of a filter gradient may hold together, unless that leaves under four.
+const FILTER_PARTS_ELEMENTS: usize = 1 << 24;
+/// Rows of a patch matrix that one task of the data gradient makes.
+const DATA_TASK_ROWS: usize = 512;
+
+/// Convolution of `x` (N, C, H, W) with `w` (O, C/groups, KH, KW) plus `bias` (O): (N, O, OH, OW),
+/// sized by [`conv_output`].
+///
+/// Errors if the shapes do not fit together or the dilated kernel is larger than the padded input.
+pub fn conv2d(x: &Tensor, w: &Tensor, bias: Option<&Tensor>, conv: &Conv2d) -> Result<Tensor> {
+    let (_, c, h, width) = x.dims4()?;
+    let (o, c_group, kh, kw) = w.dims4()?;
+    let shape = ConvShape::new(x.dim(0)?, c, [h, width], o, [kh, kw], conv)?;
+    if c_group * conv.groups != c {
+        bail!(
+            "a filter bank {:?} in {} groups does not fit an input {:?}",
+            w.dims(),
+            conv.groups,
+            x.dims()
+        );
+    }
+    if let Some(bias) = bias
+        && bias.dims() != [o]
+    {
+        bail!("a bias {:?} does not fit {o} filters", bias.dims());
+    }
+    on_cpu!(x, forward(x, w, bias, &shape), else reference::conv2d(x, w, bias, &shape))
+}
+
+/// Gradient of [`conv2d`] with respect to its input of spatial size `x_size` = [H, W], from
+/// `dy` (N, O, OH, OW): (N, C, H, W). It is also the transposed convolution of `dy`.
+pub fn conv2d_backward_data(
+    dy: &Tensor,
+    w: &Tensor,
+    x_size: [usize; 2],
+    conv: &Conv2d,
+) -> Result<Tensor> {
+    let (o, c_group, kh, kw) = w.dims4()?;
+    let shape = ConvShape::new(dy.dim(0)?, c_group * conv.groups, x_size, o, [kh, kw], conv)?;
+    shape.check_output(dy)?;
+    on_cpu!(dy, backward_data(dy, w, &shape), else reference::conv2d_backward_data(dy, w, &shape))
+}
+
+/// Gradient of [`conv2d`] with respect to its filters of spatial size `kernel` = [KH, KW], from
+/// `x` (N, C, H, W) and `dy` (N, O, OH, OW): (O, C/groups, KH, KW).
+pub fn conv2d_backward_filter(
+    x: &Tensor,
+    dy: &Tensor,
+    kernel: [usize; 2],
+    conv: &Conv2d,
+) -> Result<Tensor> {
+    let (n, c, h, w) = x.dims4()?;
+    let shape = ConvShape::new(n, c, [h, w], dy.dim(1)?, kernel, conv)?;
+    shape.check_output(dy)?;
+    on_cpu!(x, backward_filter(x, dy, &shape), else reference::conv2d_backward_filter(x, dy, &shape))
+}
+
+/// Gradient of a bias per channel: the sum of `dy` (N, C, …) over all axes but the second: (C).
+pub fn bias_gradient(dy: &Tensor) -> Result<Tensor> {
+    on_cpu!(dy, backward_bias(dy), else reference::bias_gradient(dy))
+}
+
+/// The sizes of one convolution, found to be consistent.
+#[derive(Clone, Copy, Debug)]
+pub struct ConvShape {
+    pub(super) n: usize,
+    /// Input channels of one group.
+    pub(super) c: usize,
+    /// Filters of one group.
+    pub(super) o: usize,
+    pub(super) groups: usize,
+    pub(super) y: Axis,
+    pub(super) x: Axis,
+}
+
+impl ConvShape {
+    fn new(
+        n: usize,
+        c: usize,
+        size: [usize; 2],
+        o: usize,
+        kernel: [usize; 2],
+        conv: &Conv2d,
+    ) -> Result<Self> {
+        let groups = conv.groups;
+        if groups == 0 || !c.is_multiple_of(groups) || !o.is_multiple_of(groups) {
+            bail!("{c} channels and {o} filters cannot be divided into {groups} groups");
+        }
+        let axis = |i: usize| {
+            let (size, kernel, stride, pad, dilation) = (
+                size[i],
+                kernel[i],
+                conv.stride[i],
+                conv.pad[i],
+                conv.dilation[i],
+            );
+            match conv_output(size, kernel, stride, pad, dilation) {
+                Some(output) => Ok(Axis {
+                    size,
+                    kernel,
+                    stride,
+                    pad,
+                    dilation,
+                    output,
+                }),
+                None => bail!(
+                    "a kernel of {kernel} with stride {stride}, pad {pad} and dilation {dilation} does not fit a size of {size}"
+                ),
+            }
+        };
+        Ok(Self {
+            n,
+            c: c / groups,
+            o: o / groups,
+            groups,
+            y: axis(0)?,
+            x: axis(1)?,
+        })
+    }
+
+    fn check_output(&self, dy: &Tensor) -> Result<()> {
+        let expected = [self.n, self.o * self.groups, self.y.output, self.x.output];
+        if dy.dims() != expected {
+            bail!(
+                "a gradient {:?} does not fit the output {expected:?} of the convolution",
+                dy.dims()
+            );
+        }
+        Ok(())
+    }
+
+    pub(super) fn input_dims(&self) -> [usize; 4] {
+        [self.n, self.c * self.groups, self.y.size, self.x.size]
+    }
+
+    pub(super) fn output_dims(&self) -> [usize; 4] {
+        [self.n, self.o * self.groups, self.y.output, self.x.output]
+    }
+
+    pub(super) fn filter_dims(&self) -> [usize; 4] {
+        [self.o * self.groups, self.c, self.y.kernel, self.x.kernel]
+    }
+
+    fn patches(&self, channels: usize) -> Patches {
+        Patches {
+            channels,
+            y: self.y,
+            x: self.x,
+        }
+    }
+
+    /// Elements of the filters of one group.
+    fn group_filters(&self) -> usize {
+        self.o * self.patches(self.c).rows()
+    }
+}
+
+fn forward<T: Real>(
+    x: &Tensor,
+    w: &Tensor,
+    bias: Option<&Tensor>,
+    shape: &ConvShape,
+) -> Result<Tensor> {
+    let patches = shape.patches(shape.c);
+    let (rows, windows) = (patches.rows(), patches.windows());
+    let mut y = vec![T::ZERO; shape.n * shape.groups * shape.o * windows];
+    with_slices([x, w], |[x, w]| {
+        let mut tasks = Vec::new();
+        for (i, y) in y.chunks_mut((shape.o * windows).max(1)).enumerate() {
+            let blocks = MatMut::new(y, shape.o, windows)
+                .column_blocks(patches.block_rows() * shape.x.output);
+            tasks.extend(patches.blocks().zip(blocks).map(|(block, y)| (i, block, y)));
+        }
+        let threads = Threads::for_tasks(tasks.len());
+        tasks
+            .into_par_iter()
+            .for_each_init(Vec::new, |columns, (i, (first, count), mut y)| {
+                let x = &x[i * shape.c * patches.plane()..][..shape.c * patches.plane()];
+                let w = &w[i % shape.groups * shape.group_filters()..][..shape.group_filters()];
+                let (from, width) = (first * shape.x.output, count * shape.x.output);
+                let columns = if patches.is_image() {
+                    Mat::new(x, rows, windows).columns(from, width)
+                } else {
+                    patches.gather(x, first, count, columns);
+                    Mat::new(columns, rows, width)
+                };
+                matmul(&mut y, Mat::new(w, shape.o, rows), columns, false, threads);
+            });
+        Ok(())
+    })?;
+    if let Some(bias) = bias {
+        add_bias::<T>(&mut y, bias, windows)?;
+    }
+    cpu::tensor(y, &shape.output_dims())
+}
+
+/// Adds `bias` (C) to `y` (N, C, `plane`).
+fn add_bias<T: Real>(y: &mut [T], bias: &Tensor, plane: usize) -> Result<()> {
+    with_slices([bias], |[bias]: [&[T]; 1]| {
+        y.par_chunks_mut(plane.max(1))
+            .enumerate()
+            .for_each(|(i, plane)| {
+                let bias = bias[i % bias.len()];
+                for y in plane {
+                    *y += bias;
+                }
+            });
+        Ok(())
+    })
+}
+
+fn backward_data<T: Real>(dy: &Tensor, w: &Tensor, shape: &ConvShape) -> Result<Tensor> {
+    let plane = shape.patches(1).plane();
+    let taps = shape.y.kernel * shape.x.kernel;
+    let windows = shape.patches(1).windows();
+    let task_channels = (DATA_TASK_ROWS / taps).max(1);
+    let mut dx = vec![T::ZERO; shape.n * shape.groups * shape.c * plane];
+    with_slices([dy, w], |[dy, w]| {
+        let mut tasks = Vec::new();
+        for (i, dx) in dx.chunks_mut((shape.c * plane).max(1)).enumerate() {
+            let channels = dx.chunks_mut(task_channels * plane).enumerate();
+            tasks.extend(channels.map(|(j, dx)| (i, j * task_channels, dx)));
+        }
+        let transposed = transpose_filters(w, shape);
+        let threads = Threads::for_tasks(tasks.len());
+        tasks
+            .into_par_iter()
+            .for_each_init(Vec::new, |columns, (i, channel, dx)| {
+                let patches = shape.patches(dx.len() / plane);
+                let dy = &dy[i * shape.o * windows..][..shape.o * windows];
+                let w = &transposed[i % shape.groups * shape.group_filters()..]
+                    [..shape.group_filters()];
+                let w = Mat::new(w, shape.c * taps, shape.o).rows(channel * taps, patches.rows());
+                let dy = Mat::new(dy, shape.o, windows);
+                if patches.is_image() {
+                    matmul(
+                        &mut MatMut::new(dx, patches.rows(), windows),
+                        w,
+                        dy,
+                        false,
+                        threads,
+                    );
+                    return;
+                }
+                for (first, count) in patches.blocks() {
+                    let width = count * shape.x.output;
+                    columns.resize(patches.rows() * width, T::ZERO);
+                    let dy = dy.columns(first * shape.x.output, width);
+                    matmul(
+                        &mut MatMut::new(columns, patches.rows(), width),
+                        w,
+                        dy,
+                        false,
+                        threads,
+                    );
+                    patches.scatter_add(columns, first, count, dx);
+                }
+            });
+        Ok(())
+    })?;
+    cpu::tensor(dx, &shape.input_dims())
+}
+
+/// The filters of each group as a (C·KH·KW, O) matrix: the layout that the data gradient's products read in order.
+fn transpose_filters<T: Real>(w: &[T], shape: &ConvShape) -> Vec<T> {
+    let rows = shape.group_filters() / shape.o.max(1);
+    let mut transposed = vec![T::ZERO; w.len()];
+    for (to, from) in transposed
+        .chunks_mut((rows * shape.o).max(1))
+        .zip(w.chunks((rows * shape.o).max(1)))
+    {
+        to.par_chunks_mut(shape.o)
+            .enumerate()
+            .for_each(|(row, to)| {
+                for (to, &from) in to.iter_mut().zip(from[row..].iter().step_by(rows)) {
+                    *to = from;
+                }
+            });
+    }
+    transposed
+}
+
+fn backward_filter<T: Real>(x: &Tensor, dy: &Tensor, shape: &ConvShape) -> Result<Tensor> {
+    let length = shape.groups * shape.group_filters();
+    // Images are cut into parts by the sizes alone, so that the sum does not depend on the threads.
+    let parts = (FILTER_PARTS_ELEMENTS / length.max(1)).clamp(4, FILTER_PARTS);
+    let part_images = shape.n.div_ceil(parts).max(1);
+    let dw = with_slices([x, dy], |[x, dy]| {
+        let starts: Vec<usize> = (0..shape.n).step_by(part_images).collect();
+        let threads = Threads::for_tasks(starts.len());
+        let partial = |&start: &usize| {
+            let mut dw = vec![T::ZERO; length];
+            let mut columns = Vec::new();
+            for image in start..(start + part_images).min(shape.n) {
+                for (group, dw) in dw.chunks_mut(shape.group_filters()).enumerate() {
+                    add_filter_gradient(
+                        x,
+                        dy,
+                        image * shape.groups + group,
+                        shape,
+                        &mut columns,
+                        dw,
+                        threads,
+                    );
+                }
+            }
+            dw
+        };
+        let mut sums: Vec<Vec<T>> = starts.par_iter().map(partial).collect();
+        let mut total = if sums.is_empty() {
+            vec![T::ZERO; length]
+        } else {
+            sums.remove(0)
+        };
+        for part in &sums {
+            for (total, &part) in total.iter_mut().zip(part) {
+                *total += part;
+            }
+        }
+        Ok(total)
+    })?;
+    cpu::tensor(dw, &shape.filter_dims())
+}
+
+/// Adds what image-and-group `i` contributes to the filter gradient `dw` of its group.
+fn add_filter_gradient<T: Real>(
+    x: &[T],
+    dy: &[T],
+    i: usize,
+    shape: &ConvShape,
+    columns: &mut Vec<T>,
+    dw: &mut [T],
+    threads: Threads,
+) {
+    let patches = shape.patches(shape.c);
+    let (rows, windows) = (patches.rows(), patches.windows());
+    let x = &x[i * shape.c * patches.plane()..][..shape.c * patches.plane()];
+    let dy = Mat::new(
+        &dy[i * shape.o * windows..][..shape.o * windows],
+        shape.o,
+        windows,
+    );
+    let mut dw = MatMut::new(dw, shape.o, rows);
+    if patches.is_image() {
+        matmul(&mut dw, dy, Mat::new(x, rows, windows).t(), true, threads);
+        return;
+    }
+    for (first, count) in patches.blocks() {
+        let width = count * shape.x.output;
+        patches.gather(x, first, count, columns);
+        let dy = dy.columns(first * shape.x.output, width);
+        matmul(
+            &mut dw,
+            dy,
+            Mat::new(columns, rows, width).t(),
+            true,
+            threads,
+        );
+    }
+}
+
+fn backward_bias<T: Real>(dy: &Tensor) -> Result<Tensor> {
+    let channels = dy.dim(1)?;
+    let plane: usize = dy.dims()[2..].iter().product();
+    let db = with_slices([dy], |[dy]| {
+        let channel_sum = |channel: usize| {
+            let mut total = T::ZERO;
+            for image in dy.chunks_exact((channels * plane).max(1)) {
+                total += cpu::sum(&image[channel * plane..][..plane]);
+            }
+            total
+        };
+        Ok((0..channels).into_par_iter().map(channel_sum).collect())
+    })?;
+    cpu::tensor(db, channels)
+}

@@ -1,0 +1,45 @@
+//! Tensor operations that Candle lacks, gets wrong or does slowly, each with its own backward.
+//!
+//! Every operation is a function from tensors to new tensors; nothing is written in place, so a
+//! clone of a tensor stays what it was. `f32` and `f64` tensors on the CPU take a fast path; any
+//! other device takes the [`reference`] form, made of Candle's own forward operations, which is
+//! also what the tests compare the fast path with.
+//!
+//! Invariant: the same inputs give the same bits, at any number of threads, because every sum is
+//! cut into parts by the shapes alone and the parts are added in order. This module knows tensors
+//! only: no layer, no graph, no phase.
+
+mod activation;
+mod conv;
+mod dropout;
+mod eltwise;
+mod linear;
+mod loss;
+mod pool;
+pub mod reference;
+mod size;
+mod softmax;
+mod update;
+
+mod cpu;
+mod matmul;
+mod patches;
+
+pub use activation::{relu, relu_backward, sigmoid, sigmoid_backward, tanh, tanh_backward};
+pub use conv::{Conv2d, bias_gradient, conv2d, conv2d_backward_data, conv2d_backward_filter};
+pub use dropout::{dropout, dropout_mask};
+pub use eltwise::{
+    eltwise_max, eltwise_max_backward, eltwise_product, eltwise_product_backward, eltwise_sum,
+    eltwise_sum_backward,
+};
+pub use linear::{linear, linear_backward_data, linear_backward_weight};
+pub use loss::{
+    euclidean_loss, euclidean_loss_backward, softmax_cross_entropy, softmax_cross_entropy_backward,
+};
+pub use pool::{Pool2d, avg_pool2d, avg_pool2d_backward, max_pool2d, max_pool2d_backward};
+pub use size::{conv_output, pool_output};
+pub use softmax::{softmax, softmax_backward};
+pub use update::{Sgd, sgd_update};
+
+#[cfg(test)]
+mod tests;

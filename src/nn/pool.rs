@@ -1,0 +1,298 @@
+//! Maximum and average pooling with Caffe's sizes and divisors.
+//!
+//! On the CPU each plane is a task; within a row of windows the taps are walked one after the
+//! other, which needs no branch per pixel.
+
+use super::cpu::{self, Real, on_cpu, with_slices};
+use super::reference;
+use super::size::{Axis, pool_output};
+use candle_core::{Result, Tensor, bail};
+use rayon::prelude::*;
+
+/// Kernel, stride and padding as [vertical, horizontal], and whether sizes round up as in Caffe.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Pool2d {
+    pub kernel: [usize; 2],
+    pub stride: [usize; 2],
+    pub pad: [usize; 2],
+    pub ceil: bool,
+}
+
+/// Maximum pooling of `x` (N, C, H, W): the maxima (N, C, OH, OW), sized by [`pool_output`], and
+/// where each was found, as an index `row·W + column` (u32, same shape).
+///
+/// The first of equal maxima counts; a NaN in a window is its maximum.
+pub fn max_pool2d(x: &Tensor, pool: &Pool2d) -> Result<(Tensor, Tensor)> {
+    let axes = PoolAxes::new(x.dims(), pool)?;
+    on_cpu!(x, max_forward(x, &axes), else reference::max_pool2d(x, &axes))
+}
+
+/// Gradient of [`max_pool2d`] with respect to its input of spatial size `x_size`: each gradient in
+/// `dy` goes to the pixel that `indices` names, (N, C, H, W).
+///
+/// Errors if an index lies outside the plane.
+pub fn max_pool2d_backward(dy: &Tensor, indices: &Tensor, x_size: [usize; 2]) -> Result<Tensor> {
+    if dy.rank() != 4 {
+        bail!(
+            "the gradient of a pooling has four axes, not the shape {:?}",
+            dy.dims()
+        );
+    }
+    cpu::same_shape(dy, indices)?;
+    on_cpu!(dy, max_backward(dy, indices, x_size), else reference::max_pool2d_backward(dy, indices, x_size))
+}
+
+/// Average pooling of `x` (N, C, H, W): (N, C, OH, OW). As in Caffe the divisor is the area of the
+/// window inside the padded image, so padding counts as zeros but what hangs over it does not.
+pub fn avg_pool2d(x: &Tensor, pool: &Pool2d) -> Result<Tensor> {
+    let axes = PoolAxes::new(x.dims(), pool)?;
+    on_cpu!(x, avg_forward(x, &axes), else reference::avg_pool2d(x, &axes))
+}
+
+/// Gradient of [`avg_pool2d`] with respect to its input of spatial size `x_size`: (N, C, H, W).
+pub fn avg_pool2d_backward(dy: &Tensor, x_size: [usize; 2], pool: &Pool2d) -> Result<Tensor> {
+    let (n, c, oh, ow) = dy.dims4()?;
+    let axes = PoolAxes::new(&[n, c, x_size[0], x_size[1]], pool)?;
+    if [oh, ow] != [axes.y.output, axes.x.output] {
+        bail!(
+            "a gradient {:?} does not fit the output {:?} of the pooling",
+            dy.dims(),
+            axes.output_dims()
+        );
+    }
+    on_cpu!(dy, avg_backward(dy, &axes), else reference::avg_pool2d_backward(dy, &axes))
+}
+
+/// The sizes of one pooling, found to be consistent.
+#[derive(Clone, Copy, Debug)]
+pub struct PoolAxes {
+    pub(super) n: usize,
+    pub(super) c: usize,
+    pub(super) y: Axis,
+    pub(super) x: Axis,
+}
+
+impl PoolAxes {
+    fn new(dims: &[usize], pool: &Pool2d) -> Result<Self> {
+        let &[n, c, h, w] = dims else {
+            bail!("pooling needs an input (N, C, H, W), not {dims:?}")
+        };
+        if u32::try_from(h.saturating_mul(w)).is_err() {
+            bail!("a plane of {h} × {w} is too large to pool");
+        }
+        let axis = |i: usize, size: usize| {
+            let (kernel, stride, pad) = (pool.kernel[i], pool.stride[i], pool.pad[i]);
+            match pool_output(size, kernel, stride, pad, pool.ceil) {
+                Some(output) => Ok(Axis {
+                    size,
+                    kernel,
+                    stride,
+                    pad,
+                    dilation: 1,
+                    output,
+                }),
+                None => bail!(
+                    "a window of {kernel} with stride {stride} and pad {pad} does not fit a size of {size}"
+                ),
+            }
+        };
+        Ok(Self {
+            n,
+            c,
+            y: axis(0, h)?,
+            x: axis(1, w)?,
+        })
+    }
+
+    pub(super) fn input_dims(&self) -> [usize; 4] {
+        [self.n, self.c, self.y.size, self.x.size]
+    }
+
+    pub(super) fn output_dims(&self) -> [usize; 4] {
+        [self.n, self.c, self.y.output, self.x.output]
+    }
+
+    fn input_plane(&self) -> usize {
+        self.y.size * self.x.size
+    }
+
+    fn output_plane(&self) -> usize {
+        self.y.output * self.x.output
+    }
+
+    fn planes(&self) -> usize {
+        self.n * self.c
+    }
+
+    /// The area by which window (`wy`, `wx`) is averaged.
+    pub(super) fn divisor(&self, wy: usize, wx: usize) -> f64 {
+        (self.y.padded_length(wy) * self.x.padded_length(wx)) as f64
+    }
+}
+
+fn max_forward<T: Real>(x: &Tensor, axes: &PoolAxes) -> Result<(Tensor, Tensor)> {
+    let mut y = vec![T::NEG_INFINITY; axes.planes() * axes.output_plane()];
+    let mut indices = vec![0u32; y.len()];
+    with_slices([x], |[x]| {
+        let planes = y
+            .par_chunks_mut(axes.output_plane())
+            .zip(indices.par_chunks_mut(axes.output_plane()));
+        planes
+            .zip(x.par_chunks(axes.input_plane()))
+            .for_each(|((y, indices), x)| {
+                let rows = y
+                    .chunks_exact_mut(axes.x.output)
+                    .zip(indices.chunks_exact_mut(axes.x.output));
+                for (wy, (y, indices)) in rows.enumerate() {
+                    max_row(x, axes, wy, y, indices);
+                }
+            });
+        Ok(())
+    })?;
+    Ok((
+        cpu::tensor(y, &axes.output_dims())?,
+        cpu::tensor(indices, &axes.output_dims())?,
+    ))
+}
+
+/// The maxima `y`, which hold -∞, and their indices in row `wy` of the windows over the plane `x`.
+fn max_row<T: Real>(x: &[T], axes: &PoolAxes, wy: usize, y: &mut [T], indices: &mut [u32]) {
+    let width = axes.x.size;
+    let span = axes.y.span(wy);
+    // Each window names a pixel of its own from the start, even if all it holds is -∞.
+    for (wx, index) in indices.iter_mut().enumerate() {
+        *index = (span.start * width + axes.x.span(wx).start) as u32;
+    }
+    for iy in span {
+        for tap in 0..axes.x.kernel {
+            let valid = axes.x.windows(tap);
+            if valid.is_empty() {
+                continue;
+            }
+            let first = iy * width + axes.x.input(valid.start, tap);
+            let line = &x[first..(iy + 1) * width];
+            let windows = y[valid.clone()].iter_mut().zip(&mut indices[valid]);
+            for (i, (&value, (y, index))) in
+                line.iter().step_by(axes.x.stride).zip(windows).enumerate()
+            {
+                // Only a NaN differs from itself.
+                #[allow(clippy::eq_op)]
+                let better = value > *y || value != value;
+                *index = if better {
+                    (first + i * axes.x.stride) as u32
+                } else {
+                    *index
+                };
+                *y = if better { value } else { *y };
+            }
+        }
+    }
+}
+
+fn max_backward<T: Real>(dy: &Tensor, indices: &Tensor, x_size: [usize; 2]) -> Result<Tensor> {
+    let (n, c, oh, ow) = dy.dims4()?;
+    let plane = x_size[0] * x_size[1];
+    let mut dx = vec![T::ZERO; n * c * plane];
+    with_slices([dy], |[dy]: [&[T]; 1]| {
+        with_slices([indices], |[indices]: [&[u32]; 1]| {
+            let sources = dy
+                .par_chunks((oh * ow).max(1))
+                .zip(indices.par_chunks((oh * ow).max(1)));
+            dx.par_chunks_mut(plane.max(1))
+                .zip(sources)
+                .try_for_each(|(dx, (dy, indices))| {
+                    for (&dy, &index) in dy.iter().zip(indices) {
+                        match dx.get_mut(index as usize) {
+                            Some(dx) => *dx += dy,
+                            None => bail!(
+                                "pooling index {index} lies outside a plane of {plane} pixels"
+                            ),
+                        }
+                    }
+                    Ok(())
+                })
+        })
+    })?;
+    cpu::tensor(dx, (n, c, x_size[0], x_size[1]))
+}
+
+/// One over the divisor of each window of a plane.
+fn weights<T: Real>(axes: &PoolAxes) -> Vec<T> {
+    let windows = (0..axes.y.output).flat_map(|wy| (0..axes.x.output).map(move |wx| (wy, wx)));
+    windows
+        .map(|(wy, wx)| T::from_f64(1.0 / axes.divisor(wy, wx)))
+        .collect()
+}
+
+fn avg_forward<T: Real>(x: &Tensor, axes: &PoolAxes) -> Result<Tensor> {
+    let weights = weights::<T>(axes);
+    let mut y = vec![T::ZERO; axes.planes() * axes.output_plane()];
+    with_slices([x], |[x]: [&[T]; 1]| {
+        let planes = y
+            .par_chunks_mut(axes.output_plane())
+            .zip(x.par_chunks(axes.input_plane()));
+        planes.for_each(|(y, x)| {
+            for (wy, y) in y.chunks_exact_mut(axes.x.output).enumerate() {
+                for iy in axes.y.span(wy) {
+                    let line = &x[iy * axes.x.size..][..axes.x.size];
+                    for tap in 0..axes.x.kernel {
+                        let (valid, start) = valid_from(&axes.x, tap);
+                        for (y, &x) in y[valid]
+                            .iter_mut()
+                            .zip(line[start..].iter().step_by(axes.x.stride))
+                        {
+                            *y += x;
+                        }
+                    }
+                }
+            }
+            for (y, &weight) in y.iter_mut().zip(&weights) {
+                *y *= weight;
+            }
+        });
+        Ok(())
+    })?;
+    cpu::tensor(y, &axes.output_dims())
+}
+
+fn avg_backward<T: Real>(dy: &Tensor, axes: &PoolAxes) -> Result<Tensor> {
+    let weights = weights::<T>(axes);
+    let mut dx = vec![T::ZERO; axes.planes() * axes.input_plane()];
+    with_slices([dy], |[dy]: [&[T]; 1]| {
+        let planes = dx
+            .par_chunks_mut(axes.input_plane())
+            .zip(dy.par_chunks(axes.output_plane()));
+        planes.for_each_init(Vec::new, |share, (dx, dy)| {
+            share.clear();
+            share.extend(dy.iter().zip(&weights).map(|(&dy, &weight)| dy * weight));
+            for (wy, share) in share.chunks_exact(axes.x.output).enumerate() {
+                for iy in axes.y.span(wy) {
+                    let line = &mut dx[iy * axes.x.size..][..axes.x.size];
+                    for tap in 0..axes.x.kernel {
+                        let (valid, start) = valid_from(&axes.x, tap);
+                        for (dx, &share) in line[start..]
+                            .iter_mut()
+                            .step_by(axes.x.stride)
+                            .zip(&share[valid])
+                        {
+                            *dx += share;
+                        }
+                    }
+                }
+            }
+        });
+        Ok(())
+    })?;
+    cpu::tensor(dx, &axes.input_dims())
+}
+
+/// The windows whose tap `tap` lies on the input, and the input position under the first of them.
+fn valid_from(axis: &Axis, tap: usize) -> (std::ops::Range<usize>, usize) {
+    let valid = axis.windows(tap);
+    let start = if valid.is_empty() {
+        0
+    } else {
+        axis.input(valid.start, tap)
+    };
+    (valid, start)
+}
