@@ -330,7 +330,7 @@ pub trait LayerObject {
     fn clone_layer(&self) -> Box<dyn Layer>;
     fn same_as(&self, other: &dyn Layer) -> bool;
     fn as_any(&self) -> &dyn Any;
-    /// The layer on one line of RON, every parameter written out: `Pooling(method: "max", …)`.
+    /// The layer on one line of RON, every parameter written out: `Pooling(method: max, …)`.
     fn to_ron(&self) -> Result<String, ron::Error>;
 }
 

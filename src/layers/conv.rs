@@ -270,7 +270,7 @@ impl Layer for Convolution {
             let dw = nn::conv2d_backward_filter(x, dy, self.kernel, &settings)?;
             result.params.push(Some(dw));
             if self.bias {
-                result.params.push(Some(nn::bias_gradient(dy)?));
+                result.params.push(Some(nn::bias_backward(dy)?));
             }
         }
         Ok(result)

@@ -147,7 +147,7 @@ impl Layer for InnerProduct {
                 .params
                 .push(Some(nn::linear_backward_weight(&x.flatten_from(1)?, dy)?));
             if self.bias {
-                result.params.push(Some(nn::bias_gradient(dy)?));
+                result.params.push(Some(nn::bias_backward(dy)?));
             }
         }
         Ok(result)

@@ -9,6 +9,9 @@ mod error;
 mod filler;
 mod walk;
 
+#[cfg(test)]
+mod tests;
+
 pub use error::NetError;
 pub use filler::stream;
 pub use walk::{Backward, BackwardStart, ForwardOptions, Keep, Pass};

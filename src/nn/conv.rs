@@ -90,13 +90,13 @@ pub fn conv2d_backward_filter(
 }
 
 /// Gradient of a bias per channel: the sum of `dy` (N, C, …) over all axes but the second: (C).
-pub fn bias_gradient(dy: &Tensor) -> Result<Tensor> {
-    on_cpu!(dy, backward_bias(dy), else reference::bias_gradient(dy))
+pub fn bias_backward(dy: &Tensor) -> Result<Tensor> {
+    on_cpu!(dy, backward_bias(dy), else reference::bias_backward(dy))
 }
 
 /// The sizes of one convolution, found to be consistent.
 #[derive(Clone, Copy, Debug)]
-pub struct ConvShape {
+pub(super) struct ConvShape {
     pub(super) n: usize,
     /// Input channels of one group.
     pub(super) c: usize,
@@ -108,7 +108,7 @@ pub struct ConvShape {
 }
 
 impl ConvShape {
-    fn new(
+    pub(super) fn new(
         n: usize,
         c: usize,
         size: [usize; 2],

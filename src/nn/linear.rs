@@ -1,6 +1,6 @@
 //! The fully connected layer's products: `y = x·wᵀ + b` and its gradients.
 //!
-//! The gradient of the bias is [`super::bias_gradient`] of `dy`.
+//! The gradient of the bias is [`super::bias_backward`] of `dy`.
 
 use super::cpu::{self, Real, on_cpu, with_slices};
 use super::matmul::{Mat, MatMut, Threads, matmul};

@@ -2,7 +2,7 @@
 //!
 //! Every operation is a function from tensors to new tensors; nothing is written in place, so a
 //! clone of a tensor stays what it was. `f32` and `f64` tensors on the CPU take a fast path; any
-//! other device takes the [`reference`] form, made of Candle's own forward operations, which is
+//! other device takes the `reference` form, made of Candle's own forward operations, which is
 //! also what the tests compare the fast path with.
 //!
 //! Invariant: the same inputs give the same bits, at any number of threads, because every sum is
@@ -16,7 +16,7 @@ mod eltwise;
 mod linear;
 mod loss;
 mod pool;
-pub mod reference;
+mod reference;
 mod size;
 mod softmax;
 mod update;
@@ -26,7 +26,7 @@ mod matmul;
 mod patches;
 
 pub use activation::{relu, relu_backward, sigmoid, sigmoid_backward, tanh, tanh_backward};
-pub use conv::{Conv2d, bias_gradient, conv2d, conv2d_backward_data, conv2d_backward_filter};
+pub use conv::{Conv2d, bias_backward, conv2d, conv2d_backward_data, conv2d_backward_filter};
 pub use dropout::{dropout, dropout_mask};
 pub use eltwise::{
     eltwise_max, eltwise_max_backward, eltwise_product, eltwise_product_backward, eltwise_sum,

@@ -65,7 +65,7 @@ pub fn avg_pool2d_backward(dy: &Tensor, x_size: [usize; 2], pool: &Pool2d) -> Re
 
 /// The sizes of one pooling, found to be consistent.
 #[derive(Clone, Copy, Debug)]
-pub struct PoolAxes {
+pub(super) struct PoolAxes {
     pub(super) n: usize,
     pub(super) c: usize,
     pub(super) y: Axis,
@@ -73,7 +73,7 @@ pub struct PoolAxes {
 }
 
 impl PoolAxes {
-    fn new(dims: &[usize], pool: &Pool2d) -> Result<Self> {
+    pub(super) fn new(dims: &[usize], pool: &Pool2d) -> Result<Self> {
         let &[n, c, h, w] = dims else {
             bail!("pooling needs an input (N, C, H, W), not {dims:?}")
         };

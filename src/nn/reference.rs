@@ -12,7 +12,12 @@ use super::update::Sgd;
 use candle_core::{DType, Device, Result, Tensor};
 
 /// See [`super::conv2d`].
-pub fn conv2d(x: &Tensor, w: &Tensor, bias: Option<&Tensor>, shape: &ConvShape) -> Result<Tensor> {
+pub(super) fn conv2d(
+    x: &Tensor,
+    w: &Tensor,
+    bias: Option<&Tensor>,
+    shape: &ConvShape,
+) -> Result<Tensor> {
     let y = filter_matrices(w, shape)?.broadcast_matmul(&patch_matrices(x, shape)?)?;
     let y = y.reshape(&shape.output_dims())?;
     match bias {
@@ -22,7 +27,7 @@ pub fn conv2d(x: &Tensor, w: &Tensor, bias: Option<&Tensor>, shape: &ConvShape) 
 }
 
 /// See [`super::conv2d_backward_data`].
-pub fn conv2d_backward_data(dy: &Tensor, w: &Tensor, shape: &ConvShape) -> Result<Tensor> {
+pub(super) fn conv2d_backward_data(dy: &Tensor, w: &Tensor, shape: &ConvShape) -> Result<Tensor> {
     let columns = filter_matrices(w, shape)?
         .transpose(2, 3)?
         .broadcast_matmul(&gradient_matrices(dy, shape)?)?;
@@ -36,7 +41,7 @@ pub fn conv2d_backward_data(dy: &Tensor, w: &Tensor, shape: &ConvShape) -> Resul
 }
 
 /// See [`super::conv2d_backward_filter`].
-pub fn conv2d_backward_filter(x: &Tensor, dy: &Tensor, shape: &ConvShape) -> Result<Tensor> {
+pub(super) fn conv2d_backward_filter(x: &Tensor, dy: &Tensor, shape: &ConvShape) -> Result<Tensor> {
     let columns = patch_matrices(x, shape)?.transpose(2, 3)?.contiguous()?;
     gradient_matrices(dy, shape)?
         .matmul(&columns)?
@@ -44,13 +49,13 @@ pub fn conv2d_backward_filter(x: &Tensor, dy: &Tensor, shape: &ConvShape) -> Res
         .reshape(&shape.filter_dims())
 }
 
-/// See [`super::bias_gradient`].
-pub fn bias_gradient(dy: &Tensor) -> Result<Tensor> {
+/// See [`super::bias_backward`].
+pub(super) fn bias_backward(dy: &Tensor) -> Result<Tensor> {
     dy.transpose(0, 1)?.flatten_from(1)?.sum(1)
 }
 
 /// See [`super::max_pool2d`].
-pub fn max_pool2d(x: &Tensor, axes: &PoolAxes) -> Result<(Tensor, Tensor)> {
+pub(super) fn max_pool2d(x: &Tensor, axes: &PoolAxes) -> Result<(Tensor, Tensor)> {
     let patches = unfold(x, &axes.y, &axes.x, f64::NEG_INFINITY)?;
     let y = patches.max(2)?;
     let tap = patches.argmax_keepdim(2)?;
@@ -62,7 +67,11 @@ pub fn max_pool2d(x: &Tensor, axes: &PoolAxes) -> Result<(Tensor, Tensor)> {
 }
 
 /// See [`super::max_pool2d_backward`].
-pub fn max_pool2d_backward(dy: &Tensor, indices: &Tensor, x_size: [usize; 2]) -> Result<Tensor> {
+pub(super) fn max_pool2d_backward(
+    dy: &Tensor,
+    indices: &Tensor,
+    x_size: [usize; 2],
+) -> Result<Tensor> {
     let (n, c, oh, ow) = dy.dims4()?;
     let [h, w] = x_size;
     let dx = Tensor::zeros((n * c, h * w), dy.dtype(), dy.device())?;
@@ -72,14 +81,14 @@ pub fn max_pool2d_backward(dy: &Tensor, indices: &Tensor, x_size: [usize; 2]) ->
 }
 
 /// See [`super::avg_pool2d`].
-pub fn avg_pool2d(x: &Tensor, axes: &PoolAxes) -> Result<Tensor> {
+pub(super) fn avg_pool2d(x: &Tensor, axes: &PoolAxes) -> Result<Tensor> {
     unfold(x, &axes.y, &axes.x, 0.0)?
         .sum(2)?
         .broadcast_div(&divisors(axes, x)?)
 }
 
 /// See [`super::avg_pool2d_backward`].
-pub fn avg_pool2d_backward(dy: &Tensor, axes: &PoolAxes) -> Result<Tensor> {
+pub(super) fn avg_pool2d_backward(dy: &Tensor, axes: &PoolAxes) -> Result<Tensor> {
     let share = dy.broadcast_div(&divisors(axes, dy)?)?.unsqueeze(2)?;
     let (n, c, oh, ow) = dy.dims4()?;
     let taps = axes.y.kernel * axes.x.kernel;
@@ -87,7 +96,7 @@ pub fn avg_pool2d_backward(dy: &Tensor, axes: &PoolAxes) -> Result<Tensor> {
 }
 
 /// See [`super::linear`].
-pub fn linear(x: &Tensor, w: &Tensor, bias: Option<&Tensor>) -> Result<Tensor> {
+pub(super) fn linear(x: &Tensor, w: &Tensor, bias: Option<&Tensor>) -> Result<Tensor> {
     let y = x.matmul(&w.t()?)?;
     match bias {
         Some(bias) => y.broadcast_add(bias),
@@ -96,43 +105,43 @@ pub fn linear(x: &Tensor, w: &Tensor, bias: Option<&Tensor>) -> Result<Tensor> {
 }
 
 /// See [`super::relu`].
-pub fn relu(x: &Tensor, negative_slope: f64) -> Result<Tensor> {
+pub(super) fn relu(x: &Tensor, negative_slope: f64) -> Result<Tensor> {
     x.gt(0.0)?.where_cond(x, &(x * negative_slope)?)
 }
 
 /// See [`super::relu_backward`].
-pub fn relu_backward(x: &Tensor, dy: &Tensor, negative_slope: f64) -> Result<Tensor> {
+pub(super) fn relu_backward(x: &Tensor, dy: &Tensor, negative_slope: f64) -> Result<Tensor> {
     x.gt(0.0)?.where_cond(dy, &(dy * negative_slope)?)
 }
 
 /// See [`super::sigmoid`].
-pub fn sigmoid(x: &Tensor) -> Result<Tensor> {
+pub(super) fn sigmoid(x: &Tensor) -> Result<Tensor> {
     (x.neg()?.exp()? + 1.0)?.recip()
 }
 
 /// See [`super::sigmoid_backward`].
-pub fn sigmoid_backward(y: &Tensor, dy: &Tensor) -> Result<Tensor> {
+pub(super) fn sigmoid_backward(y: &Tensor, dy: &Tensor) -> Result<Tensor> {
     (dy * y)? * y.affine(-1.0, 1.0)?
 }
 
 /// See [`super::tanh_backward`].
-pub fn tanh_backward(y: &Tensor, dy: &Tensor) -> Result<Tensor> {
+pub(super) fn tanh_backward(y: &Tensor, dy: &Tensor) -> Result<Tensor> {
     dy * y.sqr()?.affine(-1.0, 1.0)?
 }
 
 /// See [`super::softmax`].
-pub fn softmax(x: &Tensor) -> Result<Tensor> {
+pub(super) fn softmax(x: &Tensor) -> Result<Tensor> {
     let y = x.broadcast_sub(&x.max_keepdim(1)?)?.exp()?;
     y.broadcast_div(&y.sum_keepdim(1)?)
 }
 
 /// See [`super::softmax_backward`].
-pub fn softmax_backward(y: &Tensor, dy: &Tensor) -> Result<Tensor> {
+pub(super) fn softmax_backward(y: &Tensor, dy: &Tensor) -> Result<Tensor> {
     y * dy.broadcast_sub(&(y * dy)?.sum_keepdim(1)?)?
 }
 
 /// See [`super::softmax_cross_entropy`].
-pub fn softmax_cross_entropy(x: &Tensor, labels: &Tensor) -> Result<(Tensor, Tensor)> {
+pub(super) fn softmax_cross_entropy(x: &Tensor, labels: &Tensor) -> Result<(Tensor, Tensor)> {
     let relative = x.broadcast_sub(&x.max_keepdim(1)?)?;
     let log_sum = relative.exp()?.sum_keepdim(1)?.log()?;
     let of_label = relative.gather(&labels.unsqueeze(1)?.contiguous()?, 1)?;
@@ -140,7 +149,7 @@ pub fn softmax_cross_entropy(x: &Tensor, labels: &Tensor) -> Result<(Tensor, Ten
 }
 
 /// See [`super::softmax_cross_entropy_backward`].
-pub fn softmax_cross_entropy_backward(
+pub(super) fn softmax_cross_entropy_backward(
     p: &Tensor,
     labels: &Tensor,
     d_loss: &Tensor,
@@ -155,7 +164,12 @@ pub fn softmax_cross_entropy_backward(
 }
 
 /// See [`super::sgd_update`].
-pub fn sgd_update(w: &Tensor, g: &Tensor, v: &Tensor, sgd: &Sgd) -> Result<(Tensor, Tensor)> {
+pub(super) fn sgd_update(
+    w: &Tensor,
+    g: &Tensor,
+    v: &Tensor,
+    sgd: &Sgd,
+) -> Result<(Tensor, Tensor)> {
     let v = ((v * sgd.momentum)? - ((g + (w * sgd.decay)?)? * sgd.rate)?)?;
     Ok(((w + &v)?, v))
 }

@@ -1,0 +1,226 @@
+//! The walk as a whole: gradients through branches and shared keys, phases, partial walks.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use candle_core::{DType, Device, Tensor};
+
+use super::{BackwardStart, ForwardOptions, Keep, Net, NetConfig, NetError, NetFeed};
+use crate::graph::{DataFacts, Facts, Graph, Node, Phase, Phases, PortRef};
+use crate::layers;
+
+fn graph(nodes: &[(&str, &str, &[&str])]) -> Graph {
+    let mut graph = Graph::default();
+    for (name, layer, inputs) in nodes {
+        let mut node = Node::new(*name, layers::parse(layer).unwrap());
+        for (port, from) in inputs.iter().enumerate() {
+            node.inputs.set(port, Some(PortRef::parse(from)));
+        }
+        graph.add(node);
+    }
+    graph
+}
+
+fn facts() -> Facts {
+    let data = DataFacts {
+        shape: vec![2, 6, 5],
+        classes: Some(3),
+    };
+    Facts {
+        data: Some(data),
+        ..Facts::default()
+    }
+}
+
+/// Two branches with one filter bank, joined twice, under two losses.
+fn branched() -> Graph {
+    let mut graph = graph(&[
+        ("data", "Data", &[]),
+        (
+            "a",
+            "Convolution(num_output: 4, kernel: (3, 2), pad: (1, 0))",
+            &["data"],
+        ),
+        (
+            "b",
+            "Convolution(num_output: 4, kernel: (3, 2), pad: (1, 0))",
+            &["data"],
+        ),
+        ("tanh", "TanH", &["a"]),
+        ("sum", "Eltwise", &["tanh", "b"]),
+        ("both", "Concat", &["sum", "tanh"]),
+        ("pool", "Pooling(method: average)", &["both"]),
+        ("scores", "InnerProduct(num_output: \"classes\")", &["pool"]),
+        ("loss", "SoftmaxWithLoss", &["scores", "data:1"]),
+        ("small", "EuclideanLoss", &["sum", "tanh"]),
+        ("accuracy", "Accuracy", &["scores", "data:1"]),
+    ]);
+    let ids: Vec<_> = graph.nodes().iter().map(|node| node.id).collect();
+    for id in &ids[1..3] {
+        graph.node_mut(*id).unwrap().key = Some("shared".to_owned());
+    }
+    graph.node_mut(ids[9]).unwrap().loss_weight = Some(0.25);
+    graph
+}
+
+fn feed() -> NetFeed {
+    let values: Vec<f64> = (0..2 * 2 * 6 * 5)
+        .map(|i| ((i * 37 % 101) as f64 / 50.0) - 1.0)
+        .collect();
+    let data = Tensor::from_vec(values, (2, 2, 6, 5), &Device::Cpu).unwrap();
+    let labels = Tensor::new(&[2u32, 0], &Device::Cpu).unwrap();
+    NetFeed {
+        data: Some((data, Some(labels))),
+        ..NetFeed::default()
+    }
+}
+
+fn compile(graph: &Graph) -> Net {
+    let config = NetConfig {
+        dtype: DType::F64,
+        seed: 3,
+        ..NetConfig::default()
+    };
+    Net::compile(graph, &facts(), config).unwrap()
+}
+
+fn objective(net: &Net) -> f64 {
+    let pass = net
+        .forward(Phase::Train, &feed(), ForwardOptions::default())
+        .unwrap();
+    pass.loss(net).unwrap().unwrap()
+}
+
+#[test]
+fn gradients_through_branches_and_shared_keys_are_exact() {
+    let mut net = compile(&branched());
+    assert_eq!(net.params().len(), 4, "the filter bank counts once");
+    let options = ForwardOptions {
+        backward: true,
+        ..ForwardOptions::default()
+    };
+    let mut pass = net.forward(Phase::Train, &feed(), options).unwrap();
+    let gradients = net
+        .backward(&mut pass, &BackwardStart::Losses)
+        .unwrap()
+        .params;
+    let keys: Vec<String> = net.params().keys().cloned().collect();
+    for key in keys {
+        let original = net.params()[&key].tensor.clone();
+        let values = original.flatten_all().unwrap().to_vec1::<f64>().unwrap();
+        let found = gradients[&key]
+            .flatten_all()
+            .unwrap()
+            .to_vec1::<f64>()
+            .unwrap();
+        for index in 0..values.len() {
+            let mut moved = |by: f64| {
+                let mut values = values.clone();
+                values[index] += by;
+                let tensor = Tensor::from_vec(values, original.shape(), &Device::Cpu).unwrap();
+                net.set_param(&key, tensor).unwrap();
+                objective(&net)
+            };
+            let numeric = (moved(1e-5) - moved(-1e-5)) / 2e-5;
+            assert!((numeric - found[index]).abs() < 1e-8, "{key}[{index}]");
+        }
+        net.set_param(&key, original).unwrap();
+    }
+}
+
+#[test]
+fn gradients_arrive_at_every_node_asked_for() {
+    let net = compile(&branched());
+    let wanted = BTreeSet::from(["data".to_owned(), "pool".to_owned()]);
+    let options = ForwardOptions {
+        gradients_at: wanted,
+        ..ForwardOptions::default()
+    };
+    let mut pass = net.forward(Phase::Test, &feed(), options).unwrap();
+    let ones = Tensor::ones((2, 3), DType::F64, &Device::Cpu).unwrap();
+    let start = BackwardStart::At(BTreeMap::from([(PortRef::new("scores", 0), ones)]));
+    let backward = net.backward(&mut pass, &start).unwrap();
+    assert!(backward.params.is_empty(), "nobody asked for them");
+    assert_eq!(backward.outputs["data"].dims(), [2, 2, 6, 5]);
+    assert_eq!(backward.outputs["pool"].dims(), [2, 8, 3, 2]);
+}
+
+#[test]
+fn a_partial_walk_goes_no_further_and_keeps_only_what_is_wanted() {
+    let net = compile(&branched());
+    let wanted = BTreeSet::from(["tanh".to_owned()]);
+    let without_labels = NetFeed {
+        data: Some((feed().data.unwrap().0, None)),
+        ..feed()
+    };
+    let options = ForwardOptions {
+        until: Some(wanted.clone()),
+        keep: Keep::Only(wanted),
+        ..ForwardOptions::default()
+    };
+    let pass = net.forward(Phase::Test, &without_labels, options).unwrap();
+    assert_eq!(pass.outputs(&net, "tanh").len(), 1);
+    assert!(pass.outputs(&net, "a").is_empty() && pass.outputs(&net, "loss").is_empty());
+
+    let everything = net.forward(Phase::Test, &without_labels, ForwardOptions::default());
+    assert_eq!(everything.unwrap_err().node(), Some("loss"));
+}
+
+#[test]
+fn a_name_means_another_node_in_each_phase() {
+    let mut graph = graph(&[
+        ("data", "Data", &[]),
+        ("act", "ReLU", &["data"]),
+        ("act", "TanH", &["data"]),
+        ("out", "Flatten", &["act"]),
+    ]);
+    let ids: Vec<_> = graph.nodes().iter().map(|node| node.id).collect();
+    graph.node_mut(ids[1]).unwrap().phases = Phases::Train;
+    graph.node_mut(ids[2]).unwrap().phases = Phases::Test;
+    let net = compile(&graph);
+    let x = feed().data.unwrap().0;
+    let out = |phase| {
+        let pass = net
+            .forward(phase, &feed(), ForwardOptions::default())
+            .unwrap();
+        let out = pass
+            .value(&net, &PortRef::new("out", 0))
+            .unwrap()
+            .tensor()
+            .clone();
+        out.flatten_all().unwrap().to_vec1::<f64>().unwrap()
+    };
+    let expected = |y: Tensor| y.flatten_all().unwrap().to_vec1::<f64>().unwrap();
+    assert_eq!(out(Phase::Train), expected(x.relu().unwrap()));
+    assert_eq!(out(Phase::Test), expected(x.tanh().unwrap()));
+}
+
+#[test]
+fn what_does_not_fit_is_refused_with_its_node() {
+    let net = compile(&branched());
+    let wide = Tensor::zeros((2, 2, 6, 9), DType::F64, &Device::Cpu).unwrap();
+    let wrong = NetFeed {
+        data: Some((wide, None)),
+        ..NetFeed::default()
+    };
+    let error = net
+        .forward(Phase::Test, &wrong, ForwardOptions::default())
+        .unwrap_err();
+    assert!(
+        matches!(&error, NetError::ParamShape { key, .. } if key == "scores.weight"),
+        "{error}"
+    );
+
+    let mut broken = branched();
+    let id = broken.nodes()[1].id;
+    broken.disconnect((id, 0));
+    let error = Net::compile(&broken, &facts(), NetConfig::default()).unwrap_err();
+    assert_eq!(error.node(), Some("a"));
+
+    let huge = graph(&[
+        ("data", "Data", &[]),
+        ("a", "InnerProduct(num_output: 1048576)", &["data"]),
+        ("b", "InnerProduct(num_output: 1048576)", &["a"]),
+    ]);
+    let error = Net::compile(&huge, &facts(), NetConfig::default()).unwrap_err();
+    assert!(matches!(error, NetError::TooLarge { .. }), "{error}");
+}
