@@ -10,15 +10,20 @@
 
 pub mod i18n;
 
-pub mod cli;
-pub mod data;
 pub mod nn;
 
 pub mod graph;
+
 pub mod layers;
+
 pub mod net;
-pub mod nn;
-pub mod project;
+
+pub mod data;
+
 pub mod train;
 
+pub mod project;
+
 pub mod inspect;
+
+pub mod cli;
