@@ -72,19 +72,6 @@ pub fn percent(fraction: f64) -> String {
     }
 }
 
-/// A whole number with its thousands set apart.
-pub fn count(value: u64) -> String {
-    let digits = value.to_string();
-    let mut text = String::with_capacity(digits.len() * 4 / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index) % 3 == 0 {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
 /// Seconds as a person says them.
 pub fn duration(seconds: f64) -> String {
     if !seconds.is_finite() || seconds >= 1e8 {
@@ -209,10 +196,6 @@ mod tests {
             assert_eq!(short(value), text);
         }
         assert_eq!(percent(0.98765), "98.77 %");
-        assert_eq!(
-            [0, 999, 1000, 1_234_567].map(count),
-            ["0", "999", "1,000", "1,234,567"]
-        );
     }
 
     #[test]

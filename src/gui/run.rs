@@ -43,7 +43,6 @@ pub struct Run {
     status: Status,
     device: String,
     notice: Option<String>,
-    refusal: Option<String>,
     iteration: u64,
     total: u64,
     latest: Option<Progress>,
@@ -62,7 +61,6 @@ impl Run {
     /// A session was started; its events follow. What the last one showed stays until then.
     pub fn begin(&mut self) {
         self.status = Status::Starting;
-        self.refusal = None;
         self.notice = None;
     }
 
@@ -90,7 +88,8 @@ impl Run {
                 self.saved.retain(|(_, other)| *other != folder);
                 self.saved.push((iteration, folder));
             }
-            Event::Refused(reason) => self.refusal = Some(reason),
+            // Said once, by whoever sent the command.
+            Event::Refused(_) => {}
             Event::Ended(ending) => self.status = Status::Ended(ending),
         }
     }
@@ -182,11 +181,6 @@ impl Run {
     /// Why the device is not the one that was asked for.
     pub fn notice(&self) -> Option<&str> {
         self.notice.as_deref()
-    }
-
-    /// Why the last refused command could not be carried out.
-    pub fn refusal(&self) -> Option<&str> {
-        self.refusal.as_deref()
     }
 
     /// Finished iterations.
@@ -378,10 +372,7 @@ mod tests {
         run.apply(Event::Paused);
         assert_eq!(run.status(), &Status::Paused);
         run.apply(Event::Refused("the folder is read-only".into()));
-        assert_eq!(
-            (run.refusal(), run.status()),
-            (Some("the folder is read-only"), &Status::Paused)
-        );
+        assert_eq!(run.status(), &Status::Paused, "training goes on as before");
         run.apply(Event::Resumed);
         assert_eq!(run.status(), &Status::Running);
         let ending = Ending::Finished { iteration: 1000 };
@@ -390,8 +381,6 @@ mod tests {
             (run.status(), run.is_live()),
             (&Status::Ended(ending), false)
         );
-        run.begin();
-        assert_eq!(run.refusal(), None);
     }
 
     #[test]

@@ -14,7 +14,8 @@ use super::tiles::{Grid, Tiles};
 use crate::data::{Feed, SplitName};
 use crate::gui::ViewKind;
 use crate::gui::context::{Action, Ctx, View};
-use crate::gui::plots::{color, count, empty_ui, percent, train_hint};
+use crate::gui::format::exact;
+use crate::gui::plots::{color, empty_ui, percent, train_hint};
 use crate::i18n::{tr, tr_format};
 use crate::inspect::{Confusion, MAX_CLASSES, Mistake, Picture, Tiling};
 use crate::train::{Command, Evaluation};
@@ -150,8 +151,8 @@ impl ConfusionView {
             ui.label(
                 RichText::new(tr_format!("accuracy {accuracy}", "准确率 {accuracy}")).strong(),
             );
-            let (split, at) = (evaluation.split.name(), count(evaluation.iteration));
-            let total = count(matrix.total());
+            let (split, at) = (evaluation.split.name(), exact(evaluation.iteration));
+            let total = exact(matrix.total());
             let text = tr_format!(
                 "{total} examples of the {split}, iteration {at}",
                 "{split}的 {total} 个样本，第 {at} 次迭代"
@@ -319,7 +320,7 @@ impl ConfusionView {
             class_name(ctx, truth as usize),
             class_name(ctx, predicted as usize),
         );
-        let number = count(examples.len() as u64);
+        let number = exact(examples.len() as u64);
         let text = match truth == predicted {
             true => tr_format!(
                 "{number} examples of {true_name} recognised, the most confident first",
@@ -430,8 +431,8 @@ fn cell_hover_ui(ui: &mut Ui, ctx: &Ctx<'_>, matrix: &Confusion, truth: usize, p
     ui.label(tr_format!("truth: {is}", "真实类别：{is}"));
     ui.label(tr_format!("prediction: {said}", "预测类别：{said}"));
     let (here, of) = (
-        count(matrix.count(truth, predicted)),
-        count(matrix.row_total(truth)),
+        exact(matrix.count(truth, predicted)),
+        exact(matrix.row_total(truth)),
     );
     let share = matrix
         .row_fraction(truth, predicted)

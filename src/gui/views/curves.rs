@@ -11,9 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::data::SplitName;
 use crate::gui::context::{Action, Ctx, View};
-use crate::gui::plots::{
-    color, count, empty_ui, labelled, log_grid, number, percent, short, train_hint,
-};
+use crate::gui::format::exact;
+use crate::gui::plots::{color, empty_ui, labelled, log_grid, number, percent, short, train_hint};
 use crate::gui::run::{Curve, Run};
 use crate::i18n::{tr, tr_format};
 
@@ -378,7 +377,7 @@ impl SubPlot<'_> {
             .series
             .first()
             .and_then(|series| series.curve.nearest(position.x));
-        let at = count(newest.map_or(0, |(x, _)| x));
+        let at = exact(newest.map_or(0, |(x, _)| x));
         let mut text = tr_format!("iteration {at}", "第 {at} 次迭代");
         for series in &self.series {
             let Some((x, y)) = series.curve.nearest(position.x) else {
@@ -387,7 +386,7 @@ impl SubPlot<'_> {
             let value = self.kind.write(y);
             let line = match newest {
                 Some((newest, _)) if newest != x => {
-                    let x = count(x);
+                    let x = exact(x);
                     tr_format!("{value} (at {x})", "{value}（第 {x} 次）")
                 }
                 _ => value,

@@ -10,7 +10,8 @@ use super::thumbnails::{Shot, Source, Thumbnails};
 use crate::data::{Dataset, Feed, SplitName};
 use crate::gui::ViewKind;
 use crate::gui::context::{Action, Ctx, View};
-use crate::gui::plots::{count, empty_ui, labelled};
+use crate::gui::format::exact;
+use crate::gui::plots::{empty_ui, labelled};
 use crate::i18n::{tr, tr_format};
 
 #[derive(Serialize, Deserialize)]
@@ -144,7 +145,7 @@ impl DataView {
                         );
                         counts[class]
                             .iter()
-                            .for_each(|number| cell(ui, 80.0, count(*number as u64), false));
+                            .for_each(|number| cell(ui, 80.0, exact(*number as u64), false));
                     });
                 }
             });
@@ -153,7 +154,7 @@ impl DataView {
     fn settings_ui(&mut self, ui: &mut Ui, dataset: &Dataset) {
         ui.horizontal_wrapped(|ui| {
             for split in SplitName::ALL {
-                let (name, number) = (split.name(), count(dataset.len(split) as u64));
+                let (name, number) = (split.name(), exact(dataset.len(split) as u64));
                 let text = format!("{name} {number}");
                 ui.add_enabled_ui(!dataset.is_empty(split), |ui| ui.selectable_value(&mut self.split, split, text));
             }

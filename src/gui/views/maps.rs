@@ -13,7 +13,8 @@ use super::tiles::{Grid, Hit, Tiles};
 use super::vector;
 use crate::graph::{Node, Value};
 use crate::gui::context::{Action, Ctx, View};
-use crate::gui::plots::{count, empty_ui, number, train_hint};
+use crate::gui::format::exact;
+use crate::gui::plots::{empty_ui, number, train_hint};
 use crate::i18n::{Text, tr, tr_format};
 use crate::inspect::{ColorMap, Coloring, Maps, Scale, Statistics, Tiling, paint};
 use crate::train::Snapshot;
@@ -268,7 +269,7 @@ impl MapsView {
 
     /// When this was computed, and from what.
     fn moment(&self, ctx: &Ctx<'_>, snapshot: &Snapshot) -> String {
-        let at = count(snapshot.iteration);
+        let at = exact(snapshot.iteration);
         let stale = !self.gradients
             && snapshot
                 .split

@@ -17,7 +17,6 @@ mod thumbnails;
 mod tiles;
 mod vector;
 
-
 pub use confusion::ConfusionView;
 pub use curves::CurvesView;
 pub use data::DataView;

@@ -8,7 +8,8 @@ use rand_chacha::ChaCha8Rng;
 use super::thumbnails::{Shot, Thumbnails};
 use crate::data::{Feed, SplitName};
 use crate::gui::context::{Action, Ctx};
-use crate::gui::plots::{count, percent};
+use crate::gui::format::exact;
+use crate::gui::plots::percent;
 use crate::i18n::{tr, tr_format};
 
 /// The shown example, its label and what the network takes it for; buttons to others.
@@ -70,7 +71,7 @@ fn choice_ui(ui: &mut Ui, ctx: &Ctx<'_>, feed: &Feed, actions: &mut Vec<Action>)
         .range(0..=last)
         .speed(0.2)
         .update_while_editing(false);
-    let of = count(len as u64);
+    let of = exact(len as u64);
     let about = tr_format!(
         "place in the split, from 0; it holds {of}",
         "样本在该划分中的序号，从 0 开始；共 {of} 个"
@@ -118,7 +119,7 @@ fn truth_ui(ui: &mut Ui, ctx: &Ctx<'_>, feed: &Feed) {
             true => ui.visuals().text_color(),
             false => ui.visuals().error_fg_color,
         };
-        let at = count(evaluation.iteration);
+        let at = exact(evaluation.iteration);
         let hover = tr_format!(
             "by the network after iteration {at}",
             "第 {at} 次迭代后的网络"

@@ -12,7 +12,8 @@ use crate::graph::Phase;
 use crate::gui::ViewKind;
 use crate::gui::commands::{self, CommandId};
 use crate::gui::context::{Action, Ctx, View};
-use crate::gui::plots::{count, duration, labelled, number, percent, short};
+use crate::gui::format::exact;
+use crate::gui::plots::{duration, labelled, number, percent, short};
 use crate::gui::run::Status;
 use crate::i18n::{Text, tr, tr_format};
 use crate::train::{Command, Ending};
@@ -251,7 +252,7 @@ fn state_ui(ui: &mut Ui, ctx: &Ctx<'_>, actions: &mut Vec<Action>) {
             failure_ui(ui, ctx, *iteration, node.as_deref(), message, actions);
         }
         Status::Ended(Ending::Finished { iteration }) => {
-            let done = count(*iteration);
+            let done = exact(*iteration);
             let text = tr_format!(
                 "Finished after {done} iterations",
                 "训练完成，共 {done} 次迭代"
@@ -259,7 +260,7 @@ fn state_ui(ui: &mut Ui, ctx: &Ctx<'_>, actions: &mut Vec<Action>) {
             ui.add(Label::new(text).truncate());
         }
         Status::Ended(Ending::Stopped { iteration }) => {
-            let done = count(*iteration);
+            let done = exact(*iteration);
             let text = tr_format!(
                 "Stopped after {done} iterations",
                 "已停止，共 {done} 次迭代"
@@ -299,7 +300,7 @@ fn failure_ui(
     message: &str,
     actions: &mut Vec<Action>,
 ) {
-    let at = count(iteration);
+    let at = exact(iteration);
     let head = match node {
         Some(node) => tr_format!(
             "Failed at iteration {at}, node “{node}”",
@@ -334,7 +335,7 @@ fn link_ui(ui: &mut Ui, text: &str, color: Color32) -> Response {
 fn progress_ui(ui: &mut Ui, ctx: &Ctx<'_>) {
     let run = ctx.run;
     let share = run.iteration() as f32 / run.total().max(1) as f32;
-    let (done, total) = (count(run.iteration()), count(run.total()));
+    let (done, total) = (exact(run.iteration()), exact(run.total()));
     let paused = *run.status() == Status::Paused;
     let rest = match run.seconds_left() {
         _ if paused => Some(tr("paused", "已暂停").to_owned()),
@@ -373,7 +374,7 @@ fn results_ui(ui: &mut Ui, ctx: &Ctx<'_>) {
     let run = ctx.run;
     let mut any = false;
     if let Some(evaluation) = run.evaluation(SplitName::Validation) {
-        let at = count(evaluation.iteration);
+        let at = exact(evaluation.iteration);
         let hover = tr_format!(
             "on the validation set, after iteration {at}",
             "第 {at} 次迭代后在验证集上"

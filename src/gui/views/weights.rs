@@ -14,7 +14,8 @@ use super::maps::coloring_ui;
 use super::tiles::{Grid, Hit, Tiles};
 use crate::graph::Node;
 use crate::gui::context::{Action, Ctx, View};
-use crate::gui::plots::{color, count, empty_ui, number, percent, short, train_hint};
+use crate::gui::format::exact;
+use crate::gui::plots::{color, empty_ui, number, percent, short, train_hint};
 use crate::i18n::{tr, tr_format};
 use crate::inspect::{
     ColorMap, Coloring, Filters, Histogram, SAMPLE, Scale, Statistics, Tiling, filters, paint,
@@ -195,7 +196,7 @@ impl WeightsView {
             ui.add(Checkbox::new(&mut self.log, tr("log counts", "对数频数")))
                 .on_hover_text(about);
             ui.separator();
-            let at = count(snapshot.iteration);
+            let at = exact(snapshot.iteration);
             ui.label(RichText::new(tr_format!("iteration {at}", "第 {at} 次迭代")).weak());
         });
     }
@@ -222,7 +223,7 @@ impl WeightsView {
                 .inference
                 .node(node.id)
                 .map_or(0, |info| info.param_count());
-            let params = count(params);
+            let params = exact(params);
             let title = node.layer.title();
             let about = tr_format!("{title} · {params} parameters", "{title} · {params} 个参数");
             ui.add(Label::new(RichText::new(about).weak()).truncate());
@@ -363,10 +364,10 @@ impl Distribution {
                 fact(ui, tr_format!("mean {mean}", "均值 {mean}"));
                 fact(ui, tr_format!("std {std}", "标准差 {std}"));
                 fact(ui, tr_format!("zeros {zeros}", "零值 {zeros}"));
-                let all = count(self.numbers as u64);
+                let all = exact(self.numbers as u64);
                 let text = match read < self.numbers {
                     true => {
-                        let read = count(read as u64);
+                        let read = exact(read as u64);
                         tr_format!("{read} of {all} numbers", "{all} 个数中的 {read} 个")
                     }
                     false => tr_format!("{all} numbers", "{all} 个数"),
@@ -465,7 +466,7 @@ impl Distribution {
             let (from, to, here) = (
                 number(left),
                 number(left + self.histogram.bin_width()),
-                count(here),
+                exact(here),
             );
             response.on_hover_text_at_pointer(tr_format!(
                 "{from} … {to}: {here}",
