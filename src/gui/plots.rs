@@ -130,7 +130,7 @@ pub fn log_grid(input: GridInput) -> Vec<GridMark> {
 
 fn round_marks(lo: f64, hi: f64) -> Vec<GridMark> {
     let (least, greatest) = (10f64.powf(lo), 10f64.powf(hi));
-    let rough = (greatest - least) / 6.0;
+    let rough = (greatest - least) / 5.0;
     let unit = 10f64.powf(rough.log10().floor());
     let step = [1.0, 2.0, 5.0, 10.0]
         .map(|factor| factor * unit)
@@ -145,7 +145,7 @@ fn round_marks(lo: f64, hi: f64) -> Vec<GridMark> {
         .filter(|value| (lo..=hi).contains(value))
         .map(|value| GridMark {
             value,
-            step_size: (hi - lo) / 6.0,
+            step_size: (hi - lo) / 3.0,
         })
         .collect()
 }

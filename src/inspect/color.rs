@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 pub const NON_FINITE: [u8; 3] = [255, 0, 200];
 
 /// The numbers at the two ends of a colour map.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Range {
     pub lo: f32,
     pub hi: f32,
@@ -22,7 +22,7 @@ impl Range {
         if lo <= hi {
             Self { lo, hi }
         } else {
-            Self { lo: 0.0, hi: 0.0 }
+            Self::default()
         }
     }
 
@@ -101,12 +101,46 @@ impl ColorMap {
         }
     }
 
+    /// For many values in one range.
+    pub fn shades(self, range: Range) -> Shades {
+        let width = f64::from(range.hi) - f64::from(range.lo);
+        let (start, factor) = match width > 0.0 {
+            true => (f64::from(range.lo), 255.0 / width),
+            // An empty range lies in the middle of the map.
+            false => (f64::from(range.lo) - 1.0, 127.5),
+        };
+        Shades {
+            table: std::array::from_fn(|step| self.rgb(step as f32 / 255.0)),
+            start,
+            factor,
+        }
+    }
+
     /// The range that this map should span for values in `range`: a diverging map keeps 0 in
     /// its middle.
     pub fn range(self, range: Range) -> Range {
         match self {
             Self::Diverging => range.around_zero(),
             _ => range,
+        }
+    }
+}
+
+/// A colour map over a range in 256 steps.
+#[derive(Clone, Debug)]
+pub struct Shades {
+    table: [[u8; 3]; 256],
+    start: f64,
+    factor: f64,
+}
+
+impl Shades {
+    pub fn of(&self, value: f32) -> [u8; 3] {
+        if value.is_finite() {
+            // The cast saturates: what lies outside gets the colour of the nearer end.
+            self.table[((f64::from(value) - self.start) * self.factor + 0.5) as u8 as usize]
+        } else {
+            NON_FINITE
         }
     }
 }
@@ -177,6 +211,46 @@ mod tests {
             assert_eq!(map.of(7.0, range), map.rgb(1.0));
             assert!((0..=1000).all(|i| map.rgb(i as f32 / 1000.0) != NON_FINITE));
         }
+    }
+
+    #[test]
+    fn shades_agree_with_the_map() {
+        for range in [
+            Range { lo: -2.0, hi: 5.0 },
+            Range { lo: 3.0, hi: 3.0 },
+            Range {
+                lo: f32::MIN,
+                hi: f32::MAX,
+            },
+        ] {
+            for map in ColorMap::ALL {
+                let shades = map.shades(range);
+                for value in [
+                    -9.0,
+                    -2.0,
+                    0.0,
+                    1.5,
+                    3.0,
+                    5.0,
+                    77.0,
+                    f32::MAX,
+                    f32::MIN,
+                    f32::NAN,
+                ] {
+                    let (a, b) = (shades.of(value), map.of(value, range));
+                    let near = a.iter().zip(b).all(|(a, b)| a.abs_diff(b) <= 2);
+                    assert!(
+                        near || range.lo == range.hi && value != 3.0,
+                        "{map:?} {value}: {a:?} {b:?}"
+                    );
+                }
+            }
+        }
+        let gray = ColorMap::Gray.shades(Range { lo: 0.0, hi: 4.0 });
+        assert_eq!(
+            [0.0, 1.0, 2.0, 4.0].map(|value| gray.of(value)[0]),
+            [0, 64, 128, 255]
+        );
     }
 
     #[test]

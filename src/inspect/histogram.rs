@@ -5,7 +5,7 @@ use candle_core::{DType, Tensor};
 use super::Range;
 
 /// The most numbers of one tensor that a histogram reads.
-pub const SAMPLE: usize = 1 << 18;
+pub const SAMPLE: usize = 1 << 17;
 
 /// The numbers of a tensor: all of them, or `limit` spread evenly over it in runs.
 pub fn sample(tensor: &Tensor, limit: usize) -> candle_core::Result<Vec<f32>> {
@@ -42,28 +42,31 @@ pub struct Statistics {
 
 impl Statistics {
     pub fn of(values: &[f32]) -> Self {
-        let Range { lo: min, hi: max } = Range::of(values);
-        let (mut finite, mut sum, mut zeros) = (0usize, 0.0, 0usize);
-        for value in values.iter().filter(|value| value.is_finite()) {
-            finite += 1;
-            sum += f64::from(*value);
+        // Sums of differences to one of the values: those of the values themselves would
+        // cancel where the mean is much larger than the deviation.
+        let finite = |value: &&f32| value.is_finite();
+        let start = f64::from(values.iter().find(finite).copied().unwrap_or_default());
+        let (mut min, mut max) = (f32::INFINITY, f32::NEG_INFINITY);
+        let (mut number, mut sum, mut squares, mut zeros) = (0usize, 0.0, 0.0, 0usize);
+        for value in values.iter().filter(finite) {
+            let difference = f64::from(*value) - start;
+            number += 1;
+            sum += difference;
+            squares += difference * difference;
             zeros += usize::from(*value == 0.0);
+            min = min.min(*value);
+            max = max.max(*value);
         }
-        let among = finite.max(1) as f64;
+        let among = number.max(1) as f64;
         let mean = sum / among;
-        // A second pass, because the difference of two sums of squares cancels.
-        let squares: f64 = (values.iter())
-            .filter(|value| value.is_finite())
-            .map(|value| (f64::from(*value) - mean).powi(2))
-            .sum();
         Self {
             count: values.len(),
-            mean,
-            std: (squares / among).sqrt(),
-            min,
-            max,
+            mean: start + mean,
+            std: (squares / among - mean * mean).max(0.0).sqrt(),
+            min: if number > 0 { min } else { 0.0 },
+            max: if number > 0 { max } else { 0.0 },
             zeros: zeros as f64 / values.len().max(1) as f64,
-            non_finite: values.len() - finite,
+            non_finite: values.len() - number,
         }
     }
 }
@@ -80,7 +83,8 @@ impl Histogram {
     /// (or, for large values, a thousandth of the value) around it.
     pub fn of(values: &[f32], bins: usize) -> Self {
         let range = Range::of(values);
-        if bins == 0 || !values.iter().any(|value| value.is_finite()) {
+        let none = range == Range::default() && !values.contains(&0.0);
+        if bins == 0 || none {
             return Self::default();
         }
         let (mut lo, mut hi) = (f64::from(range.lo), f64::from(range.hi));

@@ -13,7 +13,7 @@ mod map;
 mod picture;
 mod tiling;
 
-pub use color::{ColorMap, NON_FINITE, Range};
+pub use color::{ColorMap, NON_FINITE, Range, Shades};
 pub use confusion::{Confusion, MAX_CLASSES, Mistake};
 pub use filter::{Filters, filters};
 pub use histogram::{Histogram, SAMPLE, Statistics, sample};

@@ -32,6 +32,13 @@ impl Picture {
         self.rgb[start..start + 3].copy_from_slice(&color);
     }
 
+    /// The pixels of row `y` from `left` on.
+    fn row(&mut self, left: usize, y: usize) -> impl Iterator<Item = &mut [u8]> {
+        let start = (y * self.width + left) * 3;
+        let end = (y + 1) * self.width * 3;
+        (self.rgb.get_mut(start..end).unwrap_or_default()).chunks_exact_mut(3)
+    }
+
     /// The mean of whole blocks of pixels, so that neither side is longer than `max_side`.
     pub fn reduced(self, max_side: usize) -> Self {
         let step = self.width.max(self.height).div_ceil(max_side.max(1));
@@ -92,17 +99,19 @@ impl Coloring {
 pub fn paint(maps: &Maps, first: usize, tiling: &Tiling, coloring: &Coloring) -> Picture {
     let mut picture = Picture::black(tiling.size());
     // The shared range is looked for once, not once per map.
-    let shared = coloring.range(maps, first);
+    let shared = match coloring.scale {
+        Scale::PerMap => None,
+        _ => Some(coloring.range(maps, first)),
+    };
     for tile in 0..tiling.count {
-        let values = maps.channel(first + tile);
-        let range = match coloring.scale {
-            Scale::PerMap => coloring.range(maps, first + tile),
-            _ => shared,
-        };
+        let range = shared.unwrap_or_else(|| coloring.range(maps, first + tile));
+        let shades = coloring.map.shades(range);
         let [left, top] = tiling.origin(tile);
-        for (index, value) in values.iter().enumerate() {
-            let (x, y) = (left + index % maps.width, top + index / maps.width);
-            picture.set(x, y, coloring.map.of(*value, range));
+        let rows = maps.channel(first + tile).chunks(maps.width.max(1));
+        for (y, row) in rows.enumerate() {
+            for (pixel, value) in picture.row(left, top + y).zip(row) {
+                pixel.copy_from_slice(&shades.of(*value));
+            }
         }
     }
     picture
@@ -111,7 +120,7 @@ pub fn paint(maps: &Maps, first: usize, tiling: &Tiling, coloring: &Coloring) ->
 /// Three maps after another as the red, green and blue of one tile, tile `first` and following.
 pub fn paint_rgb(maps: &Maps, first: usize, tiling: &Tiling, scale: Scale) -> Picture {
     let mut picture = Picture::black(tiling.size());
-    let area = maps.height * maps.width;
+    let (area, width) = (maps.height * maps.width, maps.width.max(1));
     let shared = Range::of(&maps.values);
     for tile in 0..tiling.count {
         let start = (first + tile) * 3 * area;
@@ -123,22 +132,19 @@ pub fn paint_rgb(maps: &Maps, first: usize, tiling: &Tiling, scale: Scale) -> Pi
             Scale::Shared => shared,
             Scale::Fixed(lo, hi) => Range { lo, hi },
         };
+        let shades = ColorMap::Gray.shades(range);
         let [left, top] = tiling.origin(tile);
-        for index in 0..area {
-            let color = [0, 1, 2].map(|channel| values[channel * area + index]);
-            let (x, y) = (left + index % maps.width, top + index / maps.width);
-            picture.set(x, y, rgb_of(color, range));
+        for y in 0..maps.height {
+            for (x, pixel) in picture.row(left, top + y).take(width).enumerate() {
+                let color = [0, 1, 2].map(|channel| values[channel * area + y * width + x]);
+                pixel.copy_from_slice(&match color.iter().all(|value| value.is_finite()) {
+                    true => color.map(|value| shades.of(value)[0]),
+                    false => NON_FINITE,
+                });
+            }
         }
     }
     picture
-}
-
-fn rgb_of(color: [f32; 3], range: Range) -> [u8; 3] {
-    if color.iter().all(|value| value.is_finite()) {
-        color.map(|value| (range.place(value) * 255.0).round() as u8)
-    } else {
-        NON_FINITE
-    }
 }
 
 /// An image of bytes, channel by channel, as it is: red, green, blue when there are three

@@ -186,7 +186,7 @@ impl ConfusionView {
         let widths = names.iter().map(|name| text_width(ui, name, &font));
         let longest = widths.fold(0.0, f32::max).min(110.0);
         // Room for the names, for the words “truth” and “prediction”, and for the two scores.
-        let gutter = vec2(longest + 22.0, 18.0);
+        let gutter = vec2(longest + 22.0, 16.0);
         let room = vec2(
             ui.clip_rect().width() - 16.0 - gutter.x - 2.0 * SCORE,
             height - gutter.y - 12.0,
@@ -196,7 +196,7 @@ impl ConfusionView {
         let named = cell >= 9.0;
         let top = match (named, upright(cell)) {
             (false, _) => 0.0,
-            (true, false) => 14.0,
+            (true, false) => 18.0,
             (true, true) => longest + 6.0,
         };
         cell = (room.x.min(room.y - top) / classes.max(1) as f32).clamp(4.0, 56.0);

@@ -249,6 +249,8 @@ impl SubPlot<'_> {
         let group = Id::new("training curves");
         let value = move |y: f64| if log { 10f64.powf(y) } else { y };
         let end = run.iteration().max(1) as f64;
+        let text = ui.visuals().text_color();
+        let (grid, cursor) = (text.gamma_multiply(0.22), text.gamma_multiply(0.5));
         // A plot keeps its bounds; on the other axis they would mean something else.
         let mut plot = Plot::new((self.id, log))
             .width(size.x)
@@ -260,6 +262,8 @@ impl SubPlot<'_> {
             .include_x(end)
             .set_margin_fraction(vec2(0.0, 0.06))
             .y_axis_min_width(44.0)
+            .grid_color(grid)
+            .cursor_color(cursor)
             .x_axis_formatter(|mark, _| axis_count(mark.value))
             .y_axis_formatter(move |mark, _| axis_number(kind, value(mark.value)))
             .label_formatter(|at| Some(self.describe(at)))
@@ -271,6 +275,9 @@ impl SubPlot<'_> {
             );
         if log {
             plot = plot.y_grid_spacer(log_grid);
+        }
+        if self.kind == Kind::Rate && !log {
+            plot = plot.include_y(0.0);
         }
         if let Some([lo, hi]) = self.room_around_a_level() {
             plot = plot.include_y(lo).include_y(hi);
@@ -310,7 +317,7 @@ impl SubPlot<'_> {
         if self.log {
             return (level > 0.0).then(|| [level.log10() - 0.5, level.log10() + 0.5]);
         }
-        let reach = if level == 0.0 { 1.0 } else { level.abs() * 0.5 };
+        let reach = if level == 0.0 { 1.0 } else { level.abs() * 0.1 };
         Some([level - reach, level + reach])
     }
 
@@ -357,9 +364,14 @@ impl SubPlot<'_> {
                 .style(LineStyle::dashed_loose())
                 .allow_hover(false);
             plot.vline(line);
-            if self.kind == Kind::Rate && changes.len() <= NUMBERED_MARKS {
-                let bounds = plot.plot_bounds();
-                let y = bounds.min()[1] + 0.04 * bounds.height();
+            let level = run.rate().nearest(x).map(|(_, rate)| rate);
+            let level = level.filter(|rate| *rate > 0.0 || !self.log);
+            if self.kind == Kind::Rate
+                && changes.len() <= NUMBERED_MARKS
+                && let Some(level) = level
+            {
+                // On the curve itself, where it cannot stretch the plot.
+                let y = if self.log { level.log10() } else { level };
                 let text = egui::RichText::new(format!(" {}", short(*rate))).color(ink);
                 let text = Text::new("", PlotPoint::new(x, y), text)
                     .anchor(egui::Align2::LEFT_BOTTOM)

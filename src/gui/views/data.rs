@@ -90,16 +90,18 @@ impl DataView {
         let [channels, height, width] = feed.shape();
         let (kind, source) = (dataset.kind().name(), dataset.source());
         let classes = dataset.classes().len();
-        let text = tr_format!(
-            "{source} · {kind} · {shape} → {channels}×{height}×{width} · {classes} classes",
-            "{source} · {kind} · {shape} → {channels}×{height}×{width} · {classes} 类"
+        let name = tr_format!("{source}: {classes} classes", "{source}：{classes} 类");
+        let about = format!("{kind} · {shape} → {channels}×{height}×{width}");
+        let hover = tr(
+            "shape of an example, before and after preprocessing",
+            "样本的形状：预处理前 → 预处理后",
         );
-        let header = CollapsingHeader::new(text)
+        CollapsingHeader::new(name)
             .id_salt("about the data")
-            .show(ui, |ui| self.classes_ui(ui, feed));
-        header
-            .header_response
-            .on_hover_text(tr("class counts", "各类样本数"));
+            .show(ui, |ui| {
+                ui.label(about).on_hover_text(hover);
+                self.classes_ui(ui, feed);
+            });
     }
 
     /// How many examples of each class each split holds.

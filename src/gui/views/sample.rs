@@ -79,6 +79,7 @@ fn choice_ui(ui: &mut Ui, ctx: &Ctx<'_>, feed: &Feed, actions: &mut Vec<Action>)
     if ui.add(field).on_hover_text(about).changed() {
         chosen.1 = number;
     }
+    ui.label(RichText::new(format!("/ {of}")).weak());
     if step(ui, "→", tr("next example", "下一个样本"), index < last) {
         chosen.1 = index + 1;
     }
