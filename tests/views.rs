@@ -1,7 +1,6 @@
 //! The views, drawn without a display: what they say with and without a run, in both languages,
 //! what a click asks for, and how long a frame takes.
 
-#![cfg(feature = "window")]
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard};
