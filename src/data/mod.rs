@@ -26,9 +26,6 @@ mod table;
 
 mod error;
 
-#[cfg(test)]
-mod corruption;
-
 pub use built_in::BUILT_IN;
 pub use config::{Batches, Color, DataConfig, MAX_BATCH, MAX_SIDE, Mean, Preprocess, Split, Std};
 pub use dataset::{Dataset, Example, Kind, Pixels};
@@ -80,3 +77,6 @@ fn read_bounded(mut reader: impl BufRead, path: &Path) -> Result<Vec<u8>, DataEr
     }
     Ok(bytes)
 }
+
+#[cfg(test)]
+mod corruption;
