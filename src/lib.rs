@@ -19,3 +19,6 @@ pub mod graph;
 pub mod layers;
 pub mod project;
 pub mod train;
+
+#[cfg(feature = "window")]
+pub mod gui;

@@ -15,6 +15,8 @@ mod order;
 mod prefetch;
 mod preprocess;
 
+mod background;
+
 mod built_in;
 mod cifar;
 mod folder;
@@ -27,6 +29,7 @@ mod error;
 #[cfg(test)]
 mod corruption;
 
+pub use background::{Opening, open_in_background};
 pub use built_in::BUILT_IN;
 pub use config::{Batches, Color, DataConfig, MAX_BATCH, MAX_SIDE, Mean, Preprocess, Split, Std};
 pub use dataset::{Dataset, Example, Kind, Pixels, SplitName};
