@@ -27,3 +27,6 @@ pub mod project;
 pub mod inspect;
 
 pub mod cli;
+
+#[cfg(feature = "window")]
+pub mod gui;

@@ -10,7 +10,7 @@ use super::theme;
 /// the middle, the form over the maps at the right.
 pub fn default_layout() -> Tree<ViewKind> {
     let mut tiles = Tiles::default();
-    let mut tabs = |tiles: &mut Tiles<ViewKind>, kinds: &[ViewKind]| {
+    let tabs = |tiles: &mut Tiles<ViewKind>, kinds: &[ViewKind]| {
         let panes = kinds.iter().map(|kind| tiles.insert_pane(*kind)).collect();
         tiles.insert_tab_tile(panes)
     };
@@ -19,7 +19,7 @@ pub fn default_layout() -> Tree<ViewKind> {
     let below = tabs(&mut tiles, &[ViewKind::Curves, ViewKind::Problems, ViewKind::Confusion]);
     let form = tabs(&mut tiles, &[ViewKind::Form]);
     let maps = tabs(&mut tiles, &[ViewKind::Maps, ViewKind::Weights, ViewKind::Data]);
-    let mut split = |tiles: &mut Tiles<ViewKind>, direction, parts: &[(TileId, f32)]| {
+    let split = |tiles: &mut Tiles<ViewKind>, direction, parts: &[(TileId, f32)]| {
         let mut linear = Linear::new(direction, parts.iter().map(|part| part.0).collect());
         for (id, share) in parts {
             linear.shares.set_share(*id, *share);

@@ -23,6 +23,7 @@ pub struct Document {
     revision: u64,
     graph_revision: u64,
     inference: Inference,
+    inference_revision: u64,
     inferred_for: Option<(u64, Facts, Lang)>,
 }
 
@@ -39,6 +40,7 @@ impl Document {
             revision: 0,
             graph_revision: 0,
             inference: Inference::default(),
+            inference_revision: 0,
             inferred_for: None,
         }
     }
@@ -91,6 +93,11 @@ impl Document {
     /// Of the graph as it was at the last [`Document::refresh`].
     pub fn inference(&self) -> &Inference {
         &self.inference
+    }
+
+    /// Counts how often [`Document::inference`] was made anew.
+    pub fn inference_revision(&self) -> u64 {
+        self.inference_revision
     }
 
     /// Changes the project as one step of undo; a change that changes nothing is no step.
@@ -155,6 +162,7 @@ impl Document {
         });
         if !up_to_date {
             self.inference = infer(&self.project.graph, facts);
+            self.inference_revision += 1;
             self.inferred_for = Some((self.graph_revision, facts.clone(), lang()));
         }
     }

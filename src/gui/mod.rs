@@ -15,13 +15,17 @@ pub mod panels;
 pub mod run;
 
 mod data;
-mod files;
-mod frame_times;
+pub mod files;
+mod format;
+pub mod frame_times;
 mod menus;
+mod modals;
 mod perform;
 pub mod settings;
+mod status;
 pub mod theme;
-mod toasts;
+pub mod toasts;
+pub mod training;
 
 use std::path::PathBuf;
 

@@ -26,11 +26,10 @@ fn fonts() -> FontDefinitions {
     let mut fonts = FontDefinitions::default();
     let noto = "Noto Sans SC".to_owned();
     (fonts.font_data).insert(noto.clone(), Arc::new(FontData::from_static(NOTO_SANS_SC)));
-    let family = |family| fonts.families.entry(family);
-    let mut fonts_of = family(FontFamily::Proportional);
-    fonts_of.or_default().insert(0, noto.clone());
-    fonts_of = fonts.families.entry(FontFamily::Monospace);
-    fonts_of.or_default().insert(1, noto);
+    let proportional = fonts.families.entry(FontFamily::Proportional).or_default();
+    proportional.insert(0, noto.clone());
+    let monospace = fonts.families.entry(FontFamily::Monospace).or_default();
+    monospace.insert(1.min(monospace.len()), noto);
     fonts
 }
 

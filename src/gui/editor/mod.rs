@@ -18,7 +18,7 @@ use egui::emath::TSTransform;
 use egui::{Id, Pos2, Rect, RichText, Ui, vec2};
 use egui_snarl::ui::SnarlWidget;
 
-use super::commands::CommandId;
+use super::commands::{CommandId, Situation};
 use super::context::{Action, Ctx};
 use crate::graph::NodeId;
 use crate::i18n::{Text, tr};
@@ -57,6 +57,8 @@ pub struct Editor {
     selecting_from: Option<Pos2>,
     /// The last click was in the editor, so that arrow keys mean it.
     active: bool,
+    /// What the commands in menus may do in this frame.
+    pub situation: Situation,
 }
 
 impl Editor {
@@ -83,6 +85,7 @@ impl Editor {
             rects,
             groups: &self.groups,
             style: ui.style().clone(),
+            situation: self.situation,
         };
         let response = SnarlWidget::new().id(widget_id).style(style).show(snarl, &mut viewer, ui);
         if self.board.snarl.wires().count() != before.len() {

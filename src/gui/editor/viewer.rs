@@ -12,7 +12,7 @@ use egui_snarl::{InPin, NodeId as BoxId, OutPin, Snarl};
 use super::card::{Card, Key, Pin};
 use super::edits;
 use crate::graph::{NodeId, PortType, Severity};
-use crate::gui::commands::{CommandId, get};
+use crate::gui::commands::{CommandId, Situation, get};
 use crate::gui::context::{Action, Ctx};
 use crate::gui::{menus, theme, toasts::Tone};
 use crate::i18n::{Text, tr};
@@ -69,6 +69,7 @@ pub struct Viewer<'a> {
     /// Groups that are not folded, with the boxes in them.
     pub groups: &'a [(String, Vec<Key>)],
     pub style: std::sync::Arc<egui::Style>,
+    pub situation: Situation,
 }
 
 /// Margins between a box's frame and its contents.
@@ -231,6 +232,15 @@ impl Viewer<'_> {
                 project.graph.disconnect(to);
             }
         });
+    }
+
+    fn command_buttons(&mut self, ui: &mut Ui, ids: &[CommandId]) {
+        for command in ids.iter().filter_map(|id| get(*id)) {
+            if menus::command_button(ui, command, command.id.enabled(&self.situation)).clicked() {
+                self.actions.push(Action::Run(command.id));
+                ui.close();
+            }
+        }
     }
 
     fn add_layer_menu(&mut self, ui: &mut Ui, position: Pos2, wire: Option<End>) {
@@ -399,12 +409,7 @@ impl SnarlViewer<Card> for Viewer<'_> {
                 CommandId::ZoomSelection,
             ]
         };
-        for command in ids.iter().filter_map(|id| get(*id)) {
-            if menus::command_button(ui, command, true).clicked() {
-                self.actions.push(Action::Run(command.id));
-                ui.close();
-            }
-        }
+        self.command_buttons(ui, ids);
     }
 
     fn has_graph_menu(&mut self, _: Pos2, _: &mut Snarl<Card>) -> bool {
@@ -415,12 +420,7 @@ impl SnarlViewer<Card> for Viewer<'_> {
         self.add_layer_menu(ui, position, None);
         ui.separator();
         let ids = [CommandId::Paste, CommandId::AddComment, CommandId::SelectAll, CommandId::AutoLayout, CommandId::ZoomFit];
-        for command in ids.into_iter().filter_map(get) {
-            if menus::command_button(ui, command, true).clicked() {
-                self.actions.push(Action::Run(command.id));
-                ui.close();
-            }
-        }
+        self.command_buttons(ui, &ids);
     }
 
     fn has_dropped_wire_menu(&mut self, _: AnyPins, _: &mut Snarl<Card>) -> bool {
