@@ -24,4 +24,9 @@ pub mod train;
 
 pub mod project;
 
+pub mod inspect;
+
 pub mod cli;
+
+#[cfg(feature = "window")]
+pub mod gui;

@@ -4,6 +4,8 @@
 //! versions are refused with the line) and bounded; writing is deterministic, so that two
 //! saves of one project are the same bytes, and atomic, so that no half file is ever left.
 
+pub mod recovery;
+
 use std::io::Write;
 use std::path::{Path, PathBuf};
 

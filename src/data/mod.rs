@@ -17,6 +17,8 @@ mod preprocess;
 mod split;
 mod statistics;
 
+mod background;
+
 mod built_in;
 mod cifar;
 mod folder;
@@ -26,6 +28,7 @@ mod table;
 
 mod error;
 
+pub use background::{Opening, open_in_background};
 pub use built_in::BUILT_IN;
 pub use config::{Batches, Color, DataConfig, MAX_BATCH, MAX_SIDE, Mean, Preprocess, Split, Std};
 pub use dataset::{Dataset, Example, Kind, Pixels};

@@ -35,7 +35,11 @@ pub type Edit = Box<dyn FnOnce(&mut Project)>;
 /// What a view asks for.
 pub enum Action {
     /// One undo step. Edits in a row with the same `merge` key become one step (a slider's way).
-    Edit { name: Text, merge: Option<String>, edit: Edit },
+    Edit {
+        name: Text,
+        merge: Option<String>,
+        edit: Edit,
+    },
     Undo,
     Redo,
     Select(BTreeSet<NodeId>),
@@ -43,17 +47,53 @@ pub enum Action {
     Reveal(NodeId),
     ShowExample(SplitName, usize),
     /// Starts training anew, or goes on from this checkpoint folder.
-    Start { resume: Option<PathBuf> },
+    Start {
+        resume: Option<PathBuf>,
+    },
     Train(train::Command),
     /// Opens or focuses a view's tab.
     Open(super::ViewKind),
     SetLang(Lang),
     /// Runs a command of the command list by its id.
     Run(super::commands::CommandId),
+    /// Adds a layer of this type, wired to the nodes `beside` as far as the types say how;
+    /// without a position, right of them.
+    AddLayer {
+        kind: &'static str,
+        position: Option<[f32; 2]>,
+        beside: BTreeSet<NodeId>,
+    },
+    /// Lets a person choose a file or folder for the project's data.
+    BrowseData { folder: bool },
+    /// Shows a short message.
+    Say(super::toasts::Tone, String),
+}
+
+impl Action {
+    /// An edit that is a step of its own.
+    pub fn edit(name: Text, edit: impl FnOnce(&mut Project) + 'static) -> Self {
+        Self::Edit {
+            name,
+            merge: None,
+            edit: Box::new(edit),
+        }
+    }
+
+    /// An edit that is one step with those before it that have the same key.
+    pub fn merging(
+        name: Text,
+        key: impl Into<String>,
+        edit: impl FnOnce(&mut Project) + 'static,
+    ) -> Self {
+        Self::Edit {
+            name,
+            merge: Some(key.into()),
+            edit: Box::new(edit),
+        }
+    }
 }
 
 /// A panel of the window.
 pub trait View {
     fn ui(&mut self, ui: &mut egui::Ui, ctx: &Ctx<'_>, actions: &mut Vec<Action>);
 }
-

@@ -1,0 +1,347 @@
+//! What a box in the editor says: made from the graph and its inference whenever they change,
+//! so that drawing a frame only reads.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::graph::{
+    Family, Field, FieldValue, Graph, Inference, InputPorts, Node, NodeId, NodeInfo, Phase, Phases,
+    PortType, Severity, Shape,
+};
+use crate::gui::format;
+use crate::i18n::{tr, tr_format};
+
+/// What a box stands for.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Key {
+    Node(NodeId),
+    /// A folded group.
+    Group(String),
+    /// By its place in the graph's list.
+    Comment(usize),
+}
+
+/// A box.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Card {
+    pub key: Key,
+    /// The nodes that the box stands for.
+    pub nodes: Vec<NodeId>,
+    pub title: String,
+    pub kind: String,
+    pub family: Family,
+    /// Set where the node is not in both phases.
+    pub phases: Option<Phases>,
+    /// The main parameters, a line or two.
+    pub lines: Vec<String>,
+    /// Number of learnable parameters, cost.
+    pub cost: String,
+    pub badge: Option<(Severity, String)>,
+    pub inputs: Vec<Pin>,
+    pub outputs: Vec<Pin>,
+    /// Of a comment: its text and size.
+    pub comment: Option<(String, [f32; 2])>,
+}
+
+/// An input or output of a box.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Pin {
+    /// The node and port that it leads to.
+    pub at: (NodeId, usize),
+    pub label: String,
+    pub kind: PortType,
+    /// For hover: whose port this is, its type and shape.
+    pub about: String,
+    pub wired: bool,
+}
+
+/// The folded group that a node's box is hidden in: the outermost one.
+pub fn folded_group<'a>(graph: &'a Graph, node: &Node) -> Option<&'a str> {
+    let inside = |group: &&String| {
+        node.name.strip_prefix(group.as_str()).is_some_and(|rest| rest.starts_with('/'))
+    };
+    (graph.folded.iter().filter(inside)).min_by_key(|group| group.len()).map(String::as_str)
+}
+
+/// Every box of the graph with the place of its left and top corner.
+pub fn cards(graph: &Graph, inference: &Inference) -> Vec<(Card, [f32; 2])> {
+    let mut badges: BTreeMap<NodeId, (Severity, String)> = BTreeMap::new();
+    for diagnostic in &inference.diagnostics {
+        let Some(id) = diagnostic.node else { continue };
+        let badge = badges.entry(id).or_insert((diagnostic.severity(), String::new()));
+        badge.0 = badge.0.min(diagnostic.severity());
+        if !badge.1.is_empty() {
+            badge.1.push('\n');
+        }
+        badge.1.push_str(diagnostic.message());
+    }
+    let mut read = BTreeSet::new();
+    for phase in Phase::BOTH {
+        read.extend(graph.wires(phase).into_iter().map(|(from, _)| from));
+    }
+    let shown = Shown { graph, inference, badges, read };
+    let mut cards = Vec::new();
+    let mut groups: BTreeMap<&str, Vec<&Node>> = BTreeMap::new();
+    for node in graph.nodes() {
+        match folded_group(graph, node) {
+            Some(group) => groups.entry(group).or_default().push(node),
+            None => cards.push((shown.node(node), node.position)),
+        }
+    }
+    for (group, nodes) in groups {
+        let position = nodes.iter().fold([f32::INFINITY; 2], |corner, node| {
+            [corner[0].min(node.position[0]), corner[1].min(node.position[1])]
+        });
+        cards.push((shown.group(group, &nodes), position));
+    }
+    for (index, comment) in graph.comments.iter().enumerate() {
+        let card = Card {
+            comment: Some((comment.text.clone(), comment.size)),
+            ..empty(Key::Comment(index), String::new())
+        };
+        cards.push((card, comment.position));
+    }
+    cards
+}
+
+fn empty(key: Key, title: String) -> Card {
+    Card {
+        key,
+        title,
+        nodes: Vec::new(),
+        kind: String::new(),
+        family: Family::Unknown,
+        phases: None,
+        lines: Vec::new(),
+        cost: String::new(),
+        badge: None,
+        inputs: Vec::new(),
+        outputs: Vec::new(),
+        comment: None,
+    }
+}
+
+struct Shown<'a> {
+    graph: &'a Graph,
+    inference: &'a Inference,
+    badges: BTreeMap<NodeId, (Severity, String)>,
+    /// Outputs that somebody reads.
+    read: BTreeSet<(NodeId, usize)>,
+}
+
+impl Shown<'_> {
+    fn node(&self, node: &Node) -> Card {
+        let spec = node.layer.spec();
+        let info = self.inference.node(node.id);
+        Card {
+            nodes: vec![node.id],
+            kind: node.layer.title().to_owned(),
+            family: spec.family,
+            phases: (node.phases != Phases::Both).then_some(node.phases),
+            lines: parameter_lines(node),
+            cost: info.map(cost).unwrap_or_default(),
+            badge: self.badges.get(&node.id).cloned(),
+            inputs: input_pins(node),
+            outputs: self.output_pins(node),
+            ..empty(Key::Node(node.id), node.name.clone())
+        }
+    }
+
+    fn output_pins(&self, node: &Node) -> Vec<Pin> {
+        let info = self.inference.node(node.id);
+        let shape = |port: usize| info?.outputs.as_ref()?.get(port);
+        let ports = node.layer.outputs();
+        // Of a layer with open-ended outputs, only those in use are shown, and one.
+        let used = (0..ports.len()).filter(|port| self.read.contains(&(node.id, *port))).max();
+        let open_ended = ports.len() > 4;
+        let count = if open_ended { used.unwrap_or(0) + 1 } else { ports.len() };
+        let pin = |port: usize| {
+            let kind = ports[port].kind;
+            let name = ports[port].name;
+            Pin {
+                at: (node.id, port),
+                label: shape(port).map(example_shape).unwrap_or_else(|| name.to_owned()),
+                kind,
+                about: about_pin(&node.name, name, kind, shape(port)),
+                wired: self.read.contains(&(node.id, port)),
+            }
+        };
+        (0..count.min(ports.len())).map(pin).collect()
+    }
+
+    /// A folded group: its wires to and from outside, and its sums.
+    fn group(&self, group: &str, nodes: &[&Node]) -> Card {
+        let inside: BTreeSet<NodeId> = nodes.iter().map(|node| node.id).collect();
+        let (mut inner_targets, mut read_outside) = (BTreeSet::new(), BTreeSet::new());
+        for phase in Phase::BOTH {
+            for (from, to) in self.graph.wires(phase) {
+                if inside.contains(&from.0) && inside.contains(&to.0) {
+                    inner_targets.insert(to);
+                } else if inside.contains(&from.0) {
+                    read_outside.insert(from);
+                }
+            }
+        }
+        let within = |name: &str| name.strip_prefix(group).unwrap_or(name).trim_start_matches('/').to_owned();
+        let mut card = empty(Key::Group(group.to_owned()), group.to_owned());
+        let (mut params, mut macs) = (0u64, 0u64);
+        let mut keys = BTreeSet::new();
+        for node in nodes {
+            card.nodes.push(node.id);
+            for mut pin in input_pins(node) {
+                let required = pin.wired || pin.at.1 < node.layer.inputs().ports.len();
+                if required && !inner_targets.contains(&pin.at) {
+                    pin.label = within(&node.name);
+                    card.inputs.push(pin);
+                }
+            }
+            for mut pin in self.output_pins(node) {
+                let is_loose = !self.read.contains(&pin.at);
+                if read_outside.contains(&pin.at) || is_loose {
+                    pin.about = format!("{}\n{}", within(&node.name), pin.about);
+                    card.outputs.push(pin);
+                }
+            }
+            if let Some(info) = self.inference.node(node.id) {
+                let new = info.params.iter().filter(|(key, spec)| spec.learnable && keys.insert(key.clone()));
+                params = new.fold(params, |sum, (_, spec)| sum.saturating_add(spec.count() as u64));
+                macs = macs.saturating_add(info.macs.unwrap_or(0));
+            }
+            if let Some((severity, text)) = self.badges.get(&node.id) {
+                let line = format!("{}: {text}", within(&node.name));
+                match &mut card.badge {
+                    Some((worst, lines)) => {
+                        *worst = (*worst).min(*severity);
+                        lines.push('\n');
+                        lines.push_str(&line);
+                    }
+                    None => card.badge = Some((*severity, line)),
+                }
+            }
+        }
+        let count = nodes.len();
+        card.kind = tr_format!("group of {count}", "{count} 个节点的组");
+        card.family = Family::Structure;
+        card.cost = costs(params, macs);
+        card
+    }
+}
+
+/// Every input of a node, and for one that may repeat the next free one.
+fn input_pins(node: &Node) -> Vec<Pin> {
+    let InputPorts { ports, repeat_last, .. } = node.layer.inputs();
+    let in_use = Phase::BOTH.map(|phase| node.inputs_in(phase).0.len()).into_iter().max();
+    let in_use = in_use.unwrap_or(0);
+    let count = if repeat_last { ports.len().max(in_use + 1) } else { ports.len() };
+    let pin = |index: usize| {
+        let port = node.layer.inputs().port(index)?;
+        let name = match (repeat_last && index + 1 >= ports.len(), index + 1 - ports.len().min(index + 1)) {
+            (true, repeat) if repeat > 0 => format!("{} {}", port.name, repeat + 1),
+            _ => port.name.to_owned(),
+        };
+        Some(Pin {
+            at: (node.id, index),
+            about: about_pin(&node.name, &name, port.kind, None),
+            label: name,
+            kind: port.kind,
+            wired: Phase::BOTH.iter().any(|&phase| node.inputs_in(phase).get(index).is_some()),
+        })
+    };
+    (0..count).filter_map(pin).collect()
+}
+
+fn about_pin(node: &str, port: &str, kind: PortType, shape: Option<&Shape>) -> String {
+    let kind = kind.text();
+    match shape {
+        Some(shape) => tr_format!("{node}, {port}: {kind} {shape}", "{node}，{port}：{kind} {shape}"),
+        None => tr_format!("{node}, {port}: {kind}", "{node}，{port}：{kind}"),
+    }
+}
+
+/// The shape of one example; of a batch of single numbers or a scalar, what it is.
+fn example_shape(shape: &Shape) -> String {
+    match shape.rank() {
+        0 => tr("scalar", "标量").to_owned(),
+        1 => "N".to_owned(),
+        _ => {
+            let dims = shape.0[1..].iter().map(|dim| match dim {
+                Some(size) => size.to_string(),
+                None => "?".to_owned(),
+            });
+            dims.collect::<Vec<_>>().join("×")
+        }
+    }
+}
+
+fn cost(info: &NodeInfo) -> String {
+    costs(info.param_count(), info.macs.unwrap_or(0))
+}
+
+fn costs(params: u64, macs: u64) -> String {
+    let mut parts = Vec::new();
+    if params > 0 {
+        let count = format::count(params);
+        parts.push(tr_format!("{count} params", "{count} 参数"));
+    }
+    if macs > 0 {
+        let count = format::count(macs);
+        parts.push(tr_format!("{count} MACs", "{count} 次乘加"));
+    }
+    parts.join(" · ")
+}
+
+/// The parameters that a reader of a diagram looks for: sizes and kernels, and whatever
+/// differs from the default; how weights begin is left to the form.
+fn parameter_lines(node: &Node) -> Vec<String> {
+    let mut usual = BTreeMap::new();
+    if let Some(mut default) = crate::layers::make(node.layer.spec().name) {
+        default.fields(&mut |field: Field<'_>| {
+            usual.insert(field.name, short_value(&field.value));
+        });
+    }
+    let mut words = Vec::new();
+    node.layer.clone_layer().fields(&mut |field: Field<'_>| {
+        let Some(value) = short_value(&field.value) else { return };
+        let says_size = matches!(field.value, FieldValue::Size { .. });
+        let is_kernel = field.name == "kernel" || field.name == "ratio";
+        let differs = usual.get(field.name).is_none_or(|usual| *usual != Some(value.clone()));
+        if says_size || is_kernel || differs {
+            words.push(match field.value {
+                FieldValue::Choice(_) => value,
+                FieldValue::Size { .. } => format!("→ {value}"),
+                _ => format!("{} {value}", field.name),
+            });
+        }
+    });
+    let mut lines: Vec<String> = Vec::new();
+    for word in words {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + word.chars().count() < 26 => {
+                line.push_str(" · ");
+                line.push_str(&word);
+            }
+            _ => lines.push(word),
+        }
+    }
+    lines.truncate(3);
+    lines
+}
+
+fn short_value(value: &FieldValue<'_>) -> Option<String> {
+    Some(match value {
+        FieldValue::Count { value, .. } => value.to_string(),
+        FieldValue::Pair { value: [h, w], .. } if h == w => h.to_string(),
+        FieldValue::Pair { value: [h, w], .. } => format!("{h}×{w}"),
+        FieldValue::Size { value, .. } => format::size(**value),
+        FieldValue::Real { value, .. } => value.to_string(),
+        FieldValue::Flag(value) => if **value { tr("yes", "是") } else { tr("no", "否") }.to_owned(),
+        FieldValue::Choice(choice) => choice.options().get(choice.index())?.1.get().to_owned(),
+        FieldValue::Filler(_) => return None,
+        FieldValue::Counts { value, .. } => join(value),
+        FieldValue::Reals { value, .. } => join(value),
+    })
+}
+
+fn join<T: ToString>(values: &[T]) -> String {
+    let texts: Vec<String> = values.iter().map(T::to_string).collect();
+    texts.join(", ")
+}

@@ -1,0 +1,246 @@
+//! What a person does to the boxes as a whole: selecting, dragging, dropping, arrow keys.
+//!
+//! The widget answers for single boxes; the selection of the window is kept here in step.
+
+use std::collections::BTreeSet;
+
+use egui::{Id, Key as KeyName, Modifiers, Rect, Response, Ui, Vec2};
+use egui_snarl::NodeId as BoxId;
+
+use super::board::place;
+use super::viewer::Typing;
+use super::{Editor, Key, NewLayer, edits};
+use crate::graph::NodeId;
+use crate::gui::context::{Action, Ctx};
+use crate::i18n::Text;
+
+impl Editor {
+    pub(super) fn interact(
+        &mut self,
+        ui: &mut Ui,
+        widget: Id,
+        response: &Response,
+        ctx: &Ctx<'_>,
+        actions: &mut Vec<Action>,
+    ) {
+        let Some(view) = self.view else { return };
+        let (pressed, pointer) = ui.input(|input| (input.pointer.any_pressed(), input.pointer.latest_pos()));
+        let over = pointer.is_some_and(|pointer| view.contains(pointer));
+        if pressed {
+            self.active = over;
+        }
+        if let Some(pointer) = pointer.filter(|_| over) {
+            self.pointer = Some(self.drawing.to_window.inverse() * pointer);
+        }
+        let boxes: Vec<(Key, BoxId)> = self.board.boxes().map(|(key, id)| (key.clone(), id)).collect();
+        for (key, id) in boxes {
+            // The widget's own id of a box's frame, whose answer it keeps to itself.
+            let frame = widget.with(("snarl-node", id)).with("frame");
+            if let Some(answer) = ui.ctx().read_response(frame) {
+                self.box_answer(ui, &key, id, &answer, ctx, actions);
+            }
+        }
+        self.box_selection(ui, widget, ctx, actions);
+        if response.clicked() {
+            self.drawing.selected_comment = None;
+            if !ctx.selection.is_empty() {
+                actions.push(Action::Select(BTreeSet::new()));
+            }
+        }
+        self.drop_layer(ui, view, ctx, actions);
+        self.arrow_keys(ui, ctx, actions);
+    }
+
+    fn box_answer(&mut self, ui: &Ui, key: &Key, id: BoxId, answer: &Response, ctx: &Ctx<'_>, actions: &mut Vec<Action>) {
+        let Some(card) = self.board.card(id) else { return };
+        let nodes: BTreeSet<NodeId> = card.nodes.iter().copied().collect();
+        let title = card.title.clone();
+        let text = card.comment.as_ref().map(|(text, _)| text.clone());
+        let selected = !nodes.is_empty() && nodes.is_subset(ctx.selection);
+        let modifiers = ui.input(|input| input.modifiers);
+        if answer.double_clicked() {
+            match key {
+                Key::Group(group) => {
+                    let group = group.clone();
+                    actions.push(Action::edit(Text::new("Unfold", "展开"), move |project| {
+                        project.graph.folded.remove(&group);
+                    }));
+                }
+                _ => {
+                    let text = text.unwrap_or(title);
+                    self.drawing.typing = Some(Typing { key: key.clone(), text, fresh: true });
+                }
+            }
+        } else if answer.clicked() || answer.drag_started() || answer.secondary_clicked() {
+            let toggles = modifiers.shift || modifiers.command;
+            let keeps = selected && !answer.clicked();
+            match key {
+                Key::Comment(index) => {
+                    self.drawing.selected_comment = Some(*index);
+                    actions.push(Action::Select(BTreeSet::new()));
+                }
+                _ if toggles && answer.clicked() => {
+                    let change = |mut selection: BTreeSet<NodeId>| {
+                        for node in &nodes {
+                            if selected { selection.remove(node); } else { selection.insert(*node); }
+                        }
+                        selection
+                    };
+                    actions.push(Action::Select(change(ctx.selection.clone())));
+                }
+                _ if !keeps => {
+                    self.drawing.selected_comment = None;
+                    actions.push(Action::Select(nodes.clone()));
+                }
+                _ => {}
+            }
+        }
+        self.drag(key, id, answer, selected, ctx, actions);
+    }
+
+    /// The widget moves the box under the pointer; the rest of the selection goes along, and
+    /// at the end all of it becomes one edit.
+    fn drag(&mut self, key: &Key, id: BoxId, answer: &Response, selected: bool, ctx: &Ctx<'_>, actions: &mut Vec<Action>) {
+        if answer.dragged_by(egui::PointerButton::Primary) {
+            self.moving = true;
+            let at = |editor: &Self, id| editor.board.snarl.get_node_info(id).map(|node| node.pos);
+            let moved = at(self, id).zip(self.home(key, ctx)).map_or(Vec2::ZERO, |(now, home)| now - home);
+            let others: Vec<(Key, BoxId)> = (self.board.boxes())
+                .filter(|(other, _)| selected && *other != key)
+                .filter(|(_, other)| {
+                    let card = self.board.card(*other);
+                    card.is_some_and(|card| {
+                        !card.nodes.is_empty() && card.nodes.iter().all(|node| ctx.selection.contains(node))
+                    })
+                })
+                .map(|(other, id)| (other.clone(), id))
+                .collect();
+            for (other, id) in others {
+                let home = self.home(&other, ctx);
+                if let (Some(home), Some(node)) = (home, self.board.snarl.get_node_info_mut(id)) {
+                    node.pos = home + moved;
+                }
+            }
+        }
+        if answer.drag_stopped() && self.moving {
+            self.moving = false;
+            self.shown = None;
+            let moves: Vec<(Key, Vec2)> = (self.board.boxes())
+                .filter_map(|(key, id)| {
+                    let delta = self.board.snarl.get_node_info(id)?.pos - self.home(key, ctx)?;
+                    (delta.length() > 0.5).then(|| (key.clone(), delta))
+                })
+                .collect();
+            if !moves.is_empty() {
+                actions.push(self.move_boxes(Text::new("Move", "移动"), &moves));
+            }
+        }
+    }
+
+    /// Where the project says that a box is.
+    fn home(&self, key: &Key, ctx: &Ctx<'_>) -> Option<egui::Pos2> {
+        let graph = &ctx.project.graph;
+        let position = match key {
+            Key::Comment(index) => graph.comments.get(*index)?.position,
+            Key::Node(id) => graph.node(*id)?.position,
+            Key::Group(_) => {
+                let card = self.board.card(self.board.id(key)?)?;
+                let members = card.nodes.iter().filter_map(|id| graph.node(*id));
+                members.fold([f32::INFINITY; 2], |corner, node| {
+                    [corner[0].min(node.position[0]), corner[1].min(node.position[1])]
+                })
+            }
+        };
+        Some(egui::Pos2::from(position))
+    }
+
+    /// Shift and drag over the ground: the widget draws the rectangle.
+    fn box_selection(&mut self, ui: &Ui, widget: Id, ctx: &Ctx<'_>, actions: &mut Vec<Action>) {
+        let Some(answer) = ui.ctx().read_response(widget.with("select")) else {
+            self.selecting_from = None;
+            return;
+        };
+        let Some(pointer) = answer.interact_pointer_pos() else { return };
+        if answer.drag_started() {
+            self.selecting_from = Some(pointer);
+        }
+        if answer.drag_stopped()
+            && let Some(from) = self.selecting_from.take()
+        {
+            let area = Rect::from_two_pos(from, pointer);
+            let mut selection = ctx.selection.clone();
+            for card in self.board.snarl.nodes() {
+                if self.board.rect(&card.key).is_some_and(|rect| rect.intersects(area)) {
+                    selection.extend(&card.nodes);
+                }
+            }
+            actions.push(Action::Select(selection));
+        }
+    }
+
+    /// A layer that was dragged here from the palette.
+    fn drop_layer(&mut self, ui: &Ui, view: Rect, ctx: &Ctx<'_>, actions: &mut Vec<Action>) {
+        let Some(pointer) = ui.input(|input| input.pointer.interact_pos()) else { return };
+        let released = ui.input(|input| input.pointer.any_released());
+        if !released || !view.contains(pointer) || !egui::DragAndDrop::has_payload_of_type::<NewLayer>(ui.ctx()) {
+            return;
+        }
+        if let Some(layer) = egui::DragAndDrop::take_payload::<NewLayer>(ui.ctx()) {
+            let position = self.drawing.to_window.inverse() * pointer - egui::vec2(60.0, 16.0);
+            actions.push(Action::AddLayer { kind: layer.0, position: Some(place(position)), beside: ctx.selection.clone() });
+        }
+    }
+
+    fn arrow_keys(&mut self, ui: &Ui, ctx: &Ctx<'_>, actions: &mut Vec<Action>) {
+        let focused = ui.memory(|memory| memory.focused().is_some());
+        if !self.active || focused {
+            return;
+        }
+        let keys = [
+            (KeyName::ArrowRight, egui::vec2(1.0, 0.0)),
+            (KeyName::ArrowLeft, egui::vec2(-1.0, 0.0)),
+            (KeyName::ArrowDown, egui::vec2(0.0, 1.0)),
+            (KeyName::ArrowUp, egui::vec2(0.0, -1.0)),
+        ];
+        for (name, direction) in keys {
+            if ui.input_mut(|input| input.consume_key(Modifiers::NONE, name)) {
+                if let Some(next) = self.next_box(ctx, direction) {
+                    actions.push(Action::Select(next.clone()));
+                    self.reveal(next);
+                }
+            } else if ui.input_mut(|input| input.consume_key(Modifiers::ALT, name)) {
+                actions.push(self.nudge(ctx, direction * 8.0));
+            }
+        }
+        if ui.input(|input| input.key_pressed(KeyName::Escape)) && self.drawing.typing.is_none() && !ctx.selection.is_empty() {
+            actions.push(Action::Select(BTreeSet::new()));
+        }
+    }
+
+    fn nudge(&self, ctx: &Ctx<'_>, by: Vec2) -> Action {
+        let chosen = edits::with_folded(&ctx.project.graph, ctx.selection);
+        Action::merging(Text::new("Move", "移动"), "nudge", move |project| {
+            for id in &chosen {
+                if let Some(node) = project.graph.node_mut(*id) {
+                    node.position = place(egui::Pos2::from(node.position) + by);
+                }
+            }
+        })
+    }
+
+    /// The nearest box in a direction from the selection; the leftmost if nothing is selected.
+    fn next_box(&self, ctx: &Ctx<'_>, direction: Vec2) -> Option<BTreeSet<NodeId>> {
+        let from = self.board.bounds(Some(ctx.selection).filter(|nodes| !nodes.is_empty()))?;
+        let from = if ctx.selection.is_empty() { from.left_center() - egui::vec2(1.0, 0.0) } else { from.center() };
+        let cost = |rect: Rect| {
+            let way = rect.center() - from;
+            let along = way.dot(direction);
+            let aside = (way - direction * along).length();
+            (along > 1.0).then_some(along + 2.0 * aside)
+        };
+        let boxes = self.board.snarl.nodes().filter(|card| !card.nodes.is_empty());
+        let costs = boxes.filter_map(|card| Some((cost(self.board.rect(&card.key)?)?, card)));
+        let nearest = costs.min_by(|a, b| a.0.total_cmp(&b.0))?;
+        Some(nearest.1.nodes.iter().copied().collect())
+    }
+}

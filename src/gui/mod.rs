@@ -1,0 +1,102 @@
+//! The window: panels and views around one document and one training session.
+//!
+//! Views read a [`context::Ctx`] and push [`context::Action`]s; [`app::App`] alone applies them.
+//! Only this module knows egui.
+
+pub mod app;
+pub mod commands;
+pub mod context;
+pub mod document;
+pub mod history;
+
+pub mod dock;
+pub mod editor;
+pub mod panels;
+pub mod run;
+
+mod data;
+pub mod files;
+mod format;
+pub mod frame_times;
+mod menus;
+mod modals;
+mod perform;
+pub mod settings;
+mod status;
+pub mod theme;
+pub mod toasts;
+pub mod training;
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::i18n::Text;
+
+/// The panels of the window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum ViewKind {
+    Editor,
+    Palette,
+    Form,
+    Problems,
+    Curves,
+    Maps,
+    Weights,
+    Data,
+    Confusion,
+}
+
+impl ViewKind {
+    pub const ALL: [Self; 9] = [
+        Self::Editor,
+        Self::Palette,
+        Self::Form,
+        Self::Problems,
+        Self::Curves,
+        Self::Maps,
+        Self::Weights,
+        Self::Data,
+        Self::Confusion,
+    ];
+
+    pub const fn title(self) -> Text {
+        match self {
+            Self::Editor => Text::new("Graph", "网络图"),
+            Self::Palette => Text::new("Layers", "层"),
+            Self::Form => Text::new("Parameters", "参数"),
+            Self::Problems => Text::new("Problems", "问题"),
+            Self::Curves => Text::new("Curves", "曲线"),
+            Self::Maps => Text::new("Feature maps", "特征图"),
+            Self::Weights => Text::new("Weights", "权重"),
+            Self::Data => Text::new("Data", "数据"),
+            Self::Confusion => Text::new("Confusion matrix", "混淆矩阵"),
+        }
+    }
+}
+
+/// Opens the window, on this project file if one is given, and returns when it is closed.
+///
+/// # Errors
+/// If there is no display, or it cannot draw.
+pub fn run(file: Option<PathBuf>) -> anyhow::Result<()> {
+    let options = eframe::NativeOptions {
+        viewport: egui::ViewportBuilder::default()
+            .with_app_id(app::APP_ID)
+            .with_title("Layerlab")
+            .with_inner_size([1440.0, 900.0])
+            .with_min_inner_size([720.0, 480.0]),
+        ..Default::default()
+    };
+    eframe::run_native(
+        app::APP_ID,
+        options,
+        Box::new(|creation| {
+            let settings = settings::Settings::load(creation.storage);
+            let storage = eframe::storage_dir(app::APP_ID);
+            let app = app::App::new(&creation.egui_ctx, settings, storage, file);
+            Ok(Box::new(app))
+        }),
+    )
+    .map_err(|error| anyhow::anyhow!("{error}"))
+}

@@ -1,0 +1,142 @@
+//! The training session of the window: started from the document, drained every frame.
+//!
+//! A session trains the graph as it was when it was started; what changed since is only said.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::document::Document;
+use super::run::Run;
+use crate::data::{Feed, SplitName};
+use crate::train::{Command, DeviceChoice, Job, Session, Watch};
+
+/// Events of one frame are taken no longer than this; the rest waits for the next frame.
+const DRAIN: Duration = Duration::from_millis(10);
+
+/// How a session shall begin.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Start {
+    /// A checkpoint folder to go on from.
+    pub resume: Option<PathBuf>,
+    /// Does one iteration and pauses.
+    pub one_step: bool,
+}
+
+/// The session, and what is to become one.
+#[derive(Default)]
+pub struct Training {
+    pub run: Run,
+    session: Option<Session>,
+    /// Waits for the data to be open.
+    pending: Option<Start>,
+    /// What the session trains is the document's graph of this revision.
+    graph_revision: u64,
+    watch: Watch,
+    /// Nodes that views asked for beside the selected ones.
+    pub asked: BTreeSet<String>,
+}
+
+impl Training {
+    pub fn is_live(&self) -> bool {
+        self.session.is_some() && self.run.is_live()
+    }
+
+    /// Whether a session is on its way, but its data are not open yet.
+    pub fn is_pending(&self) -> bool {
+        self.pending.is_some()
+    }
+
+    /// Whether the session trains another graph than the document shows.
+    pub fn is_outdated(&self, document: &Document) -> bool {
+        self.is_live() && self.graph_revision != document.graph_revision()
+    }
+
+    /// Starts as soon as the data are open; a running session ends.
+    pub fn start(&mut self, start: Start) {
+        self.pending = Some(start);
+        self.session = None;
+    }
+
+    /// Begins the pending session if its data are there.
+    pub fn begin(&mut self, document: &Document, feed: Option<&Arc<Feed>>, ctx: &egui::Context) {
+        let Some(feed) = feed else { return };
+        let Some(start) = self.pending.take() else { return };
+        let project = document.project();
+        let job = Job {
+            graph: project.graph.clone(),
+            feed: feed.clone(),
+            stages: project.stages.clone(),
+            iterations: None,
+            seed: project.seed,
+            device: DeviceChoice::Auto,
+            threads: None,
+            resume: start.resume,
+            save_to: None,
+            project: project.to_ron().unwrap_or_default(),
+            watch: self.watch.clone(),
+            paused: start.one_step,
+        };
+        let wake = ctx.clone();
+        let session = Session::start(job, move || wake.request_repaint());
+        if start.one_step {
+            session.send(Command::Step);
+        }
+        self.graph_revision = document.graph_revision();
+        self.run.begin();
+        self.session = Some(session);
+    }
+
+    /// Gives up waiting for the data.
+    pub fn give_up(&mut self) {
+        self.pending = None;
+    }
+
+    /// Stops without waiting for the end, as when another project is opened.
+    pub fn drop_session(&mut self) {
+        *self = Self { watch: std::mem::take(&mut self.watch), ..Self::default() };
+    }
+
+    pub fn send(&self, command: Command) {
+        if let Some(session) = &self.session {
+            session.send(command);
+        }
+    }
+
+    /// Tells the session what the open views want to see.
+    pub fn watch(&mut self, selected: BTreeSet<String>, example: (SplitName, usize)) {
+        let nodes = selected.union(&self.asked).cloned().collect();
+        let watch = Watch { nodes, split: Some(example.0), index: example.1 };
+        if watch != self.watch {
+            self.send(Command::Watch(watch.clone()));
+            self.watch = watch;
+        }
+    }
+
+    /// Takes what the session has said; gives back what a person should be told.
+    pub fn drain(&mut self, ctx: &egui::Context) -> Vec<crate::train::Event> {
+        let Some(session) = &self.session else { return Vec::new() };
+        let begun = Instant::now();
+        let mut notable = Vec::new();
+        loop {
+            let Some(event) = session.next_event() else { break };
+            use crate::train::Event;
+            if matches!(event, Event::Ended(_) | Event::Saved { .. } | Event::Refused(_)) {
+                notable.push(event.clone());
+            }
+            self.run.apply(event);
+            if begun.elapsed() > DRAIN {
+                ctx.request_repaint();
+                break;
+            }
+        }
+        if let Some(snapshot) = session.snapshot() {
+            self.run.set_snapshot(snapshot);
+        }
+        if !self.run.is_live() {
+            self.session = None;
+        }
+        notable
+    }
+}
