@@ -84,11 +84,7 @@ pub(super) fn facts_of(summary: &DataSummary) -> Facts {
 }
 
 /// The project's network with these weights, on the CPU.
-pub(super) fn trained_net(
-    project: &Project,
-    facts: &Facts,
-    weights: &Path,
-) -> anyhow::Result<Net> {
+pub(super) fn trained_net(project: &Project, facts: &Facts, weights: &Path) -> anyhow::Result<Net> {
     let mut net = Net::compile(&project.graph, facts, NetConfig::default())
         .context(tr("the network cannot run", "网络无法运行"))?;
     train::load_weights(&mut net, weights)?;
