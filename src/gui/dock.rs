@@ -1,9 +1,7 @@
 //! The docked panels: which are open, where, and how big.
 
 use egui::{Color32, Stroke, Visuals, WidgetText};
-use egui_tiles::{
-    Container, Linear, LinearDir, SimplificationOptions, Tile, TileId, Tiles, Tree, UiResponse,
-};
+use egui_tiles::{Container, Linear, LinearDir, SimplificationOptions, Tile, TileId, Tiles, Tree, UiResponse};
 
 use super::ViewKind;
 use super::theme;
@@ -18,15 +16,9 @@ pub fn default_layout() -> Tree<ViewKind> {
     };
     let palette = tabs(&mut tiles, &[ViewKind::Palette]);
     let editor = tabs(&mut tiles, &[ViewKind::Editor]);
-    let below = tabs(
-        &mut tiles,
-        &[ViewKind::Curves, ViewKind::Problems, ViewKind::Confusion],
-    );
+    let below = tabs(&mut tiles, &[ViewKind::Curves, ViewKind::Problems, ViewKind::Confusion]);
     let form = tabs(&mut tiles, &[ViewKind::Form]);
-    let maps = tabs(
-        &mut tiles,
-        &[ViewKind::Maps, ViewKind::Weights, ViewKind::Data],
-    );
+    let maps = tabs(&mut tiles, &[ViewKind::Maps, ViewKind::Weights, ViewKind::Data]);
     let split = |tiles: &mut Tiles<ViewKind>, direction, parts: &[(TileId, f32)]| {
         let mut linear = Linear::new(direction, parts.iter().map(|part| part.0).collect());
         for (id, share) in parts {
@@ -34,16 +26,8 @@ pub fn default_layout() -> Tree<ViewKind> {
         }
         tiles.insert_container(linear)
     };
-    let middle = split(
-        &mut tiles,
-        LinearDir::Vertical,
-        &[(editor, 0.64), (below, 0.36)],
-    );
-    let right = split(
-        &mut tiles,
-        LinearDir::Vertical,
-        &[(form, 0.52), (maps, 0.48)],
-    );
+    let middle = split(&mut tiles, LinearDir::Vertical, &[(editor, 0.64), (below, 0.36)]);
+    let right = split(&mut tiles, LinearDir::Vertical, &[(form, 0.52), (maps, 0.48)]);
     let parts = [(palette, 0.15), (middle, 0.58), (right, 0.27)];
     let root = split(&mut tiles, LinearDir::Horizontal, &parts);
     Tree::new("dock", root, tiles)
@@ -103,14 +87,7 @@ impl egui_tiles::Behavior<ViewKind> for Dock<'_> {
             Some((note, color)) => {
                 let mut job = egui::text::LayoutJob::default();
                 let text = egui::TextFormat::default();
-                job.append(
-                    kind.title().get(),
-                    0.0,
-                    egui::TextFormat {
-                        color: Color32::PLACEHOLDER,
-                        ..text.clone()
-                    },
-                );
+                job.append(kind.title().get(), 0.0, egui::TextFormat { color: Color32::PLACEHOLDER, ..text.clone() });
                 job.append(&note, 6.0, egui::TextFormat { color, ..text });
                 job.into()
             }
@@ -135,30 +112,14 @@ impl egui_tiles::Behavior<ViewKind> for Dock<'_> {
     }
 
     fn tab_bar_color(&self, visuals: &Visuals) -> Color32 {
-        theme::blend(
-            visuals.panel_fill,
-            visuals.widgets.noninteractive.bg_stroke.color,
-            0.45,
-        )
+        theme::blend(visuals.panel_fill, visuals.widgets.noninteractive.bg_stroke.color, 0.45)
     }
 
-    fn tab_outline_stroke(
-        &self,
-        _: &Visuals,
-        _: &Tiles<ViewKind>,
-        _: TileId,
-        _: &egui_tiles::TabState,
-    ) -> Stroke {
+    fn tab_outline_stroke(&self, _: &Visuals, _: &Tiles<ViewKind>, _: TileId, _: &egui_tiles::TabState) -> Stroke {
         Stroke::NONE
     }
 
-    fn tab_text_color(
-        &self,
-        visuals: &Visuals,
-        _: &Tiles<ViewKind>,
-        _: TileId,
-        state: &egui_tiles::TabState,
-    ) -> Color32 {
+    fn tab_text_color(&self, visuals: &Visuals, _: &Tiles<ViewKind>, _: TileId, state: &egui_tiles::TabState) -> Color32 {
         if state.active {
             visuals.strong_text_color()
         } else {

@@ -12,7 +12,9 @@ pub mod history;
 pub mod dock;
 pub mod editor;
 pub mod panels;
+pub mod plots;
 pub mod run;
+pub mod views;
 
 mod data;
 pub mod files;

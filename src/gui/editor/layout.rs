@@ -30,27 +30,14 @@ pub fn layered(blocks: &[Block]) -> Vec<Pos2> {
     let readers = readers(blocks);
     for round in 0..6 {
         let forward = round % 2 == 0;
-        let order: Vec<usize> = if forward {
-            (0..count).collect()
-        } else {
-            (0..count).rev().collect()
-        };
+        let order: Vec<usize> = if forward { (0..count).collect() } else { (0..count).rev().collect() };
         for column in order {
             let pull = |block: usize| {
-                let near = if forward {
-                    &blocks[block].reads
-                } else {
-                    &readers[block]
-                };
+                let near = if forward { &blocks[block].reads } else { &readers[block] };
                 let sum: f32 = near.iter().map(|other| centres[*other]).sum();
-                if near.is_empty() {
-                    centres[block]
-                } else {
-                    sum / near.len() as f32
-                }
+                if near.is_empty() { centres[block] } else { sum / near.len() as f32 }
             };
-            let mut wanted: Vec<(f32, usize)> =
-                columns[column].iter().map(|b| (pull(*b), *b)).collect();
+            let mut wanted: Vec<(f32, usize)> = columns[column].iter().map(|b| (pull(*b), *b)).collect();
             wanted.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
             spread(&wanted, blocks, &mut centres);
         }
@@ -58,10 +45,7 @@ pub fn layered(blocks: &[Block]) -> Vec<Pos2> {
     let mut places = vec![Pos2::ZERO; blocks.len()];
     let mut x = 0.0;
     for column in &columns {
-        let width = column
-            .iter()
-            .map(|block| blocks[*block].size.x)
-            .fold(0.0, f32::max);
+        let width = column.iter().map(|block| blocks[*block].size.x).fold(0.0, f32::max);
         for block in column {
             let y = centres[*block] - blocks[*block].size.y / 2.0;
             places[*block] = pos2(x + (width - blocks[*block].size.x) / 2.0, y).round();
@@ -96,12 +80,7 @@ fn layers(blocks: &[Block]) -> Vec<usize> {
     for _ in 0..blocks.len() {
         let mut settled = true;
         for block in 0..blocks.len() {
-            let longest = blocks[block]
-                .reads
-                .iter()
-                .map(|read| layers[*read] + 1)
-                .max()
-                .unwrap_or(0);
+            let longest = blocks[block].reads.iter().map(|read| layers[*read] + 1).max().unwrap_or(0);
             if longest > layers[block] && longest < blocks.len() {
                 layers[block] = longest;
                 settled = false;
@@ -139,17 +118,11 @@ pub fn align<K: Ord + Clone>(boxes: &BTreeMap<K, Rect>, how: Align) -> BTreeMap<
     match how {
         Align::Left => {
             let x = min(|rect| rect.left());
-            boxes
-                .iter()
-                .map(|(key, rect)| (key.clone(), pos2(x, rect.top())))
-                .collect()
+            boxes.iter().map(|(key, rect)| (key.clone(), pos2(x, rect.top()))).collect()
         }
         Align::Top => {
             let y = min(|rect| rect.top());
-            boxes
-                .iter()
-                .map(|(key, rect)| (key.clone(), pos2(rect.left(), y)))
-                .collect()
+            boxes.iter().map(|(key, rect)| (key.clone(), pos2(rect.left(), y))).collect()
         }
         Align::Across => distribute(boxes, 0),
         Align::Down => distribute(boxes, 1),
@@ -160,9 +133,7 @@ pub fn align<K: Ord + Clone>(boxes: &BTreeMap<K, Rect>, how: Align) -> BTreeMap<
 fn distribute<K: Ord + Clone>(boxes: &BTreeMap<K, Rect>, axis: usize) -> BTreeMap<K, Pos2> {
     let mut row: Vec<(&K, &Rect)> = boxes.iter().collect();
     row.sort_by(|a, b| a.1.min[axis].total_cmp(&b.1.min[axis]));
-    let (Some(first), Some(last)) = (row.first(), row.last()) else {
-        return BTreeMap::new();
-    };
+    let (Some(first), Some(last)) = (row.first(), row.last()) else { return BTreeMap::new() };
     let filled: f32 = row.iter().map(|(_, rect)| rect.size()[axis]).sum();
     let span = last.1.max[axis] - first.1.min[axis];
     let gap = (span - filled) / (row.len().max(2) - 1) as f32;
@@ -183,10 +154,7 @@ mod tests {
     use egui::vec2;
 
     fn block(reads: &[usize]) -> Block {
-        Block {
-            size: vec2(100.0, 40.0),
-            reads: reads.to_vec(),
-        }
+        Block { size: vec2(100.0, 40.0), reads: reads.to_vec() }
     }
 
     #[test]
@@ -199,13 +167,7 @@ mod tests {
     #[test]
     fn no_boxes_overlap_and_every_wire_goes_right() {
         let blocks: Vec<Block> = (0..60usize)
-            .map(|n| {
-                block(
-                    &(1..4)
-                        .filter_map(|k| (n * k / 4 < n).then_some(n * k / 4))
-                        .collect::<Vec<_>>(),
-                )
-            })
+            .map(|n| block(&(1..4).filter_map(|k| (n * k / 4 < n).then_some(n * k / 4)).collect::<Vec<_>>()))
             .collect();
         let places = layered(&blocks);
         let rect = |n: usize| Rect::from_min_size(places[n], blocks[n].size);
@@ -229,23 +191,10 @@ mod tests {
     fn boxes_line_up() {
         let rects = [(0, 0.0), (1, 130.0), (2, 400.0)];
         let boxes: BTreeMap<i32, Rect> = rects
-            .map(|(key, x)| {
-                (
-                    key,
-                    Rect::from_min_size(pos2(x, x / 2.0), vec2(100.0, 40.0)),
-                )
-            })
+            .map(|(key, x)| (key, Rect::from_min_size(pos2(x, x / 2.0), vec2(100.0, 40.0))))
             .into();
-        assert!(
-            align(&boxes, Align::Left)
-                .values()
-                .all(|corner| corner.x == 0.0)
-        );
-        assert!(
-            align(&boxes, Align::Top)
-                .values()
-                .all(|corner| corner.y == 0.0)
-        );
+        assert!(align(&boxes, Align::Left).values().all(|corner| corner.x == 0.0));
+        assert!(align(&boxes, Align::Top).values().all(|corner| corner.y == 0.0));
         assert_eq!(align(&boxes, Align::Across)[&1].x, 200.0);
     }
 }
