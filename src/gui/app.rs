@@ -280,8 +280,7 @@ impl App {
             kind => panels.ui(ui, kind, &shown, actions),
         };
         egui::CentralPanel::no_frame().show(ui, |ui| {
-            let mut dock = Dock { pane: &mut pane, note: &note };
-            settings.layout.ui(&mut dock, ui);
+            Dock::new(&mut pane, &note).ui(&mut settings.layout, ui);
         });
     }
 
@@ -453,6 +452,22 @@ impl eframe::App for App {
 
     fn ui(&mut self, ui: &mut Ui, _: &mut eframe::Frame) {
         App::ui(self, ui);
+    }
+
+    /// Over the graph a mouse's wheel zooms, as in other editors of drawings; two fingers on a
+    /// touch pad still pan.
+    fn raw_input_hook(&mut self, ctx: &Context, input: &mut egui::RawInput) {
+        let over_graph = ctx.pointer_latest_pos().is_some_and(|pointer| {
+            let in_view = self.editor.view().is_some_and(|view| view.contains(pointer));
+            in_view && ctx.layer_id_at(pointer).is_none_or(|layer| layer.order == egui::Order::Background)
+        });
+        for event in input.events.iter_mut().filter(|_| over_graph) {
+            if let egui::Event::MouseWheel { unit: egui::MouseWheelUnit::Line, modifiers, .. } = event
+                && modifiers.is_none()
+            {
+                *modifiers = egui::Modifiers::COMMAND;
+            }
+        }
     }
 
     fn save(&mut self, storage: &mut dyn eframe::Storage) {

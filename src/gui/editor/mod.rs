@@ -182,6 +182,11 @@ impl Editor {
         }
     }
 
+    /// Where the editor was drawn last.
+    pub fn view(&self) -> Option<Rect> {
+        self.view
+    }
+
     pub fn selected_comment(&self) -> Option<usize> {
         self.drawing.selected_comment
     }
@@ -241,7 +246,8 @@ impl Editor {
         let blocks: Vec<layout::Block> = (cards.iter().zip(reads))
             .map(|(card, reads)| layout::Block { size: size(card), reads: reads.into_iter().collect() })
             .collect();
-        let places = layout::layered(&blocks);
+        let view = self.view.map_or(vec2(1000.0, 600.0), |view| view.size());
+        let places = layout::layered(&blocks, view);
         let moves = (cards.iter().zip(places))
             .filter_map(|(card, place)| Some((card.key.clone(), place - self.board.rect(&card.key)?.min)));
         let moves: Vec<(Key, egui::Vec2)> = moves.collect();
