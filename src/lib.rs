@@ -10,15 +10,23 @@
 
 pub mod i18n;
 
-pub mod net;
-
-pub mod data;
 pub mod nn;
 
 pub mod graph;
+
 pub mod layers;
-pub mod project;
+
+pub mod net;
+
+pub mod data;
+
 pub mod train;
+
+pub mod project;
+
+pub mod inspect;
+
+pub mod cli;
 
 #[cfg(feature = "window")]
 pub mod gui;

@@ -1,1 +1,38 @@
-fn main() {}
+//! Without a command: the window; else the command line.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    layerlab::cli::main(window)
+}
+
+/// `None` where no window can be had; the reason is said on stderr.
+#[cfg(feature = "window")]
+fn window(file: Option<PathBuf>) -> Option<anyhow::Result<()>> {
+    let has_display = ["DISPLAY", "WAYLAND_DISPLAY"]
+        .iter()
+        .any(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()));
+    if cfg!(all(unix, not(target_os = "macos"))) && !has_display {
+        no_window(layerlab::i18n::tr("there is no display", "没有显示器"));
+        return None;
+    }
+    let _ = file;
+    None
+}
+
+#[cfg(not(feature = "window"))]
+fn window(_: Option<PathBuf>) -> Option<anyhow::Result<()>> {
+    no_window(layerlab::i18n::tr(
+        "this program was built without the window",
+        "此程序编译时未包含窗口",
+    ));
+    None
+}
+
+fn no_window(reason: &str) {
+    eprintln!(
+        "{}",
+        layerlab::i18n::tr_format!("no window: {reason}", "无法打开窗口：{reason}")
+    );
+}

@@ -28,6 +28,17 @@ const MAX_BYTES: u64 = 16 << 20;
 /// Changes a document of version `index + 1` into the next version's text.
 const MIGRATIONS: [fn(&str) -> String; VERSION as usize - 1] = [];
 
+/// The projects inside the program, by name; the first is what it opens without being asked.
+pub static EXAMPLES: &[(&str, &str)] = &[
+    ("lenet-digits", include_str!("../projects/lenet-digits.ron")),
+    ("mlp-fashion", include_str!("../projects/mlp-fashion.ron")),
+    (
+        "perceptron-digits",
+        include_str!("../projects/perceptron-digits.ron"),
+    ),
+    ("mlp-digits", include_str!("../projects/mlp-digits.ron")),
+];
+
 /// Everything that a person makes and shares.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Project {

@@ -246,7 +246,8 @@ mod tests {
 
     #[test]
     fn senseless_values_are_refused_by_name() {
-        let cases: [(&str, fn(&mut DataConfig)); 7] = [
+        type Spoil = fn(&mut DataConfig);
+        let cases: [(&str, Spoil); 7] = [
             ("source", |c| c.source = " ".into()),
             ("batch.train", |c| c.batch.train = 0),
             ("batch.test", |c| c.batch.test = usize::MAX),

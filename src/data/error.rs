@@ -94,7 +94,7 @@ impl DataError {
 fn no_example(split: SplitName, index: usize, count: usize) -> String {
     let split = split.name();
     tr_format!(
-        "there is no example {index} in the {split} split, which holds {count}",
+        "there is no example {index} in the {split}, which holds {count}",
         "{split}中没有第 {index} 个样本，它只有 {count} 个样本"
     )
 }

@@ -4,6 +4,7 @@
 //! statistics alone, not on the batch it is in nor on the number of threads.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::OnceLock;
@@ -13,8 +14,9 @@ use rayon::prelude::*;
 
 use super::dataset::Store;
 use super::picture::{self, Picture};
-use super::preprocess::{Statistics, Sums, Transform};
-use super::{Color, DataConfig, DataError, Dataset, Order, SplitName};
+use super::preprocess::{Transform, is_worked_on, prepared_shape};
+use super::statistics::{Statistics, Sums};
+use super::{DataConfig, DataError, Dataset, Order, SplitName};
 use crate::i18n::{tr, tr_format};
 
 /// The most memory for images that are kept after decoding and resizing; a source that needs
@@ -294,13 +296,13 @@ impl Feed {
 
     /// Fits on the training split; reads the examples only when something asks for it.
     fn fit(&self) -> Result<Statistics, DataError> {
-        let size = self.shape.iter().product();
-        let mut total = Sums::new(size);
-        if Statistics::needs_fit(&self.config.preprocess) {
+        let preprocess = &self.config.preprocess;
+        let mut total = Sums::new(preprocess, self.shape)?;
+        if Statistics::needs_fit(preprocess) {
             let train = &self.dataset.parts[SplitName::Train as usize];
             for part in train.chunks(RUN * RUNS_AT_A_TIME) {
                 let run = |places: &[usize]| {
-                    let mut sums = Sums::new(size);
+                    let mut sums = Sums::new(preprocess, self.shape)?;
                     for &place in places {
                         match &self.dataset.store {
                             Store::Floats(values) => sums.add(self.dataset.slice(values, place).0),
@@ -315,52 +317,17 @@ impl Feed {
                 }
             }
         }
-        Statistics::of(&self.config.preprocess, self.shape, &total)
+        Statistics::of(preprocess, self.shape, &total)
     }
 }
 
-/// Whether examples must be decoded, recoloured or resized, which takes far longer than the rest.
-fn is_worked_on(dataset: &Dataset, config: &DataConfig) -> bool {
-    let preprocess = &config.preprocess;
-    let changes = preprocess.color != Color::Keep || preprocess.resize.is_some();
-    match dataset.store {
-        Store::Files(_) => true,
-        Store::Bytes(_) => changes,
-        Store::Floats(_) => false,
+impl fmt::Debug for Feed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Feed")
+            .field("dataset", &self.dataset)
+            .field("shape", &self.shape)
+            .finish_non_exhaustive()
     }
-}
-
-/// Channels, height and width after colour and resizing.
-fn prepared_shape(dataset: &Dataset, config: &DataConfig) -> Result<[usize; 3], DataError> {
-    let preprocess = &config.preprocess;
-    let channels = match preprocess.color {
-        Color::Keep => dataset.channels(),
-        Color::Gray => 1,
-        Color::Rgb => 3,
-    };
-    let is_table = matches!(dataset.store, Store::Floats(_));
-    if channels != dataset.channels() && (is_table || !matches!(dataset.channels(), 1 | 3)) {
-        let problem = tr(
-            "only images of 1 or 3 channels have colours to convert; write Keep",
-            "只有 1 或 3 通道的图像才能转换颜色；请填写 Keep",
-        );
-        return Err(DataError::config("preprocess.color", problem));
-    }
-    if is_table && preprocess.resize.is_some() {
-        let problem = tr(
-            "rows of a table cannot be resized; write None",
-            "表格数据无法缩放；请填写 None",
-        );
-        return Err(DataError::config("preprocess.resize", problem));
-    }
-    let (height, width) = preprocess.resize.or(dataset.size).ok_or_else(|| {
-        let problem = tr(
-            "the images differ in size; give the height and width that all are resized to",
-            "图像尺寸不一；请给出统一缩放到的高和宽",
-        );
-        DataError::config("preprocess.resize", problem)
-    })?;
-    Ok([channels, height, width])
 }
 
 #[cfg(test)]

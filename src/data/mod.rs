@@ -14,6 +14,8 @@ mod feed;
 mod order;
 mod prefetch;
 mod preprocess;
+mod split;
+mod statistics;
 
 mod background;
 
@@ -26,18 +28,16 @@ mod table;
 
 mod error;
 
-#[cfg(test)]
-mod corruption;
-
 pub use background::{Opening, open_in_background};
 pub use built_in::BUILT_IN;
 pub use config::{Batches, Color, DataConfig, MAX_BATCH, MAX_SIDE, Mean, Preprocess, Split, Std};
-pub use dataset::{Dataset, Example, Kind, Pixels, SplitName};
+pub use dataset::{Dataset, Example, Kind, Pixels};
 pub use error::DataError;
 pub use feed::{Batch, DataSummary, Feed};
 pub use order::Order;
 pub use prefetch::Prefetch;
-pub use preprocess::Statistics;
+pub use split::SplitName;
+pub use statistics::Statistics;
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
@@ -80,3 +80,6 @@ fn read_bounded(mut reader: impl BufRead, path: &Path) -> Result<Vec<u8>, DataEr
     }
     Ok(bytes)
 }
+
+#[cfg(test)]
+mod corruption;

@@ -7,7 +7,7 @@
 use std::path::Path;
 
 use image::imageops::{self, FilterType};
-use image::{ColorType, ImageBuffer, ImageDecoder, ImageReader, Limits, Luma};
+use image::{ColorType, GrayImage, ImageDecoder, ImageReader, Limits, RgbImage};
 
 use super::DataError;
 use crate::i18n::tr;
@@ -52,8 +52,9 @@ pub(super) fn decode(path: &Path) -> Result<Picture, DataError> {
         });
     }
     let interleaved = decoded.into_rgb8().into_raw();
-    let plane = |channel: usize| interleaved.iter().skip(channel).step_by(3).copied();
-    let pixels = (0..3).flat_map(plane).collect();
+    let pixels = (0..3)
+        .flat_map(|channel| planar(&interleaved, channel))
+        .collect();
     Ok(Picture {
         shape: [3, height, width],
         pixels,
@@ -91,14 +92,24 @@ impl Picture {
         if (from_height, from_width) == (height, width) {
             return self;
         }
+        let (width_to, height_to) = (width as u32, height as u32);
         let mut pixels = Vec::with_capacity(channels * height * width);
-        for plane in self.pixels.chunks_exact(from_height * from_width) {
-            let plane: Option<ImageBuffer<Luma<u8>, &[u8]>> =
-                ImageBuffer::from_raw(from_width as u32, from_height as u32, plane);
-            if let Some(plane) = plane {
-                let (height, width) = (height as u32, width as u32);
-                let resized = imageops::resize(&plane, width, height, FilterType::Triangle);
-                pixels.extend_from_slice(resized.as_raw());
+        if channels == 3 {
+            // Three at once: the library works on four channels whatever it is given.
+            let plane = from_height * from_width;
+            let mut image = RgbImage::new(from_width as u32, from_height as u32);
+            for (at, pixel) in image.pixels_mut().enumerate() {
+                pixel.0 = [0, 1, 2].map(|channel| self.pixels[channel * plane + at]);
+            }
+            let image = imageops::resize(&image, width_to, height_to, FilterType::Triangle);
+            pixels.extend((0..3).flat_map(|channel| planar(image.as_raw(), channel)));
+        } else {
+            for plane in self.pixels.chunks_exact(from_height * from_width) {
+                let size = (from_width as u32, from_height as u32);
+                if let Some(plane) = GrayImage::from_raw(size.0, size.1, plane.to_vec()) {
+                    let plane = imageops::resize(&plane, width_to, height_to, FilterType::Triangle);
+                    pixels.extend_from_slice(plane.as_raw());
+                }
             }
         }
         Self {
@@ -106,6 +117,11 @@ impl Picture {
             pixels,
         }
     }
+}
+
+/// One channel of interleaved red, green and blue.
+fn planar(interleaved: &[u8], channel: usize) -> impl Iterator<Item = u8> {
+    interleaved.iter().skip(channel).step_by(3).copied()
 }
 
 fn is_gray(color: ColorType) -> bool {
@@ -170,6 +186,12 @@ mod tests {
         };
         assert_eq!(picture.clone().resized(1, 1).pixels, [100]);
         assert_eq!(picture.resized(4, 6).pixels.len(), 24);
+        let pixels = vec![0, 100, 100, 200, 9, 9, 9, 9, 50, 50, 150, 150];
+        let color = Picture {
+            shape: [3, 2, 2],
+            pixels,
+        };
+        assert_eq!(color.resized(1, 1).pixels, [100, 9, 100]);
     }
 
     #[test]
@@ -185,7 +207,8 @@ mod tests {
             pixels: vec![1, 4, 2, 5, 3, 6],
         };
         assert_eq!(decode(&path).unwrap(), expected);
-        let deep = image::ImageBuffer::<Luma<u16>, _>::from_raw(1, 1, vec![65_535u16]).unwrap();
+        let deep =
+            image::ImageBuffer::<image::Luma<u16>, _>::from_raw(1, 1, vec![65_535u16]).unwrap();
         deep.save_with_format(&path, image::ImageFormat::Png)
             .unwrap();
         assert_eq!(

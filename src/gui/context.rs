@@ -35,7 +35,11 @@ pub type Edit = Box<dyn FnOnce(&mut Project)>;
 /// What a view asks for.
 pub enum Action {
     /// One undo step. Edits in a row with the same `merge` key become one step (a slider's way).
-    Edit { name: Text, merge: Option<String>, edit: Edit },
+    Edit {
+        name: Text,
+        merge: Option<String>,
+        edit: Edit,
+    },
     Undo,
     Redo,
     Select(BTreeSet<NodeId>),
@@ -43,7 +47,9 @@ pub enum Action {
     Reveal(NodeId),
     ShowExample(SplitName, usize),
     /// Starts training anew, or goes on from this checkpoint folder.
-    Start { resume: Option<PathBuf> },
+    Start {
+        resume: Option<PathBuf>,
+    },
     Train(train::Command),
     /// Opens or focuses a view's tab.
     Open(super::ViewKind),
@@ -91,4 +97,3 @@ impl Action {
 pub trait View {
     fn ui(&mut self, ui: &mut egui::Ui, ctx: &Ctx<'_>, actions: &mut Vec<Action>);
 }
-

@@ -33,11 +33,11 @@ impl Default for Convolution {
             num_output: Size::Count(16),
             kernel: [3, 3],
             stride: [1, 1],
-            pad: [1, 1],
+            pad: [0, 0],
             dilation: [1, 1],
             group: 1,
             bias: true,
-            weight_filler: Filler::Msra,
+            weight_filler: Filler::Xavier,
             bias_filler: Filler::Constant(0.0),
         }
     }

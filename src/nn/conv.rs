@@ -175,17 +175,13 @@ impl ConvShape {
         [self.o * self.groups, self.c, self.y.kernel, self.x.kernel]
     }
 
-    fn patches(&self, channels: usize) -> Patches {
-        Patches {
-            channels,
-            y: self.y,
-            x: self.x,
-        }
+    fn patches(&self) -> Patches {
+        Patches::new(self.y, self.x)
     }
 
     /// Elements of the filters of one group.
     fn group_filters(&self) -> usize {
-        self.o * self.patches(self.c).rows()
+        self.o * self.c * self.y.kernel * self.x.kernel
     }
 }
 
@@ -195,21 +191,30 @@ fn forward<T: Real>(
     bias: Option<&Tensor>,
     shape: &ConvShape,
 ) -> Result<Tensor> {
-    let patches = shape.patches(shape.c);
-    let (rows, windows) = (patches.rows(), patches.windows());
+    let patches = shape.patches();
+    let (rows, windows, image) = (
+        shape.c * patches.taps(),
+        patches.windows(),
+        shape.c * patches.plane(),
+    );
     let mut y = vec![T::ZERO; shape.n * shape.groups * shape.o * windows];
     with_slices([x, w], |[x, w]| {
+        let block_width = patches.block_rows(shape.c) * shape.x.output;
         let mut tasks = Vec::new();
         for (i, y) in y.chunks_mut((shape.o * windows).max(1)).enumerate() {
-            let blocks = MatMut::new(y, shape.o, windows)
-                .column_blocks(patches.block_rows() * shape.x.output);
-            tasks.extend(patches.blocks().zip(blocks).map(|(block, y)| (i, block, y)));
+            let blocks = MatMut::new(y, shape.o, windows).column_blocks(block_width);
+            tasks.extend(
+                patches
+                    .blocks(shape.c)
+                    .zip(blocks)
+                    .map(|(block, y)| (i, block, y)),
+            );
         }
         let threads = Threads::for_tasks(tasks.len());
         tasks
             .into_par_iter()
             .for_each_init(Vec::new, |columns, (i, (first, count), mut y)| {
-                let x = &x[i * shape.c * patches.plane()..][..shape.c * patches.plane()];
+                let x = &x[i * image..][..image];
                 let w = &w[i % shape.groups * shape.group_filters()..][..shape.group_filters()];
                 let (from, width) = (first * shape.x.output, count * shape.x.output);
                 let columns = if patches.is_image() {
@@ -244,9 +249,8 @@ fn add_bias<T: Real>(y: &mut [T], bias: &Tensor, plane: usize) -> Result<()> {
 }
 
 fn backward_data<T: Real>(dy: &Tensor, w: &Tensor, shape: &ConvShape) -> Result<Tensor> {
-    let plane = shape.patches(1).plane();
-    let taps = shape.y.kernel * shape.x.kernel;
-    let windows = shape.patches(1).windows();
+    let patches = shape.patches();
+    let (taps, windows, plane) = (patches.taps(), patches.windows(), patches.plane());
     let task_channels = (DATA_TASK_ROWS / taps).max(1);
     let mut dx = vec![T::ZERO; shape.n * shape.groups * shape.c * plane];
     with_slices([dy, w], |[dy, w]| {
@@ -255,33 +259,31 @@ fn backward_data<T: Real>(dy: &Tensor, w: &Tensor, shape: &ConvShape) -> Result<
             let channels = dx.chunks_mut(task_channels * plane).enumerate();
             tasks.extend(channels.map(|(j, dx)| (i, j * task_channels, dx)));
         }
-        let transposed = transpose_filters(w, shape);
         let threads = Threads::for_tasks(tasks.len());
         tasks
             .into_par_iter()
             .for_each_init(Vec::new, |columns, (i, channel, dx)| {
-                let patches = shape.patches(dx.len() / plane);
-                let dy = &dy[i * shape.o * windows..][..shape.o * windows];
-                let w = &transposed[i % shape.groups * shape.group_filters()..]
-                    [..shape.group_filters()];
-                let w = Mat::new(w, shape.c * taps, shape.o).rows(channel * taps, patches.rows());
-                let dy = Mat::new(dy, shape.o, windows);
+                let channels = dx.len() / plane;
+                let rows = channels * taps;
+                let w = &w[i % shape.groups * shape.group_filters()..][..shape.group_filters()];
+                let w = Mat::new(w, shape.o, shape.c * taps)
+                    .columns(channel * taps, rows)
+                    .t();
+                let dy = Mat::new(
+                    &dy[i * shape.o * windows..][..shape.o * windows],
+                    shape.o,
+                    windows,
+                );
                 if patches.is_image() {
-                    matmul(
-                        &mut MatMut::new(dx, patches.rows(), windows),
-                        w,
-                        dy,
-                        false,
-                        threads,
-                    );
+                    matmul(&mut MatMut::new(dx, rows, windows), w, dy, false, threads);
                     return;
                 }
-                for (first, count) in patches.blocks() {
+                for (first, count) in patches.blocks(channels) {
                     let width = count * shape.x.output;
-                    columns.resize(patches.rows() * width, T::ZERO);
+                    columns.resize(rows * width, T::ZERO);
                     let dy = dy.columns(first * shape.x.output, width);
                     matmul(
-                        &mut MatMut::new(columns, patches.rows(), width),
+                        &mut MatMut::new(columns, rows, width),
                         w,
                         dy,
                         false,
@@ -295,27 +297,9 @@ fn backward_data<T: Real>(dy: &Tensor, w: &Tensor, shape: &ConvShape) -> Result<
     cpu::tensor(dx, &shape.input_dims())
 }
 
-/// The filters of each group as a (C·KH·KW, O) matrix: the layout that the data gradient's products read in order.
-fn transpose_filters<T: Real>(w: &[T], shape: &ConvShape) -> Vec<T> {
-    let rows = shape.group_filters() / shape.o.max(1);
-    let mut transposed = vec![T::ZERO; w.len()];
-    for (to, from) in transposed
-        .chunks_mut((rows * shape.o).max(1))
-        .zip(w.chunks((rows * shape.o).max(1)))
-    {
-        to.par_chunks_mut(shape.o)
-            .enumerate()
-            .for_each(|(row, to)| {
-                for (to, &from) in to.iter_mut().zip(from[row..].iter().step_by(rows)) {
-                    *to = from;
-                }
-            });
-    }
-    transposed
-}
-
 fn backward_filter<T: Real>(x: &Tensor, dy: &Tensor, shape: &ConvShape) -> Result<Tensor> {
     let length = shape.groups * shape.group_filters();
+    let patches = shape.patches();
     // Images are cut into parts by the sizes alone, so that the sum does not depend on the threads.
     let parts = (FILTER_PARTS_ELEMENTS / length.max(1)).clamp(4, FILTER_PARTS);
     let part_images = shape.n.div_ceil(parts).max(1);
@@ -325,18 +309,13 @@ fn backward_filter<T: Real>(x: &Tensor, dy: &Tensor, shape: &ConvShape) -> Resul
         let partial = |&start: &usize| {
             let mut dw = vec![T::ZERO; length];
             let mut columns = Vec::new();
-            for image in start..(start + part_images).min(shape.n) {
-                for (group, dw) in dw.chunks_mut(shape.group_filters()).enumerate() {
-                    add_filter_gradient(
-                        x,
-                        dy,
-                        image * shape.groups + group,
-                        shape,
-                        &mut columns,
-                        dw,
-                        threads,
-                    );
-                }
+            let images = start..(start + part_images).min(shape.n);
+            for i in images.start * shape.groups..images.end * shape.groups {
+                let x = &x[i * shape.c * patches.plane()..][..shape.c * patches.plane()];
+                let dy = &dy[i * shape.o * patches.windows()..][..shape.o * patches.windows()];
+                let dw =
+                    &mut dw[i % shape.groups * shape.group_filters()..][..shape.group_filters()];
+                add_filter_gradient(x, dy, shape, &patches, &mut columns, dw, threads);
             }
             dw
         };
@@ -356,30 +335,24 @@ fn backward_filter<T: Real>(x: &Tensor, dy: &Tensor, shape: &ConvShape) -> Resul
     cpu::tensor(dw, &shape.filter_dims())
 }
 
-/// Adds what image-and-group `i` contributes to the filter gradient `dw` of its group.
+/// Adds what one image and group contributes to the filter gradient `dw` of its group.
 fn add_filter_gradient<T: Real>(
     x: &[T],
     dy: &[T],
-    i: usize,
     shape: &ConvShape,
+    patches: &Patches,
     columns: &mut Vec<T>,
     dw: &mut [T],
     threads: Threads,
 ) {
-    let patches = shape.patches(shape.c);
-    let (rows, windows) = (patches.rows(), patches.windows());
-    let x = &x[i * shape.c * patches.plane()..][..shape.c * patches.plane()];
-    let dy = Mat::new(
-        &dy[i * shape.o * windows..][..shape.o * windows],
-        shape.o,
-        windows,
-    );
+    let (rows, windows) = (shape.c * patches.taps(), patches.windows());
+    let dy = Mat::new(dy, shape.o, windows);
     let mut dw = MatMut::new(dw, shape.o, rows);
     if patches.is_image() {
         matmul(&mut dw, dy, Mat::new(x, rows, windows).t(), true, threads);
         return;
     }
-    for (first, count) in patches.blocks() {
+    for (first, count) in patches.blocks(shape.c) {
         let width = count * shape.x.output;
         patches.gather(x, first, count, columns);
         let dy = dy.columns(first * shape.x.output, width);

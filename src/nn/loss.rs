@@ -112,16 +112,15 @@ fn cross_entropy<T: Real>(x: &Tensor, labels: &Tensor, count: usize) -> Result<(
     let mut probabilities = vec![T::ZERO; x.elem_count()];
     let labels = labels.flatten_all()?.to_vec1::<u32>()?;
     let losses: Vec<f64> = with_slices([x], |[x]: [&[T]; 1]| {
-        let images = probabilities
-            .par_chunks_mut(planes.image())
-            .zip(x.par_chunks(planes.image()));
-        let images = images.zip(labels.par_chunks(planes.plane)).enumerate();
-        let image_loss = |(image, ((y, x), labels)): (usize, ((&mut [T], &[T]), &[u32]))| {
+        let images = probabilities.par_chunks_mut(planes.image()).enumerate();
+        let image_loss = |(image, y): (usize, &mut [T])| {
+            let x = &x[image * planes.image()..][..planes.image()];
             let (largest, total) = planes.exponentials(x, y);
             planes.normalize(y, &total);
             let mut loss = 0.0;
-            for (i, &label) in labels.iter().enumerate() {
-                let label = check_label(label, planes.c, image * planes.plane + i)?;
+            for i in 0..planes.plane {
+                let position = image * planes.plane + i;
+                let label = check_label(labels[position], planes.c, position)?;
                 loss += (total[i].ln() + (largest[i] - x[label * planes.plane + i])).to_f64();
             }
             Ok(loss)

@@ -56,11 +56,6 @@ impl<'a, T> Mat<'a, T> {
             ..self
         }
     }
-
-    /// Rows `start .. start + count`.
-    pub fn rows(self, start: usize, count: usize) -> Self {
-        self.t().columns(start, count).t()
-    }
 }
 
 /// A mutable matrix of `rows × cols` whose rows are contiguous and `row_stride` apart.

@@ -4,25 +4,34 @@
 //! column per window. It is made for a block of window rows at a time, to stay in the cache.
 
 use super::cpu::Real;
-use super::size::Axis;
+use super::size::{Axis, Tap};
 
 /// Elements of a patch matrix that fit well into a core's cache.
 const BLOCK: usize = 128 * 1024;
 /// Fewest columns worth a matrix product, where the picture has as many.
 const MIN_COLUMNS: usize = 256;
 
-/// The geometry of the windows over `channels` planes.
-#[derive(Clone, Copy)]
+/// The geometry of the windows over the planes of one image and group.
 pub(super) struct Patches {
-    pub channels: usize,
     pub y: Axis,
     pub x: Axis,
+    y_taps: Vec<Tap>,
+    x_taps: Vec<Tap>,
 }
 
 impl Patches {
-    /// Rows of the patch matrix.
-    pub fn rows(&self) -> usize {
-        self.channels * self.y.kernel * self.x.kernel
+    pub fn new(y: Axis, x: Axis) -> Self {
+        Self {
+            y,
+            x,
+            y_taps: y.taps(),
+            x_taps: x.taps(),
+        }
+    }
+
+    /// Rows of the patch matrix per channel.
+    pub fn taps(&self) -> usize {
+        self.y.kernel * self.x.kernel
     }
 
     /// Windows of one plane: columns of the whole patch matrix.
@@ -41,82 +50,101 @@ impl Patches {
         plain(&self.y) && plain(&self.x)
     }
 
-    /// Rows of windows per block. It depends on the shape of one image only.
-    pub fn block_rows(&self) -> usize {
-        let columns = (BLOCK / self.rows().max(1)).max(MIN_COLUMNS);
-        (columns / self.x.output.max(1)).clamp(1, self.y.output.max(1))
+    /// Rows of windows per block, for a patch matrix of `channels`.
+    pub fn block_rows(&self, channels: usize) -> usize {
+        let columns = (BLOCK / (channels * self.taps()).max(1)).max(MIN_COLUMNS);
+        (columns / self.x.output).clamp(1, self.y.output)
     }
 
     /// The blocks as (first window row, number of window rows).
-    pub fn blocks(self) -> impl Iterator<Item = (usize, usize)> {
-        let step = self.block_rows();
-        (0..self.y.output)
+    pub fn blocks(&self, channels: usize) -> impl Iterator<Item = (usize, usize)> {
+        let (step, rows) = (self.block_rows(channels), self.y.output);
+        (0..rows)
             .step_by(step)
-            .map(move |first| (first, step.min(self.y.output - first)))
+            .map(move |first| (first, step.min(rows - first)))
     }
 
     /// Fills `columns` with the patches of window rows `first .. first + count` of the planes `image`.
     pub fn gather<T: Real>(&self, image: &[T], first: usize, count: usize, columns: &mut Vec<T>) {
         let width = count * self.x.output;
-        columns.resize(self.rows() * width, T::ZERO);
-        let taps = self.y.kernel * self.x.kernel;
-        for (row, column) in columns.chunks_exact_mut(width.max(1)).enumerate() {
-            let plane = &image[row / taps * self.plane()..][..self.plane()];
-            let (ky, kx) = (row % taps / self.x.kernel, row % self.x.kernel);
-            let valid_y = self.y.windows(ky);
-            for (run, wy) in column.chunks_exact_mut(self.x.output).zip(first..) {
-                if valid_y.contains(&wy) {
-                    self.gather_run(
-                        &plane[self.y.input(wy, ky) * self.x.size..][..self.x.size],
-                        kx,
-                        run,
-                    );
-                } else {
-                    run.fill(T::ZERO);
+        columns.resize(image.len() / self.plane() * self.taps() * width, T::ZERO);
+        let mut rows = columns.chunks_exact_mut(width);
+        for plane in image.chunks_exact(self.plane()) {
+            for y_tap in &self.y_taps {
+                for (x_tap, row) in self.x_taps.iter().zip(&mut rows) {
+                    self.gather_row(plane, y_tap, x_tap, first, row);
                 }
             }
         }
     }
 
-    /// One row of windows: what lies under tap `kx` of each.
-    fn gather_run<T: Real>(&self, line: &[T], kx: usize, run: &mut [T]) {
-        let valid = self.x.windows(kx);
-        run[..valid.start].fill(T::ZERO);
-        run[valid.end..].fill(T::ZERO);
-        if valid.is_empty() {
-            return;
-        }
-        let source = &line[self.x.input(valid.start, kx)..];
-        let run = &mut run[valid];
-        if self.x.stride == 1 {
-            copy(&source[..run.len()], run);
-        } else {
-            for (to, &from) in run.iter_mut().zip(source.iter().step_by(self.x.stride)) {
-                *to = from;
+    /// What lies under one tap of the windows from window row `first` on.
+    fn gather_row<T: Real>(
+        &self,
+        plane: &[T],
+        y_tap: &Tap,
+        x_tap: &Tap,
+        first: usize,
+        row: &mut [T],
+    ) {
+        for (run, wy) in row.chunks_exact_mut(self.x.output).zip(first..) {
+            if !y_tap.windows.contains(&wy) {
+                run.fill(T::ZERO);
+                continue;
+            }
+            let start = self.line(y_tap, wy) + x_tap.start;
+            run[..x_tap.windows.start].fill(T::ZERO);
+            run[x_tap.windows.end..].fill(T::ZERO);
+            let run = &mut run[x_tap.windows.clone()];
+            if self.x.stride == 1 {
+                copy(&plane[start..start + run.len()], run);
+            } else {
+                for (to, &from) in run
+                    .iter_mut()
+                    .zip(plane[start..].iter().step_by(self.x.stride))
+                {
+                    *to = from;
+                }
             }
         }
     }
 
     /// Adds the patches of window rows `first .. first + count` back to the planes `image`: the adjoint of `gather`.
     pub fn scatter_add<T: Real>(&self, columns: &[T], first: usize, count: usize, image: &mut [T]) {
-        let width = count * self.x.output;
-        let taps = self.y.kernel * self.x.kernel;
-        for (row, column) in columns.chunks_exact(width.max(1)).enumerate() {
-            let plane = &mut image[row / taps * self.plane()..][..self.plane()];
-            let (ky, kx) = (row % taps / self.x.kernel, row % self.x.kernel);
-            let (valid_y, valid_x) = (self.y.windows(ky), self.x.windows(kx));
-            if valid_x.is_empty() {
-                continue;
-            }
-            let start = self.x.input(valid_x.start, kx);
-            for (run, wy) in column.chunks_exact(self.x.output).zip(first..) {
-                if !valid_y.contains(&wy) {
-                    continue;
+        let mut rows = columns.chunks_exact(count * self.x.output);
+        for plane in image.chunks_exact_mut(self.plane()) {
+            for y_tap in &self.y_taps {
+                for (x_tap, row) in self.x_taps.iter().zip(&mut rows) {
+                    self.scatter_row(row, y_tap, x_tap, first, plane);
                 }
-                let line = &mut plane[self.y.input(wy, ky) * self.x.size..][..self.x.size];
-                add(&run[valid_x.clone()], self.x.stride, &mut line[start..]);
             }
         }
+    }
+
+    /// Adds one tap of the windows from window row `first` on back to `plane`.
+    fn scatter_row<T: Real>(
+        &self,
+        row: &[T],
+        y_tap: &Tap,
+        x_tap: &Tap,
+        first: usize,
+        plane: &mut [T],
+    ) {
+        for (run, wy) in row.chunks_exact(self.x.output).zip(first..) {
+            if y_tap.windows.contains(&wy) {
+                let start = self.line(y_tap, wy) + x_tap.start;
+                add(
+                    &run[x_tap.windows.clone()],
+                    self.x.stride,
+                    &mut plane[start..],
+                );
+            }
+        }
+    }
+
+    /// Where the input line under `tap` of window row `wy` begins in its plane.
+    fn line(&self, tap: &Tap, wy: usize) -> usize {
+        (tap.start + (wy - tap.windows.start) * self.y.stride) * self.x.size
     }
 }
 

@@ -5,7 +5,7 @@
 
 use super::cpu::{self, Real, on_cpu, with_slices};
 use super::reference;
-use super::size::{Axis, pool_output};
+use super::size::{Axis, Tap, pool_output};
 use candle_core::{Result, Tensor, bail};
 use rayon::prelude::*;
 
@@ -131,6 +131,7 @@ impl PoolAxes {
 }
 
 fn max_forward<T: Real>(x: &Tensor, axes: &PoolAxes) -> Result<(Tensor, Tensor)> {
+    let taps = axes.x.taps();
     let mut y = vec![T::NEG_INFINITY; axes.planes() * axes.output_plane()];
     let mut indices = vec![0u32; y.len()];
     with_slices([x], |[x]| {
@@ -144,7 +145,7 @@ fn max_forward<T: Real>(x: &Tensor, axes: &PoolAxes) -> Result<(Tensor, Tensor)>
                     .chunks_exact_mut(axes.x.output)
                     .zip(indices.chunks_exact_mut(axes.x.output));
                 for (wy, (y, indices)) in rows.enumerate() {
-                    max_row(x, axes, wy, y, indices);
+                    max_row(x, axes, &taps, wy, y, indices);
                 }
             });
         Ok(())
@@ -156,34 +157,36 @@ fn max_forward<T: Real>(x: &Tensor, axes: &PoolAxes) -> Result<(Tensor, Tensor)>
 }
 
 /// The maxima `y`, which hold -∞, and their indices in row `wy` of the windows over the plane `x`.
-fn max_row<T: Real>(x: &[T], axes: &PoolAxes, wy: usize, y: &mut [T], indices: &mut [u32]) {
-    let width = axes.x.size;
+fn max_row<T: Real>(
+    x: &[T],
+    axes: &PoolAxes,
+    taps: &[Tap],
+    wy: usize,
+    y: &mut [T],
+    indices: &mut [u32],
+) {
+    let (width, stride) = (axes.x.size, axes.x.stride);
     let span = axes.y.span(wy);
     // Each window names a pixel of its own from the start, even if all it holds is -∞.
     for (wx, index) in indices.iter_mut().enumerate() {
-        *index = (span.start * width + axes.x.span(wx).start) as u32;
+        *index = (span.start * width + (wx * stride).saturating_sub(axes.x.pad)) as u32;
     }
     for iy in span {
-        for tap in 0..axes.x.kernel {
-            let valid = axes.x.windows(tap);
-            if valid.is_empty() {
-                continue;
-            }
-            let first = iy * width + axes.x.input(valid.start, tap);
-            let line = &x[first..(iy + 1) * width];
-            let windows = y[valid.clone()].iter_mut().zip(&mut indices[valid]);
-            for (i, (&value, (y, index))) in
-                line.iter().step_by(axes.x.stride).zip(windows).enumerate()
-            {
+        for tap in taps {
+            let first = iy * width + tap.start;
+            let (y, indices) = (
+                &mut y[tap.windows.clone()],
+                &mut indices[tap.windows.clone()],
+            );
+            let mut position = first;
+            for (y, index) in y.iter_mut().zip(indices) {
+                let value = x[position];
                 // Only a NaN differs from itself.
                 #[allow(clippy::eq_op)]
-                let better = value > *y || value != value;
-                *index = if better {
-                    (first + i * axes.x.stride) as u32
-                } else {
-                    *index
-                };
+                let better = (value > *y) | (value != value);
+                *index = if better { position as u32 } else { *index };
                 *y = if better { value } else { *y };
+                position += stride;
             }
         }
     }
@@ -225,7 +228,7 @@ fn weights<T: Real>(axes: &PoolAxes) -> Vec<T> {
 }
 
 fn avg_forward<T: Real>(x: &Tensor, axes: &PoolAxes) -> Result<Tensor> {
-    let weights = weights::<T>(axes);
+    let (taps, weights) = (axes.x.taps(), weights::<T>(axes));
     let mut y = vec![T::ZERO; axes.planes() * axes.output_plane()];
     with_slices([x], |[x]: [&[T]; 1]| {
         let planes = y
@@ -235,11 +238,10 @@ fn avg_forward<T: Real>(x: &Tensor, axes: &PoolAxes) -> Result<Tensor> {
             for (wy, y) in y.chunks_exact_mut(axes.x.output).enumerate() {
                 for iy in axes.y.span(wy) {
                     let line = &x[iy * axes.x.size..][..axes.x.size];
-                    for tap in 0..axes.x.kernel {
-                        let (valid, start) = valid_from(&axes.x, tap);
-                        for (y, &x) in y[valid]
+                    for tap in &taps {
+                        for (y, &x) in y[tap.windows.clone()]
                             .iter_mut()
-                            .zip(line[start..].iter().step_by(axes.x.stride))
+                            .zip(line[tap.start..].iter().step_by(axes.x.stride))
                         {
                             *y += x;
                         }
@@ -256,7 +258,7 @@ fn avg_forward<T: Real>(x: &Tensor, axes: &PoolAxes) -> Result<Tensor> {
 }
 
 fn avg_backward<T: Real>(dy: &Tensor, axes: &PoolAxes) -> Result<Tensor> {
-    let weights = weights::<T>(axes);
+    let (taps, weights) = (axes.x.taps(), weights::<T>(axes));
     let mut dx = vec![T::ZERO; axes.planes() * axes.input_plane()];
     with_slices([dy], |[dy]: [&[T]; 1]| {
         let planes = dx
@@ -268,12 +270,11 @@ fn avg_backward<T: Real>(dy: &Tensor, axes: &PoolAxes) -> Result<Tensor> {
             for (wy, share) in share.chunks_exact(axes.x.output).enumerate() {
                 for iy in axes.y.span(wy) {
                     let line = &mut dx[iy * axes.x.size..][..axes.x.size];
-                    for tap in 0..axes.x.kernel {
-                        let (valid, start) = valid_from(&axes.x, tap);
-                        for (dx, &share) in line[start..]
+                    for tap in &taps {
+                        for (dx, &share) in line[tap.start..]
                             .iter_mut()
                             .step_by(axes.x.stride)
-                            .zip(&share[valid])
+                            .zip(&share[tap.windows.clone()])
                         {
                             *dx += share;
                         }
@@ -284,15 +285,4 @@ fn avg_backward<T: Real>(dy: &Tensor, axes: &PoolAxes) -> Result<Tensor> {
         Ok(())
     })?;
     cpu::tensor(dx, &axes.input_dims())
-}
-
-/// The windows whose tap `tap` lies on the input, and the input position under the first of them.
-fn valid_from(axis: &Axis, tap: usize) -> (std::ops::Range<usize>, usize) {
-    let valid = axis.windows(tap);
-    let start = if valid.is_empty() {
-        0
-    } else {
-        axis.input(valid.start, tap)
-    };
-    (valid, start)
 }

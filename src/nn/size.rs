@@ -64,7 +64,30 @@ pub(super) struct Axis {
     pub output: usize,
 }
 
+/// Where one element of the kernel falls.
+#[derive(Clone, Debug)]
+pub(super) struct Tap {
+    /// The windows whose tap lies on the input and not on the padding.
+    pub windows: Range<usize>,
+    /// The input position under the tap of the first of these windows; 0 if there is none.
+    pub start: usize,
+}
+
 impl Axis {
+    /// All taps of the kernel, in order.
+    pub fn taps(&self) -> Vec<Tap> {
+        let tap = |tap: usize| {
+            let windows = self.windows(tap);
+            let start = if windows.is_empty() {
+                0
+            } else {
+                self.input(windows.start, tap)
+            };
+            Tap { windows, start }
+        };
+        (0..self.kernel).map(tap).collect()
+    }
+
     /// The input position under tap `tap` of window `window`, which must be in [`Axis::windows`] of the tap.
     pub fn input(&self, window: usize, tap: usize) -> usize {
         window * self.stride + tap * self.dilation - self.pad

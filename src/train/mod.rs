@@ -4,8 +4,26 @@
 //! A session owns its network and its data feed; nobody else touches them. Whoever watches
 //! gets values, never references. It wakes its watcher through a plain `Fn()`.
 
+mod blame;
+mod checkpoint;
+mod device;
+mod evaluate;
+mod history;
 mod message;
+mod pictures;
+mod run;
+mod schedule;
+mod session;
+mod solver;
 mod stage;
 
+pub use checkpoint::{Checkpoint, CheckpointError, WEIGHTS, load_weights};
+pub use device::DeviceChoice;
+pub use evaluate::evaluate;
+pub use history::History;
 pub use message::{Command, Ending, Evaluation, Event, Prediction, Progress, Snapshot, Watch};
+pub use run::facts;
+pub use schedule::{Place, RateChange, Schedule};
+pub use session::{Failure, Job, Session};
+pub use solver::{Momentum, update};
 pub use stage::{BASE_LR, MOMENTUM, Policy, Solver, Stage, WEIGHT_DECAY};

@@ -193,3 +193,101 @@ impl Stage {
         None
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Hand numbers of Caffe's formulas: η₀, t, max_iter, expected.
+    #[test]
+    fn policies_follow_caffe() {
+        let step = Policy::Step {
+            gamma: 0.1,
+            stepsize: 100,
+        };
+        let multistep = Policy::Multistep {
+            gamma: 0.5,
+            stepvalues: vec![10, 20, 30],
+        };
+        let exp = Policy::Exp { gamma: 0.5 };
+        // LeNet's own solver file: 0.01 (1 + 0.0001 · 10000)^−0.75.
+        let inv = Policy::Inv {
+            gamma: 0.0001,
+            power: 0.75,
+        };
+        let poly = Policy::Poly { power: 2.0 };
+        let sigmoid = Policy::Sigmoid {
+            gamma: -0.5,
+            stepsize: 10,
+        };
+        let cases = [
+            (&Policy::Fixed, 0.01, 12_345, 1.0, 0.01),
+            (&step, 0.2, 0, 1e3, 0.2),
+            (&step, 0.2, 99, 1e3, 0.2),
+            (&step, 0.2, 100, 1e3, 0.02),
+            (&step, 0.2, 250, 1e3, 0.002),
+            (&multistep, 0.8, 9, 1e3, 0.8),
+            (&multistep, 0.8, 10, 1e3, 0.4),
+            (&multistep, 0.8, 29, 1e3, 0.2),
+            (&multistep, 0.8, 500, 1e3, 0.1),
+            (&exp, 1.0, 3, 1e3, 0.125),
+            (&inv, 0.01, 10_000, 1e4, 0.005_946_035_575_013_605),
+            (&poly, 0.4, 0, 1e2, 0.4),
+            (&poly, 0.4, 50, 1e2, 0.1),
+            (&poly, 0.4, 100, 1e2, 0.0),
+            (&sigmoid, 1.0, 10, 1e2, 0.5),
+            (&sigmoid, 1.0, 14, 1e2, 0.119_202_922_022_117_56),
+        ];
+        for (policy, base_lr, t, max_iter, expected) in cases {
+            let rate = policy.rate(base_lr, t, max_iter as u64);
+            let error = (rate - expected).abs();
+            assert!(error <= 1e-15, "{policy:?} at {t}: {rate}, not {expected}");
+        }
+    }
+
+    #[test]
+    fn no_policy_fails_on_extreme_numbers() {
+        for policy in Policy::all() {
+            for t in [0, 1, u64::MAX] {
+                for max_iter in [0, 1, u64::MAX] {
+                    assert!(!policy.rate(0.1, t, max_iter).is_nan(), "{policy:?} at {t}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_policy_and_stage_round_trips() {
+        for policy in Policy::all() {
+            let stage = Stage {
+                solver: Solver {
+                    policy,
+                    ..Solver::default()
+                },
+                ..Stage::default()
+            };
+            let text = ron::to_string(&stage).unwrap();
+            assert_eq!(ron::from_str::<Stage>(&text).unwrap(), stage, "{text}");
+        }
+    }
+
+    #[test]
+    fn senseless_settings_are_named() {
+        let problem = |spoil: fn(&mut Stage)| {
+            let mut stage = Stage::default();
+            spoil(&mut stage);
+            stage.problem()
+        };
+        assert_eq!(problem(|_| {}), None);
+        let cases: [(&str, fn(&mut Stage)); 4] = [
+            ("base_lr", |s| s.solver.base_lr = -1.0),
+            ("momentum", |s| s.solver.momentum = 1.5),
+            ("weight_decay", |s| s.solver.weight_decay = f64::NAN),
+            ("policy", |s| s.solver.policy = Policy::Exp { gamma: 10.0 }),
+        ];
+        for (named, spoil) in cases {
+            let text = problem(spoil).unwrap();
+            assert!(text.contains(named), "{text}");
+        }
+    }
+}

@@ -101,7 +101,7 @@ fn pooling() {
         let (y, indices) = nn::max_pool2d(&x, &pool).unwrap();
         let dy = random(y.dims(), 2);
         let dx = nn::max_pool2d_backward(&dy, &indices, size).unwrap();
-        max.add(&[x.clone()], &dy, &[dx], |i| {
+        max.add(std::slice::from_ref(&x), &dy, &[dx], |i| {
             nn::max_pool2d(&i[0], &pool).unwrap().0
         });
         let dx = nn::avg_pool2d_backward(&dy, size, &pool).unwrap();
@@ -176,7 +176,7 @@ fn losses() {
         let labels = random_labels(&[&dims[..1], &dims[2..]].concat(), dims[1] as u32, 2);
         let (_, p) = nn::softmax_cross_entropy(&x, &labels).unwrap();
         let dx = nn::softmax_cross_entropy_backward(&p, &labels, &d_loss).unwrap();
-        entropy.add(&[x.clone()], &d_loss, &[dx], |i| {
+        entropy.add(std::slice::from_ref(&x), &d_loss, &[dx], |i| {
             nn::softmax_cross_entropy(&i[0], &labels).unwrap().0
         });
 

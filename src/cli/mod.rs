@@ -1,0 +1,225 @@
+//! The command line: the same engine as the window, one file a command.
+//!
+//! Invariants: with `--json`, stdout holds one JSON object a line and nothing else; messages go
+//! to stderr; the exit code is 0 when it worked, 1 when the input is wrong, 2 for wrong usage.
+//! These forms are a contract with scripts: they may grow, but what is there stays.
+
+mod bench;
+mod check;
+mod eval;
+mod infer;
+mod layers;
+mod train;
+
+mod interrupt;
+mod npy;
+mod source;
+mod table;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::i18n::{Lang, set_lang, tr, tr_format};
+use crate::train::DeviceChoice;
+
+/// What came in on the command line.
+#[derive(Debug, Parser)]
+#[command(
+    name = "layerlab",
+    version,
+    about = tr(
+        "A workbench to assemble, train and look inside deep networks",
+        "搭建、训练并观察深度网络的工作台"
+    ),
+    after_help = tr(
+        "Without a command, the window opens.",
+        "不带命令时打开窗口。"
+    ),
+    disable_help_subcommand = true
+)]
+struct Cli {
+    /// Opened in the window when there is no command.
+    #[arg(help = tr("A project to open in the window", "在窗口中打开的项目"))]
+    file: Option<PathBuf>,
+    #[arg(
+        long,
+        global = true,
+        value_name = "en|zh",
+        value_parser = parse_lang,
+        help = tr("The language of all texts", "界面语言")
+    )]
+    lang: Option<Lang>,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    #[command(about = tr(
+        "List a project's nodes with shapes and costs, and what is wrong with it",
+        "列出项目各节点的形状与开销，并指出问题"
+    ))]
+    Check(check::Options),
+    #[command(about = tr("Train a project", "训练项目"))]
+    Train(train::Options),
+    #[command(about = tr(
+        "Measure loss and metrics of trained weights on a split",
+        "在某个划分上评估已训练的权重"
+    ))]
+    Eval(eval::Options),
+    #[command(about = tr(
+        "Write what a network makes of one image or tensor",
+        "写出网络对一幅图像或一个张量的输出"
+    ))]
+    Infer(infer::Options),
+    #[command(about = tr("List the layers, or explain one", "列出所有层，或说明其中一个"))]
+    Layers(layers::Options),
+    #[command(about = tr(
+        "Measure the time of a training step on random data",
+        "用随机数据测量一个训练步的耗时"
+    ))]
+    Bench(bench::Options),
+}
+
+/// Which project, and on which data: what most commands begin with.
+#[derive(Debug, Args)]
+struct ProjectArgs {
+    #[arg(help = tr("The project file (.ron)", "项目文件（.ron）"))]
+    project: PathBuf,
+    #[arg(
+        long,
+        value_name = "NAME|PATH",
+        help = tr(
+            "Data instead of the project's own: a built-in name (digits, fashion) or a path",
+            "替代项目自带的数据：内置名称（digits、fashion）或路径"
+        )
+    )]
+    data: Option<String>,
+}
+
+/// What computes.
+#[derive(Debug, Args)]
+struct DeviceArgs {
+    #[arg(
+        long,
+        value_name = "auto|cpu|cuda|metal",
+        default_value = "auto",
+        value_parser = parse_device,
+        help = tr("What computes", "计算设备")
+    )]
+    device: DeviceChoice,
+    #[arg(
+        long,
+        value_name = "N",
+        value_parser = clap::value_parser!(u16).range(1..=1024),
+        help = tr("Threads of the computation (default: every processor)", "计算线程数（默认使用所有处理器）")
+    )]
+    threads: Option<u16>,
+}
+
+fn parse_lang(text: &str) -> Result<Lang, String> {
+    match text {
+        "en" => Ok(Lang::English),
+        "zh" => Ok(Lang::Chinese),
+        _ => Err("en | zh".to_owned()),
+    }
+}
+
+fn parse_device(text: &str) -> Result<DeviceChoice, String> {
+    let known = DeviceChoice::ALL
+        .into_iter()
+        .find(|choice| choice.key() == text);
+    known.ok_or_else(|| DeviceChoice::ALL.map(DeviceChoice::key).join(" | "))
+}
+
+/// Does what the arguments say; without a command, `window` is asked to open first.
+///
+/// `window` returns `None` where no window can be had; then the default project is trained in
+/// the terminal.
+pub fn main(window: impl FnOnce(Option<PathBuf>) -> Option<anyhow::Result<()>>) -> ExitCode {
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    set_lang(language(&arguments));
+    // Clap answers wrong usage itself, with exit code 2.
+    let cli = Cli::parse_from(arguments);
+    let outcome = match cli.command {
+        Some(Command::Check(options)) => check::run(&options),
+        Some(Command::Train(options)) => train::run(&options),
+        Some(Command::Eval(options)) => eval::run(&options),
+        Some(Command::Infer(options)) => infer::run(&options),
+        Some(Command::Layers(options)) => layers::run(&options),
+        Some(Command::Bench(options)) => bench::run(&options),
+        None => match window(cli.file.clone()) {
+            Some(outcome) => outcome.map(|()| ExitCode::SUCCESS),
+            None => train::run_without_window(cli.file.as_deref()),
+        },
+    };
+    outcome.unwrap_or_else(|error| {
+        eprintln!("{}", tr_format!("error: {error:#}", "错误：{error:#}"));
+        ExitCode::from(1)
+    })
+}
+
+/// The language that `--lang` asks for, else that of the locale. It is needed before the
+/// arguments are read, because the help texts are in it.
+fn language(arguments: &[OsString]) -> Lang {
+    let texts = || arguments.iter().filter_map(|argument| argument.to_str());
+    let after = texts().skip_while(|text| *text != "--lang").nth(1);
+    let joined = texts().find_map(|text| text.strip_prefix("--lang="));
+    if let Some(Ok(lang)) = after.or(joined).map(parse_lang) {
+        return lang;
+    }
+    let locale = ["LC_ALL", "LC_MESSAGES", "LANG"]
+        .iter()
+        .filter_map(|name| std::env::var(name).ok())
+        .find(|value| !value.is_empty());
+    locale.map_or(Lang::English, |locale| Lang::of_locale(&locale))
+}
+
+/// One line of JSON on stdout. Whoever reads it may stop reading: that is no error.
+fn print_json(value: &impl serde::Serialize) -> anyhow::Result<()> {
+    print_line(&serde_json::to_string(value)?)
+}
+
+fn print_line(line: &str) -> anyhow::Result<()> {
+    use std::io::Write;
+    match writeln!(std::io::stdout(), "{line}") {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        other => Ok(other?),
+    }
+}
+
+/// Runs on that many threads, or on all processors.
+fn with_threads<T: Send>(
+    threads: Option<u16>,
+    work: impl FnOnce() -> anyhow::Result<T> + Send,
+) -> anyhow::Result<T> {
+    let Some(threads) = threads else {
+        return work();
+    };
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(threads.into())
+        .build()?;
+    pool.install(work)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_arguments_are_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_language_comes_from_the_option_first() {
+        let of = |line: &str| language(&line.split(' ').map(OsString::from).collect::<Vec<_>>());
+        assert_eq!(of("layerlab check x --lang zh"), Lang::Chinese);
+        assert_eq!(of("layerlab --lang=zh"), Lang::Chinese);
+        assert_eq!(of("layerlab --lang en layers"), Lang::English);
+    }
+}

@@ -1,0 +1,96 @@
+//! Opening what commands work on: the project, its data, the network with its weights.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+
+use super::ProjectArgs;
+use crate::data::{BUILT_IN, DataSummary, Feed};
+use crate::graph::{DataFacts, Facts};
+use crate::i18n::{tr, tr_format};
+use crate::net::{Net, NetConfig};
+use crate::project::Project;
+use crate::train;
+
+/// Reads a project; `--data` replaces its source.
+pub(super) fn open_project(args: &ProjectArgs) -> anyhow::Result<Project> {
+    let path = &args.project;
+    if path
+        .extension()
+        .is_some_and(|extension| extension == "prototxt")
+    {
+        bail!(tr_format!(
+            "{}: Caffe's prototxt cannot be read yet; give a .ron project",
+            "{}：尚不能读取 Caffe 的 prototxt；请给出 .ron 项目",
+            path.display()
+        ));
+    }
+    let mut project = Project::open(path)?;
+    match &args.data {
+        Some(source) => project.data.source = independent(source, Path::new("")),
+        None => {
+            let folder = path.parent().unwrap_or(Path::new(""));
+            project.data.source = independent(&project.data.source, folder);
+        }
+    }
+    Ok(project)
+}
+
+/// A source that means the same in every folder, so that the project can be written elsewhere.
+fn independent(source: &str, base: &Path) -> String {
+    if BUILT_IN.iter().any(|(name, _)| *name == source) {
+        return source.to_owned();
+    }
+    let path = base.join(source);
+    let path = std::path::absolute(&path).unwrap_or(path);
+    path.into_os_string()
+        .into_string()
+        .unwrap_or_else(|_| source.to_owned())
+}
+
+/// Opens the project's data and says on stderr what they were recognised as.
+pub(super) fn open_feed(project: &Project) -> anyhow::Result<Arc<Feed>> {
+    let feed = Feed::open(&project.data, Path::new(""))?;
+    eprintln!("{}", describe(&project.data.source, &feed.summary()));
+    Ok(Arc::new(feed))
+}
+
+/// What a source was recognised as, on one line.
+pub(super) fn describe(source: &str, summary: &DataSummary) -> String {
+    let kind = summary.kind.name();
+    let [channels, height, width] = summary.shape;
+    let DataSummary {
+        classes,
+        train,
+        validation,
+        test,
+        ..
+    } = summary;
+    tr_format!(
+        "data: {source}: {kind}; {channels} × {height} × {width}, {classes} classes; {train} to train, {validation} to validate, {test} to test",
+        "数据：{source}：{kind}；{channels} × {height} × {width}，{classes} 个类别；训练 {train}，验证 {validation}，测试 {test}"
+    )
+}
+
+pub(super) fn facts_of(summary: &DataSummary) -> Facts {
+    Facts {
+        data: Some(DataFacts {
+            shape: summary.shape.to_vec(),
+            classes: Some(summary.classes),
+        }),
+        ..Facts::default()
+    }
+}
+
+/// The project's network with these weights, on the CPU.
+pub(super) fn trained_net(
+    project: &Project,
+    facts: &Facts,
+    weights: &PathBuf,
+) -> anyhow::Result<Net> {
+    let mut net = Net::compile(&project.graph, facts, NetConfig::default())
+        .context(tr("the network cannot run", "网络无法运行"))?;
+    train::load_weights(&mut net, weights)?;
+    Ok(net)
+}

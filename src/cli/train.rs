@@ -1,0 +1,333 @@
+//! `layerlab train`: the session in the terminal.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use clap::Args;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::json;
+
+use super::{DeviceArgs, ProjectArgs, interrupt, print_json, source};
+use crate::i18n::{tr, tr_format};
+use crate::project::{EXAMPLES, Project};
+use crate::train::{
+    Command, DeviceChoice, Ending, Evaluation, Event, Job, Progress, Session, Watch,
+};
+
+#[derive(Debug, Args)]
+pub(super) struct Options {
+    #[command(flatten)]
+    project: ProjectArgs,
+    #[arg(long, value_name = "N", help = tr(
+        "Iterations in total instead of the project's; fewer are the beginning of the whole run",
+        "总迭代次数（替代项目的设置）；更少时即为完整训练的开头部分"
+    ))]
+    iterations: Option<u64>,
+    #[arg(long, value_name = "S", conflicts_with = "resume", help = tr(
+        "The seed instead of the project's", "随机种子（替代项目的设置）"
+    ))]
+    seed: Option<u64>,
+    #[command(flatten)]
+    device: DeviceArgs,
+    #[arg(long, value_name = "DIR", help = tr(
+        "Where checkpoints go (default: the folder that is resumed; else nothing is saved)",
+        "检查点保存到何处（默认为所恢复的文件夹；否则不保存）"
+    ))]
+    out: Option<PathBuf>,
+    #[arg(long, value_name = "DIR", help = tr(
+        "Go on from the checkpoint in this folder", "从该文件夹中的检查点继续"
+    ))]
+    resume: Option<PathBuf>,
+    #[arg(long, help = tr("Print events as JSON, one a line", "以 JSON 输出事件，每行一个"))]
+    json: bool,
+}
+
+pub(super) fn run(options: &Options) -> anyhow::Result<ExitCode> {
+    let mut project = source::open_project(&options.project)?;
+    project.seed = options.seed.unwrap_or(project.seed);
+    let out = options.out.as_ref().or(options.resume.as_ref());
+    let job = Job {
+        iterations: options.iterations,
+        device: options.device.device,
+        threads: options.device.threads.map(usize::from),
+        resume: options.resume.clone(),
+        save_to: out.cloned(),
+        ..job(&project)?
+    };
+    watch(job, options.json)
+}
+
+/// Trains the file, or the default project, because there is no window.
+pub(super) fn run_without_window(file: Option<&Path>) -> anyhow::Result<ExitCode> {
+    let project = match file {
+        Some(path) => source::open_project(&ProjectArgs {
+            project: path.to_owned(),
+            data: None,
+        })?,
+        None => Project::from_ron(EXAMPLES[0].1)?,
+    };
+    let title = &project.title;
+    eprintln!(
+        "{}",
+        tr_format!(
+            "training “{title}” in the terminal; `layerlab --help` lists the commands",
+            "在终端中训练“{title}”；`layerlab --help` 列出所有命令"
+        )
+    );
+    watch(job(&project)?, false)
+}
+
+fn job(project: &Project) -> anyhow::Result<Job> {
+    Ok(Job {
+        graph: project.graph.clone(),
+        feed: source::open_feed(project)?,
+        stages: project.stages.clone(),
+        iterations: None,
+        seed: project.seed,
+        device: DeviceChoice::Auto,
+        threads: None,
+        resume: None,
+        save_to: None,
+        project: project.to_ron()?,
+        watch: Watch::default(),
+        paused: false,
+    })
+}
+
+/// Runs a session to its end, telling what happens.
+fn watch(job: Job, json: bool) -> anyhow::Result<ExitCode> {
+    let save_to = job.save_to.clone();
+    if save_to.is_none() && !json {
+        eprintln!(
+            "{}",
+            tr(
+                "nothing will be saved; give a folder with --out to keep the weights",
+                "不会保存任何内容；用 --out 指定文件夹以保存权重"
+            )
+        );
+    }
+    interrupt::listen();
+    let mut teller = Teller::new(json);
+    let session = Session::start(job, || {});
+    let mut asked_to_stop = false;
+    loop {
+        if interrupt::asked() && !asked_to_stop {
+            asked_to_stop = true;
+            session.send(Command::Stop);
+        }
+        // The wait is short so that Ctrl-C is answered at once.
+        let Some(event) = session.wait_event(Duration::from_millis(50)) else {
+            continue;
+        };
+        let evaluated = matches!(event, Event::Evaluated(_));
+        teller.tell(&event)?;
+        // What a power cut may cost is at most the time between two evaluations.
+        if let (true, Some(folder)) = (evaluated, &save_to) {
+            session.send(Command::Save(folder.clone()));
+        }
+        if let Event::Ended(ending) = event {
+            return teller.end(&ending);
+        }
+    }
+}
+
+/// Tells a person, or with `json` a program, what happens.
+struct Teller {
+    json: bool,
+    begin: Instant,
+    bar: ProgressBar,
+    /// Images since the beginning of this call.
+    images: usize,
+    newest: Option<Evaluation>,
+    last_loss: Option<f64>,
+}
+
+impl Teller {
+    fn new(json: bool) -> Self {
+        let bar = ProgressBar::new(0);
+        if json {
+            bar.set_draw_target(ProgressDrawTarget::hidden());
+        }
+        let template = tr(
+            "{bar:30} {pos}/{len}  {msg}  {eta} left",
+            "{bar:30} {pos}/{len}  {msg}  剩余 {eta}",
+        );
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style);
+        }
+        Self {
+            json,
+            begin: Instant::now(),
+            bar,
+            images: 0,
+            newest: None,
+            last_loss: None,
+        }
+    }
+
+    fn tell(&mut self, event: &Event) -> anyhow::Result<()> {
+        if self.json {
+            if let Some(line) = json_of(event) {
+                print_json(&line)?;
+            }
+        }
+        match event {
+            Event::Started {
+                iteration,
+                total,
+                device,
+                notice,
+            } => {
+                self.bar.set_length(*total);
+                self.bar.set_position(*iteration);
+                self.bar.reset_eta();
+                self.say(tr_format!("device: {device}", "设备：{device}"));
+                if let Some(notice) = notice {
+                    self.say(notice.clone());
+                }
+            }
+            Event::Iteration(progress) => self.progress(progress),
+            Event::Evaluated(evaluation) => {
+                self.say(in_words(evaluation));
+                self.newest = Some(evaluation.clone());
+            }
+            Event::Saved { iteration, folder } => {
+                let folder = folder.display();
+                let text = tr_format!(
+                    "saved after iteration {iteration}: {folder}",
+                    "已保存第 {iteration} 次迭代后的检查点：{folder}"
+                );
+                self.bar.set_message(text);
+            }
+            Event::Refused(text) => self.say(text.clone()),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn progress(&mut self, progress: &Progress) {
+        self.images += progress.examples;
+        self.last_loss = Some(progress.loss);
+        self.bar.set_position(progress.iteration);
+        let (loss, rate) = (progress.loss, progress.rate);
+        let speed = self.images as f64 / self.begin.elapsed().as_secs_f64().max(1e-9);
+        self.bar.set_message(tr_format!(
+            "loss {loss:.4}  rate {rate:.5}  {speed:.0} images/s",
+            "损失 {loss:.4}  学习率 {rate:.5}  {speed:.0} 图/秒"
+        ));
+    }
+
+    /// A line on stderr, above the bar.
+    fn say(&self, text: String) {
+        self.bar.suspend(|| eprintln!("{text}"));
+    }
+
+    fn end(&self, ending: &Ending) -> anyhow::Result<ExitCode> {
+        self.bar.finish_and_clear();
+        let seconds = self.begin.elapsed().as_secs_f64();
+        match ending {
+            Ending::Finished { iteration } => {
+                let newest = self.newest.as_ref();
+                let loss = newest
+                    .and_then(|evaluation| evaluation.loss)
+                    .or(self.last_loss);
+                if self.json {
+                    let metrics = newest.map(metrics_of).unwrap_or_default();
+                    let split = newest.map(|evaluation| evaluation.split.key());
+                    print_json(&json!({
+                        "event": "finished", "iteration": iteration, "split": split,
+                        "loss": loss, "metrics": metrics, "seconds": seconds,
+                    }))?;
+                } else {
+                    self.say(tr_format!(
+                        "finished after {iteration} iterations, {seconds:.1} s",
+                        "完成，共 {iteration} 次迭代，用时 {seconds:.1} 秒"
+                    ));
+                }
+                Ok(ExitCode::SUCCESS)
+            }
+            Ending::Stopped { iteration } => {
+                if self.json {
+                    print_json(&json!({
+                        "event": "stopped", "iteration": iteration, "seconds": seconds,
+                    }))?;
+                }
+                self.say(tr_format!(
+                    "stopped after {iteration} iterations",
+                    "已在第 {iteration} 次迭代后停止"
+                ));
+                // As the shell counts a program that Ctrl-C ended.
+                Ok(ExitCode::from(130))
+            }
+            Ending::Failed {
+                iteration,
+                node,
+                message,
+            } => {
+                if self.json {
+                    print_json(&json!({
+                        "event": "failed", "iteration": iteration, "node": node, "message": message,
+                    }))?;
+                }
+                Err(anyhow::anyhow!(message.clone())).context(tr_format!(
+                    "training stopped after {iteration} iterations",
+                    "训练在第 {iteration} 次迭代后中止"
+                ))
+            }
+        }
+    }
+}
+
+/// The metrics by name; a number that is not finite becomes null.
+pub(super) fn metrics_of(evaluation: &Evaluation) -> BTreeMap<String, f64> {
+    evaluation.metrics.iter().cloned().collect()
+}
+
+/// One line for people: `test: loss 0.0512, accuracy 0.9840`.
+pub(super) fn in_words(evaluation: &Evaluation) -> String {
+    let mut numbers = Vec::new();
+    if let Some(loss) = evaluation.loss {
+        numbers.push(tr_format!("loss {loss:.4}", "损失 {loss:.4}"));
+    }
+    let metrics = evaluation.metrics.iter();
+    numbers.extend(metrics.map(|(name, value)| format!("{name} {value:.4}")));
+    let (split, numbers) = (evaluation.split.name(), numbers.join(tr(", ", "，")));
+    let iteration = evaluation.iteration;
+    tr_format!(
+        "iteration {iteration}, {split}: {numbers}",
+        "第 {iteration} 次迭代，{split}：{numbers}"
+    )
+}
+
+/// The events of the contract; those that only a window causes have no line.
+fn json_of(event: &Event) -> Option<serde_json::Value> {
+    match event {
+        Event::Started {
+            iteration,
+            total,
+            device,
+            notice,
+        } => Some(json!({
+            "event": "started", "iteration": iteration, "total": total, "device": device,
+            "notice": notice,
+        })),
+        Event::Iteration(progress) => Some(json!({
+            "event": "iteration", "iteration": progress.iteration, "stage": progress.stage,
+            "loss": progress.loss, "rate": progress.rate, "examples": progress.examples,
+            "seconds": progress.seconds,
+        })),
+        Event::Evaluated(evaluation) => Some(json!({
+            "event": "evaluated", "iteration": evaluation.iteration,
+            "split": evaluation.split.key(), "loss": evaluation.loss,
+            "metrics": metrics_of(evaluation), "seconds": evaluation.seconds,
+        })),
+        Event::Saved { iteration, folder } => Some(json!({
+            "event": "saved", "iteration": iteration, "folder": folder,
+        })),
+        Event::Refused(message) => Some(json!({ "event": "refused", "message": message })),
+        _ => None,
+    }
+}

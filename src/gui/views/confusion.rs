@@ -1,0 +1,597 @@
+//! The confusion matrix of an evaluation, and the examples behind each of its cells.
+
+use std::sync::Arc;
+
+use egui::{
+    Align2, Color32, CursorIcon, FontId, Rect, RichText, ScrollArea, Sense, Stroke, StrokeKind, Ui,
+    WidgetInfo, WidgetType, pos2, vec2,
+};
+use serde::{Deserialize, Serialize};
+
+use super::maps::ink_on;
+use super::thumbnails::{Shot, Thumbnails};
+use super::tiles::{Grid, Tiles};
+use crate::data::{Feed, SplitName};
+use crate::gui::ViewKind;
+use crate::gui::context::{Action, Ctx, View};
+use crate::gui::format::exact;
+use crate::gui::plots::{color, empty_ui, percent, train_hint};
+use crate::i18n::{tr, tr_format};
+use crate::inspect::{Confusion, MAX_CLASSES, Mistake, Picture, Tiling};
+use crate::train::{Command, Evaluation};
+
+/// The height of the list of examples.
+const LIST: f32 = 118.0;
+/// The width of the columns of recall and precision.
+const SCORE: f32 = 58.0;
+
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ConfusionView {
+    /// Percent of the row instead of counts.
+    relative: bool,
+    /// `None`: whichever was evaluated last.
+    split: Option<SplitName>,
+    /// Truth and prediction of the chosen cell.
+    #[serde(skip)]
+    cell: Option<(u32, u32)>,
+    #[serde(skip)]
+    kept: Option<Kept>,
+    #[serde(skip)]
+    serial: u64,
+    #[serde(skip)]
+    tiles: Tiles<(u64, bool)>,
+    #[serde(skip)]
+    thumbnails: Thumbnails,
+}
+
+/// What was made of an evaluation; `None` where it has too many classes.
+struct Kept {
+    of: Arc<Evaluation>,
+    matrix: Option<Confusion>,
+    /// The examples of a cell.
+    listed: Option<((u32, u32), Vec<Mistake>)>,
+}
+
+impl View for ConfusionView {
+    fn ui(&mut self, ui: &mut Ui, ctx: &Ctx<'_>, actions: &mut Vec<Action>) {
+        let evaluation = match self.split {
+            Some(split) => ctx.run.evaluation(split),
+            None => ctx.run.newest_evaluation(),
+        };
+        let evaluation = evaluation.or_else(|| ctx.run.newest_evaluation());
+        let Some(evaluation) = evaluation.filter(|evaluation| !evaluation.predictions.is_empty())
+        else {
+            return nothing_ui(ui, ctx, actions);
+        };
+        self.keep(ctx, evaluation);
+        let Some(kept) = self.kept.take() else { return };
+        match &kept.matrix {
+            Some(matrix) => {
+                self.summary_ui(ui, ctx, &kept.of, matrix);
+                let list = if self.cell.is_some() { LIST } else { 0.0 };
+                let height = (ui.available_height() - list).max(80.0);
+                ScrollArea::both()
+                    .auto_shrink(false)
+                    .max_height(height)
+                    .show(ui, |ui| {
+                        self.matrix_ui(ui, ctx, matrix, height);
+                    });
+                self.kept = Some(kept);
+                self.list_ui(ui, ctx, actions);
+            }
+            None => {
+                let title = tr("Too many classes for a matrix", "类别过多，无法显示矩阵");
+                let hint = tr_format!(
+                    "It shows up to {MAX_CLASSES}.",
+                    "最多显示 {MAX_CLASSES} 类。"
+                );
+                empty_ui(ui, title, &hint);
+                self.kept = Some(kept);
+            }
+        }
+    }
+}
+
+fn nothing_ui(ui: &mut Ui, ctx: &Ctx<'_>, actions: &mut Vec<Action>) {
+    let title = tr("No predictions yet", "暂无预测结果");
+    if !ctx.run.is_live() {
+        return empty_ui(ui, title, train_hint());
+    }
+    let hint = tr(
+        "They come with the next evaluation of a network that classifies.",
+        "分类网络的下一次评估会给出预测结果。",
+    );
+    empty_ui(ui, title, hint);
+    ui.vertical_centered(|ui| {
+        if ui.button(tr("Evaluate now", "立即评估")).clicked() {
+            actions.push(Action::Train(Command::Evaluate(SplitName::Validation)));
+        }
+    });
+}
+
+fn class_name(ctx: &Ctx<'_>, class: usize) -> String {
+    match ctx.data {
+        Some(Ok(feed)) => feed.dataset().class_name(class as u32).into_owned(),
+        _ => class.to_string(),
+    }
+}
+
+impl ConfusionView {
+    fn keep(&mut self, ctx: &Ctx<'_>, evaluation: &Arc<Evaluation>) {
+        if self
+            .kept
+            .as_ref()
+            .is_some_and(|kept| Arc::ptr_eq(&kept.of, evaluation))
+        {
+            return;
+        }
+        let classes = match ctx.data {
+            Some(Ok(feed)) => feed.dataset().classes().len(),
+            _ => 0,
+        };
+        let matrix = Confusion::of(&evaluation.predictions, classes);
+        self.kept = Some(Kept {
+            of: evaluation.clone(),
+            matrix,
+            listed: None,
+        });
+        self.serial += 1;
+    }
+
+    fn summary_ui(
+        &mut self,
+        ui: &mut Ui,
+        ctx: &Ctx<'_>,
+        evaluation: &Evaluation,
+        matrix: &Confusion,
+    ) {
+        ui.horizontal_wrapped(|ui| {
+            let accuracy = matrix.accuracy().map_or_else(String::new, percent);
+            ui.label(
+                RichText::new(tr_format!("accuracy {accuracy}", "准确率 {accuracy}")).strong(),
+            );
+            let (split, at) = (evaluation.split.name(), exact(evaluation.iteration));
+            let total = exact(matrix.total());
+            let text = tr_format!(
+                "{total} examples of the {split}, iteration {at}",
+                "{split}的 {total} 个样本，第 {at} 次迭代"
+            );
+            ui.label(RichText::new(text).weak());
+            ui.separator();
+            ui.selectable_value(&mut self.relative, false, tr("counts", "计数"));
+            ui.selectable_value(&mut self.relative, true, tr("% of row", "行百分比"));
+            let evaluated: Vec<SplitName> = SplitName::ALL
+                .into_iter()
+                .filter(|split| ctx.run.evaluation(*split).is_some())
+                .collect();
+            if evaluated.len() > 1 {
+                ui.separator();
+                for split in evaluated {
+                    if ui
+                        .selectable_label(evaluation.split == split, split.name())
+                        .clicked()
+                    {
+                        self.split = Some(split);
+                    }
+                }
+            }
+        });
+    }
+
+    fn matrix_ui(&mut self, ui: &mut Ui, ctx: &Ctx<'_>, matrix: &Confusion, height: f32) {
+        let classes = matrix.classes();
+        let names: Vec<String> = (0..classes).map(|class| class_name(ctx, class)).collect();
+        let font = FontId::proportional(11.0);
+        let widths = names.iter().map(|name| text_width(ui, name, &font));
+        let longest = widths.fold(0.0, f32::max).min(110.0);
+        // Room for the names, for the words “truth” and “prediction”, and for the two scores.
+        let gutter = vec2(longest + 22.0, 16.0);
+        let room = vec2(
+            ui.clip_rect().width() - 16.0 - gutter.x - 2.0 * SCORE,
+            height - gutter.y - 12.0,
+        );
+        let upright = |cell: f32| longest + 6.0 > cell;
+        let mut cell = (room.x.min(room.y - 14.0) / classes.max(1) as f32).clamp(4.0, 56.0);
+        let named = cell >= 9.0;
+        let top = match (named, upright(cell)) {
+            (false, _) => 0.0,
+            (true, false) => 18.0,
+            (true, true) => longest + 6.0,
+        };
+        cell = (room.x.min(room.y - top) / classes.max(1) as f32).clamp(4.0, 56.0);
+        let side = cell * classes as f32;
+        let origin = ui.cursor().min;
+        let corner = origin + vec2(gutter.x, gutter.y + top);
+        let whole = Rect::from_min_size(
+            origin,
+            vec2(gutter.x + side + 2.0 * SCORE, gutter.y + top + side + 4.0),
+        );
+        let mut child = ui.new_child(
+            egui::UiBuilder::new().max_rect(Rect::from_min_size(corner, vec2(side, side))),
+        );
+        self.cells_ui(&mut child, ctx, matrix, cell);
+        ui.allocate_rect(whole, Sense::hover());
+        axis_words(ui, Rect::from_min_size(corner, vec2(side, side)), origin);
+        if named {
+            names_ui(ui, &names, corner, cell, upright(cell), &font);
+            scores_ui(ui, matrix, corner + vec2(side, 0.0), cell, &font);
+        }
+    }
+
+    fn cells_ui(&mut self, ui: &mut Ui, ctx: &Ctx<'_>, matrix: &Confusion, cell: f32) {
+        let classes = matrix.classes();
+        let dark = ui.visuals().dark_mode;
+        let colors = CellColors::of(ui);
+        self.tiles.refresh(ui, (self.serial, dark), |side| {
+            let fits = classes.min(side);
+            let tiling = Tiling {
+                count: 1,
+                columns: 1,
+                tile: [fits, fits],
+            };
+            (tiling, colors.picture(matrix, fits))
+        });
+        let side = cell * classes as f32;
+        let grid = Grid {
+            columns: 1,
+            side: vec2(side, side),
+        };
+        let name = tr_format!(
+            "confusion matrix of {classes} classes",
+            "{classes} 类的混淆矩阵"
+        );
+        let (response, hit) = self.tiles.ui(ui, &grid, &name);
+        let place = |truth: usize, predicted: usize| {
+            let min = response.rect.min + vec2(predicted as f32, truth as f32) * cell;
+            Rect::from_min_size(min, vec2(cell, cell))
+        };
+        if cell >= 22.0 {
+            for truth in 0..classes {
+                for predicted in
+                    (0..classes).filter(|predicted| matrix.count(truth, *predicted) > 0)
+                {
+                    let text = self.cell_text(matrix, truth, predicted);
+                    let ink = ink_on(colors.of_cell(matrix, truth, predicted));
+                    let size = (cell * 0.36).clamp(9.0, 13.0);
+                    let at = place(truth, predicted).center();
+                    ui.painter().text(
+                        at,
+                        Align2::CENTER_CENTER,
+                        text,
+                        FontId::proportional(size),
+                        ink,
+                    );
+                }
+            }
+        }
+        if let Some((truth, predicted)) = self.cell {
+            let rect = place(truth as usize, predicted as usize);
+            ui.painter().rect_stroke(
+                rect,
+                0.0,
+                Stroke::new(2.0, ui.visuals().strong_text_color()),
+                StrokeKind::Middle,
+            );
+        }
+        let Some(hit) = hit else { return };
+        let (truth, predicted) = (hit.y, hit.x);
+        ui.painter().rect_stroke(
+            place(truth, predicted),
+            0.0,
+            Stroke::new(1.0, ui.visuals().strong_text_color()),
+            StrokeKind::Inside,
+        );
+        if response.clicked() {
+            let chosen = (truth as u32, predicted as u32);
+            self.cell = (self.cell != Some(chosen)).then_some(chosen);
+        }
+        response
+            .on_hover_cursor(CursorIcon::PointingHand)
+            .on_hover_ui_at_pointer(|ui| {
+                cell_hover_ui(ui, ctx, matrix, truth, predicted);
+            });
+    }
+
+    fn cell_text(&self, matrix: &Confusion, truth: usize, predicted: usize) -> String {
+        match (self.relative, matrix.row_fraction(truth, predicted)) {
+            (true, Some(fraction)) => format!("{:.0}", fraction * 100.0),
+            _ => matrix.count(truth, predicted).to_string(),
+        }
+    }
+
+    fn list_ui(&mut self, ui: &mut Ui, ctx: &Ctx<'_>, actions: &mut Vec<Action>) {
+        let (Some(cell), Some(kept)) = (self.cell, &mut self.kept) else {
+            return;
+        };
+        let (truth, predicted) = cell;
+        if kept.listed.as_ref().is_none_or(|(of, _)| *of != cell) {
+            kept.listed = Some((
+                cell,
+                Confusion::cell(&kept.of.predictions, truth, predicted),
+            ));
+        }
+        let split = kept.of.split;
+        let Some((_, examples)) = &kept.listed else {
+            return;
+        };
+        ui.separator();
+        let (true_name, other) = (
+            class_name(ctx, truth as usize),
+            class_name(ctx, predicted as usize),
+        );
+        let number = exact(examples.len() as u64);
+        let text = match truth == predicted {
+            true => tr_format!(
+                "{number} examples of {true_name} recognised, the most confident first",
+                "{number} 个 {true_name} 识别正确，按置信度从高到低"
+            ),
+            false => tr_format!(
+                "{number} examples of {true_name} taken for {other}, the most confident first",
+                "{number} 个 {true_name} 被误判为 {other}，按置信度从高到低"
+            ),
+        };
+        let closed = ui.horizontal(|ui| {
+            let closed = ui.button("×").on_hover_text(tr("close", "关闭")).clicked();
+            ui.add(egui::Label::new(text).truncate());
+            closed
+        });
+        if let Some(Ok(feed)) = ctx.data {
+            self.thumbnails.begin(feed);
+            examples_ui(
+                ui,
+                ctx,
+                feed,
+                &mut self.thumbnails,
+                split,
+                examples,
+                actions,
+            );
+        }
+        if closed.inner {
+            self.cell = None;
+        }
+    }
+}
+
+/// Thumbnails in one row; only those in sight are made.
+fn examples_ui(
+    ui: &mut Ui,
+    ctx: &Ctx<'_>,
+    feed: &Feed,
+    thumbnails: &mut Thumbnails,
+    split: SplitName,
+    examples: &[Mistake],
+    actions: &mut Vec<Action>,
+) {
+    let step = 66.0;
+    ScrollArea::horizontal()
+        .id_salt("examples of the cell")
+        .auto_shrink(false)
+        .show_viewport(ui, |ui, seen| {
+            ui.set_width(step * examples.len() as f32);
+            let origin = ui.max_rect().min;
+            let first = (seen.left() / step).floor().max(0.0) as usize;
+            let last = ((seen.right() / step).ceil().max(0.0) as usize).min(examples.len());
+            for (place, Mistake { index, confidence }) in
+                examples.iter().enumerate().take(last).skip(first)
+            {
+                let rect = Rect::from_min_size(
+                    origin + vec2(place as f32 * step, 0.0),
+                    vec2(step - 6.0, 76.0),
+                );
+                let response = ui.interact(rect, ui.id().with(place), Sense::click());
+                response.widget_info(|| {
+                    WidgetInfo::labeled(WidgetType::Button, true, index.to_string())
+                });
+                let image = Rect::from_min_size(rect.min, vec2(step - 6.0, step - 6.0));
+                let shot = Shot {
+                    split,
+                    index: *index,
+                    preprocessed: false,
+                };
+                thumbnails.draw(ui, feed, shot, image);
+                let visuals = ui.visuals();
+                let text = percent(f64::from(*confidence));
+                ui.painter().text(
+                    rect.center_bottom(),
+                    Align2::CENTER_BOTTOM,
+                    text,
+                    FontId::proportional(11.0),
+                    visuals.text_color(),
+                );
+                if ctx.example == (split, *index) {
+                    ui.painter().rect_stroke(
+                        image,
+                        2.0,
+                        Stroke::new(2.0, visuals.hyperlink_color),
+                        StrokeKind::Outside,
+                    );
+                }
+                if response.clicked() {
+                    actions.push(Action::ShowExample(split, *index));
+                }
+                if response.double_clicked() {
+                    actions.push(Action::Open(ViewKind::Maps));
+                }
+                response.on_hover_text(tr_format!(
+                    "example {index}; click: show in the views",
+                    "样本 {index}；单击：在各视图中显示"
+                ));
+            }
+            ui.allocate_rect(
+                Rect::from_min_size(origin, vec2(step * examples.len() as f32, 78.0)),
+                Sense::hover(),
+            );
+        });
+}
+
+fn cell_hover_ui(ui: &mut Ui, ctx: &Ctx<'_>, matrix: &Confusion, truth: usize, predicted: usize) {
+    let (is, said) = (class_name(ctx, truth), class_name(ctx, predicted));
+    ui.label(tr_format!("truth: {is}", "真实类别：{is}"));
+    ui.label(tr_format!("prediction: {said}", "预测类别：{said}"));
+    let (here, of) = (
+        exact(matrix.count(truth, predicted)),
+        exact(matrix.row_total(truth)),
+    );
+    let share = matrix
+        .row_fraction(truth, predicted)
+        .map_or_else(|| "–".to_owned(), percent);
+    ui.label(
+        RichText::new(tr_format!(
+            "{here} of {of} ({share})",
+            "{of} 个中的 {here} 个（{share}）"
+        ))
+        .strong(),
+    );
+    ui.label(RichText::new(tr("click: see the examples", "单击：查看样本")).weak());
+}
+
+/// One hue on the diagonal, another beside it, the more of its row a cell holds.
+struct CellColors {
+    ground: Color32,
+    right: Color32,
+    wrong: Color32,
+}
+
+impl CellColors {
+    fn of(ui: &Ui) -> Self {
+        let visuals = ui.visuals();
+        Self {
+            ground: visuals.faint_bg_color,
+            right: color(0, visuals),
+            wrong: color(1, visuals),
+        }
+    }
+
+    fn of_cell(&self, matrix: &Confusion, truth: usize, predicted: usize) -> [u8; 3] {
+        // The root lifts the few mistakes of a good network into sight.
+        let part = matrix.row_fraction(truth, predicted).unwrap_or(0.0).sqrt() as f32;
+        let full = if truth == predicted {
+            self.right
+        } else {
+            self.wrong
+        };
+        let [red, green, blue, _] = self.ground.lerp_to_gamma(full, part).to_array();
+        [red, green, blue]
+    }
+
+    fn picture(&self, matrix: &Confusion, side: usize) -> Picture {
+        let cells = (0..side).flat_map(|truth| (0..side).map(move |predicted| (truth, predicted)));
+        let rgb = cells
+            .flat_map(|(truth, predicted)| self.of_cell(matrix, truth, predicted))
+            .collect();
+        Picture {
+            width: side,
+            height: side,
+            rgb,
+        }
+    }
+}
+
+fn text_width(ui: &Ui, text: &str, font: &FontId) -> f32 {
+    let galley = ui
+        .painter()
+        .layout_no_wrap(text.to_owned(), font.clone(), Color32::PLACEHOLDER);
+    galley.size().x
+}
+
+/// The meaning of the two axes, once.
+fn axis_words(ui: &Ui, cells: Rect, origin: egui::Pos2) {
+    let (font, ink) = (FontId::proportional(11.0), ui.visuals().weak_text_color());
+    let painter = ui.painter();
+    painter.text(
+        pos2(cells.center().x, origin.y),
+        Align2::CENTER_TOP,
+        tr("prediction", "预测"),
+        font.clone(),
+        ink,
+    );
+    let galley = painter.layout_no_wrap(tr("truth", "真实").to_owned(), font.clone(), ink);
+    let half = vec2(galley.size().y, -galley.size().x) * 0.5;
+    let at = pos2(origin.x + 8.0, cells.center().y) - half;
+    painter.add(
+        egui::epaint::TextShape::new(at, galley, ink).with_angle(-std::f32::consts::FRAC_PI_2),
+    );
+    for (index, word) in [tr("recall", "召回率"), tr("precision", "精确率")]
+        .into_iter()
+        .enumerate()
+    {
+        let right = cells.right() + (index + 1) as f32 * SCORE;
+        painter.text(
+            pos2(right, cells.top() - 4.0),
+            Align2::RIGHT_BOTTOM,
+            word,
+            font.clone(),
+            ink,
+        );
+    }
+}
+
+fn names_ui(
+    ui: &Ui,
+    names: &[String],
+    corner: egui::Pos2,
+    cell: f32,
+    upright: bool,
+    font: &FontId,
+) {
+    let ink = ui.visuals().text_color();
+    let painter = ui.painter();
+    let font = FontId::proportional(font.size.min(cell));
+    for (class, name) in names.iter().enumerate() {
+        let middle = (class as f32 + 0.5) * cell;
+        let left = Rect::from_min_max(
+            pos2(corner.x - 114.0, corner.y),
+            pos2(corner.x, corner.y + cell * names.len() as f32),
+        );
+        let clipped = painter.with_clip_rect(left.intersect(ui.clip_rect()));
+        clipped.text(
+            corner + vec2(-5.0, middle),
+            Align2::RIGHT_CENTER,
+            name,
+            font.clone(),
+            ink,
+        );
+        if upright {
+            let galley = painter.layout_no_wrap(name.clone(), font.clone(), ink);
+            let at = corner + vec2(middle - galley.size().y * 0.5, -4.0);
+            painter.add(
+                egui::epaint::TextShape::new(at, galley, ink)
+                    .with_angle(-std::f32::consts::FRAC_PI_2),
+            );
+        } else {
+            painter.text(
+                corner + vec2(middle, -3.0),
+                Align2::CENTER_BOTTOM,
+                name,
+                font.clone(),
+                ink,
+            );
+        }
+    }
+}
+
+/// Recall and precision of each class, beside its row.
+fn scores_ui(ui: &Ui, matrix: &Confusion, corner: egui::Pos2, cell: f32, font: &FontId) {
+    let visuals = ui.visuals();
+    let font = FontId::proportional(font.size.min(cell));
+    for class in 0..matrix.classes() {
+        let middle = (class as f32 + 0.5) * cell;
+        for (column, score) in [matrix.recall(class), matrix.precision(class)]
+            .into_iter()
+            .enumerate()
+        {
+            let text =
+                score.map_or_else(|| "–".to_owned(), |score| format!("{:.1} %", score * 100.0));
+            let at = corner + vec2((column + 1) as f32 * SCORE, middle);
+            ui.painter().text(
+                at,
+                Align2::RIGHT_CENTER,
+                text,
+                font.clone(),
+                visuals.text_color(),
+            );
+        }
+    }
+}

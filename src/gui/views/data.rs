@@ -1,0 +1,353 @@
+//! The data set: its splits and classes, and its examples before and after preprocessing.
+
+use egui::{
+    Align2, CollapsingHeader, ComboBox, CursorIcon, Rect, RichText, ScrollArea, Sense, Slider,
+    Stroke, StrokeKind, TextStyle, Ui, WidgetInfo, WidgetType, vec2,
+};
+use serde::{Deserialize, Serialize};
+
+use super::thumbnails::{Shot, Source, Thumbnails};
+use crate::data::{Dataset, Feed, SplitName};
+use crate::gui::ViewKind;
+use crate::gui::context::{Action, Ctx, View};
+use crate::gui::format::exact;
+use crate::gui::plots::{empty_ui, labelled};
+use crate::i18n::{tr, tr_format};
+
+#[derive(Serialize, Deserialize)]
+#[serde(default)]
+pub struct DataView {
+    split: SplitName,
+    preprocessed: bool,
+    /// Only this class.
+    class: Option<u32>,
+    /// The side of an image in points.
+    side: f32,
+    #[serde(skip)]
+    listed: Option<Listed>,
+    #[serde(skip)]
+    counts: Option<(Source, Vec<[usize; 3]>)>,
+    #[serde(skip)]
+    thumbnails: Thumbnails,
+}
+
+impl Default for DataView {
+    fn default() -> Self {
+        Self {
+            split: SplitName::Train,
+            preprocessed: false,
+            class: None,
+            side: 56.0,
+            listed: None,
+            counts: None,
+            thumbnails: Thumbnails::default(),
+        }
+    }
+}
+
+/// The examples of one class in one split.
+struct Listed {
+    source: Source,
+    split: SplitName,
+    class: u32,
+    indices: Vec<usize>,
+}
+
+impl View for DataView {
+    fn ui(&mut self, ui: &mut Ui, ctx: &Ctx<'_>, actions: &mut Vec<Action>) {
+        let feed = match ctx.data {
+            None => {
+                let title = tr("Opening the data…", "正在打开数据…");
+                return empty_ui(ui, title, &ctx.project.data.source);
+            }
+            Some(Err(message)) => {
+                return empty_ui(ui, tr("The data cannot be opened", "无法打开数据"), message);
+            }
+            Some(Ok(feed)) => feed,
+        };
+        let dataset = feed.dataset();
+        // The class may be one of another data set.
+        self.class = self
+            .class
+            .filter(|class| (*class as usize) < dataset.classes().len());
+        if dataset.is_empty(self.split) {
+            self.split = SplitName::Train;
+        }
+        self.about_ui(ui, feed);
+        self.settings_ui(ui, dataset);
+        let total = self.list(feed);
+        self.grid_ui(ui, ctx, feed, total, actions);
+    }
+}
+
+impl DataView {
+    fn about_ui(&mut self, ui: &mut Ui, feed: &Feed) {
+        let dataset = feed.dataset();
+        let shape = match dataset.shape() {
+            Some([channels, height, width]) => format!("{channels}×{height}×{width}"),
+            None => tr("images of several sizes", "尺寸不一的图像").to_owned(),
+        };
+        let [channels, height, width] = feed.shape();
+        let (kind, source) = (dataset.kind().name(), dataset.source());
+        let classes = dataset.classes().len();
+        let name = tr_format!("{source}: {classes} classes", "{source}：{classes} 类");
+        let about = format!("{kind} · {shape} → {channels}×{height}×{width}");
+        let hover = tr(
+            "shape of an example, before and after preprocessing",
+            "样本的形状：预处理前 → 预处理后",
+        );
+        CollapsingHeader::new(name)
+            .id_salt("about the data")
+            .show(ui, |ui| {
+                ui.label(about).on_hover_text(hover);
+                self.classes_ui(ui, feed);
+            });
+    }
+
+    /// How many examples of each class each split holds.
+    fn classes_ui(&mut self, ui: &mut Ui, feed: &Feed) {
+        let source = Source::of(feed);
+        if self.counts.as_ref().is_none_or(|(of, _)| *of != source) {
+            self.counts = Some((source, class_counts(feed.dataset())));
+        }
+        let Some((_, counts)) = &self.counts else {
+            return;
+        };
+        let row = ui.text_style_height(&TextStyle::Body);
+        let cell = |ui: &mut Ui, width: f32, text: String, strong: bool| {
+            let text = RichText::new(text);
+            let text = if strong { text.strong() } else { text };
+            let label = egui::Label::new(text).truncate();
+            ui.add_sized([width, row], label);
+        };
+        let widths = [120.0, 80.0, 80.0, 80.0];
+        ui.horizontal(|ui| {
+            let heads = [
+                tr("class", "类别"),
+                SplitName::Train.name(),
+                SplitName::Validation.name(),
+                SplitName::Test.name(),
+            ];
+            heads
+                .iter()
+                .zip(widths)
+                .for_each(|(head, width)| cell(ui, width, (*head).to_owned(), true));
+        });
+        ScrollArea::vertical()
+            .max_height(160.0)
+            .id_salt("class counts")
+            .show_rows(ui, row, counts.len(), |ui, rows| {
+                for class in rows {
+                    ui.horizontal(|ui| {
+                        cell(
+                            ui,
+                            widths[0],
+                            feed.dataset().class_name(class as u32).into_owned(),
+                            false,
+                        );
+                        counts[class]
+                            .iter()
+                            .for_each(|number| cell(ui, 80.0, exact(*number as u64), false));
+                    });
+                }
+            });
+    }
+
+    fn settings_ui(&mut self, ui: &mut Ui, dataset: &Dataset) {
+        ui.horizontal_wrapped(|ui| {
+            for split in SplitName::ALL {
+                let (name, number) = (split.name(), exact(dataset.len(split) as u64));
+                let text = format!("{name} {number}");
+                ui.add_enabled_ui(!dataset.is_empty(split), |ui| ui.selectable_value(&mut self.split, split, text));
+            }
+            ui.separator();
+            let all = tr("all classes", "所有类别");
+            let name = self.class.map_or(all.into(), |class| dataset.class_name(class));
+            let combo = ComboBox::from_id_salt("class").width(96.0).selected_text(name.as_ref());
+            combo.show_ui(ui, |ui| {
+                ui.selectable_value(&mut self.class, None, all);
+                for class in 0..dataset.classes().len() as u32 {
+                    ui.selectable_value(&mut self.class, Some(class), dataset.class_name(class).as_ref());
+                }
+            });
+            let about = tr(
+                "as the network sees it: from each image's least value (black) to its greatest (white)",
+                "网络所见：每幅图像从最小值（黑）到最大值（白）",
+            );
+            ui.checkbox(&mut self.preprocessed, tr("preprocessed", "预处理后")).on_hover_text(about);
+            ui.spacing_mut().slider_width = 60.0;
+            ui.add(Slider::new(&mut self.side, 28.0..=160.0).show_value(false).text(tr("size", "大小")));
+        });
+    }
+
+    /// The number of examples to show; those of one class are listed once.
+    fn list(&mut self, feed: &Feed) -> usize {
+        let Some(class) = self.class else {
+            return feed.dataset().len(self.split);
+        };
+        let source = Source::of(feed);
+        let split = self.split;
+        let same = |listed: &Listed| {
+            listed.source == source && (listed.split, listed.class) == (split, class)
+        };
+        if !self.listed.as_ref().is_some_and(same) {
+            let is_one = |index: &usize| {
+                feed.dataset()
+                    .label(split, *index)
+                    .is_ok_and(|label| label == class)
+            };
+            let indices = (0..feed.dataset().len(split)).filter(is_one).collect();
+            self.listed = Some(Listed {
+                source,
+                split,
+                class,
+                indices,
+            });
+        }
+        self.listed
+            .as_ref()
+            .map_or(0, |listed| listed.indices.len())
+    }
+
+    /// The example at a place of the grid.
+    fn at(&self, place: usize) -> usize {
+        let listed = self.listed.as_ref().filter(|_| self.class.is_some());
+        listed.map_or(place, |listed| {
+            listed.indices.get(place).copied().unwrap_or(0)
+        })
+    }
+
+    fn grid_ui(
+        &mut self,
+        ui: &mut Ui,
+        ctx: &Ctx<'_>,
+        feed: &Feed,
+        total: usize,
+        actions: &mut Vec<Action>,
+    ) {
+        if total == 0 {
+            let title = tr("No examples", "没有样本");
+            let hint = tr(
+                "This split has none of this class.",
+                "该划分中没有此类样本。",
+            );
+            return empty_ui(ui, title, hint);
+        }
+        self.thumbnails.begin(feed);
+        let gap = 4.0;
+        let cell = vec2(self.side, self.side + 15.0);
+        let columns = ((ui.available_width() - 12.0 + gap) / (cell.x + gap))
+            .floor()
+            .max(1.0) as usize;
+        let rows = total.div_ceil(columns);
+        ui.spacing_mut().item_spacing = vec2(gap, gap);
+        ScrollArea::vertical()
+            .auto_shrink(false)
+            .id_salt(self.split.key())
+            .show_rows(ui, cell.y, rows, |ui, seen| {
+                for row in seen {
+                    ui.horizontal(|ui| {
+                        for place in row * columns..((row + 1) * columns).min(total) {
+                            self.cell_ui(ui, ctx, feed, self.at(place), cell, actions);
+                        }
+                    });
+                }
+            });
+    }
+
+    fn cell_ui(
+        &mut self,
+        ui: &mut Ui,
+        ctx: &Ctx<'_>,
+        feed: &Feed,
+        index: usize,
+        cell: egui::Vec2,
+        actions: &mut Vec<Action>,
+    ) {
+        let (rect, response) = ui.allocate_exact_size(cell, Sense::click());
+        let label = feed.dataset().label(self.split, index).unwrap_or_default();
+        let name = feed.dataset().class_name(label);
+        response.widget_info(|| {
+            WidgetInfo::labeled(WidgetType::Button, true, format!("{index} {name}"))
+        });
+        let image = Rect::from_min_size(rect.min, vec2(cell.x, cell.x));
+        let shot = Shot {
+            split: self.split,
+            index,
+            preprocessed: self.preprocessed,
+        };
+        self.thumbnails.draw(ui, feed, shot, image);
+        let visuals = ui.visuals();
+        let predicted = ctx
+            .run
+            .evaluation(self.split)
+            .and_then(|evaluation| evaluation.predictions.get(index));
+        let wrong = predicted.filter(|prediction| prediction.predicted != label);
+        let ink = match wrong {
+            Some(_) => visuals.error_fg_color,
+            None => visuals.text_color(),
+        };
+        let text = ui.painter().with_clip_rect(rect.intersect(ui.clip_rect()));
+        let font = TextStyle::Small.resolve(ui.style());
+        text.text(
+            rect.center_bottom(),
+            Align2::CENTER_BOTTOM,
+            name.as_ref(),
+            font,
+            ink,
+        );
+        let accent = visuals.hyperlink_color;
+        if ctx.example == (self.split, index) {
+            ui.painter()
+                .rect_stroke(image, 2.0, Stroke::new(2.0, accent), StrokeKind::Outside);
+        } else if response.hovered() {
+            ui.painter()
+                .rect_stroke(image, 2.0, Stroke::new(1.0, accent), StrokeKind::Outside);
+        }
+        if response.clicked() {
+            actions.push(Action::ShowExample(self.split, index));
+        }
+        if response.double_clicked() {
+            actions.push(Action::Open(ViewKind::Maps));
+        }
+        response
+            .on_hover_cursor(CursorIcon::PointingHand)
+            .on_hover_ui(|ui| {
+                ui.label(tr_format!(
+                    "example {index}: {name}",
+                    "样本 {index}：{name}"
+                ));
+                if let Some(wrong) = wrong {
+                    let other = feed.dataset().class_name(wrong.predicted);
+                    ui.colored_label(
+                        ui.visuals().error_fg_color,
+                        labelled(tr("predicted", "预测"), &other),
+                    );
+                }
+                match self.thumbnails.problem(shot) {
+                    Some(problem) => ui.colored_label(ui.visuals().error_fg_color, problem),
+                    None => ui.label(
+                        RichText::new(tr(
+                            "click: show in the views · double click: feature maps",
+                            "单击：在各视图中显示 · 双击：查看特征图",
+                        ))
+                        .weak(),
+                    ),
+                };
+            });
+    }
+}
+
+/// By class, then by split.
+fn class_counts(dataset: &Dataset) -> Vec<[usize; 3]> {
+    let mut counts = vec![[0; 3]; dataset.classes().len()];
+    for (place, split) in SplitName::ALL.into_iter().enumerate() {
+        for index in 0..dataset.len(split) {
+            let label = dataset.label(split, index).ok();
+            if let Some(count) = label.and_then(|label| counts.get_mut(label as usize)) {
+                count[place] += 1;
+            }
+        }
+    }
+    counts
+}

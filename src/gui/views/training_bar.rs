@@ -1,0 +1,420 @@
+//! The bar of the training run: its buttons, how far it is, how fast, how well, and the
+//! learning rate, which can be changed in flight.
+
+use egui::{
+    Align, Button, Color32, DragValue, Label, Layout, ProgressBar, Rect, Response, RichText, Sense,
+    Shape, Stroke, Ui, WidgetInfo, WidgetType, pos2, vec2,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::data::SplitName;
+use crate::graph::Phase;
+use crate::gui::ViewKind;
+use crate::gui::commands::{self, CommandId};
+use crate::gui::context::{Action, Ctx, View};
+use crate::gui::format::exact;
+use crate::gui::plots::{duration, labelled, number, percent, short};
+use crate::gui::run::Status;
+use crate::i18n::{Text, tr, tr_format};
+use crate::train::{Command, Ending};
+
+/// A drawn sign, the same in every font.
+#[derive(Clone, Copy)]
+enum Icon {
+    Play,
+    Pause,
+    Step,
+    Stop,
+}
+
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TrainingBar {
+    /// The rate while it is being dragged.
+    #[serde(skip)]
+    rate: Option<f64>,
+}
+
+impl View for TrainingBar {
+    fn ui(&mut self, ui: &mut Ui, ctx: &Ctx<'_>, actions: &mut Vec<Action>) {
+        ui.horizontal(|ui| {
+            buttons_ui(ui, ctx, actions);
+            ui.separator();
+            ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+                self.facts_ui(ui, ctx, actions);
+                ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
+                    state_ui(ui, ctx, actions);
+                });
+            });
+        });
+    }
+}
+
+impl TrainingBar {
+    /// From right to left; what does not fit is left out, the least important first.
+    fn facts_ui(&mut self, ui: &mut Ui, ctx: &Ctx<'_>, actions: &mut Vec<Action>) {
+        let room = ui.available_width();
+        if room > 640.0 {
+            device_ui(ui, ctx);
+        }
+        self.rate_ui(ui, ctx, actions);
+        if room > 380.0 {
+            results_ui(ui, ctx);
+        }
+        let pace = ctx
+            .run
+            .images_per_second()
+            .filter(|_| ctx.run.is_live() && room > 520.0);
+        if let Some(pace) = pace {
+            let pace = number(pace);
+            ui.label(RichText::new(tr_format!("{pace} images/s", "{pace} 张/秒")).weak());
+            ui.separator();
+        }
+    }
+
+    /// Before and after a run the field is the project's; during one it is the session's.
+    fn rate_ui(&mut self, ui: &mut Ui, ctx: &Ctx<'_>, actions: &mut Vec<Action>) {
+        let stage = ctx.run.latest().map_or(0, |latest| latest.stage);
+        let live = ctx.run.is_live();
+        let stage = ctx.project.stages.get(if live { stage } else { 0 });
+        let Some(planned) = stage.map(|stage| stage.solver.base_lr) else {
+            return;
+        };
+        let changed = ctx
+            .run
+            .rate_changes()
+            .last()
+            .map(|(_, rate)| *rate)
+            .filter(|_| live);
+        let base = changed.unwrap_or(planned);
+        let mut value = self.rate.unwrap_or(base);
+        let speed = value.abs().max(1e-6) * 0.01;
+        let field = DragValue::new(&mut value)
+            .range(0.0..=f64::MAX)
+            .speed(speed)
+            .update_while_editing(false)
+            .custom_formatter(|value, _| short(value))
+            .custom_parser(|text| text.trim().replace('−', "-").parse().ok());
+        let about = if live {
+            tr(
+                "Base learning rate of the running training: drag, or click and type; it acts from the next iteration on",
+                "当前训练的基础学习率：拖动，或点击后输入；从下一次迭代起生效",
+            )
+        } else {
+            tr(
+                "Base learning rate of the project's first stage: drag, or click and type",
+                "项目第一阶段的基础学习率：拖动，或点击后输入",
+            )
+        };
+        let response = ui.add(field).on_hover_text(about);
+        let label = ui.label(RichText::new(tr("learning rate", "学习率")).weak());
+        let response = response.labelled_by(label.id);
+        ui.separator();
+        if response.changed() {
+            self.rate = Some(value);
+        }
+        let done = !response.dragged() && !response.has_focus();
+        let Some(value) = self.rate.take_if(|_| done) else {
+            return;
+        };
+        if value != base && value.is_finite() {
+            actions.push(set_rate(value, live));
+        }
+    }
+}
+
+fn set_rate(value: f64, live: bool) -> Action {
+    if live {
+        return Action::Train(Command::SetBaseRate(value));
+    }
+    Action::Edit {
+        name: Text::new("Change the learning rate", "修改学习率"),
+        merge: None,
+        edit: Box::new(move |project| {
+            if let Some(stage) = project.stages.first_mut() {
+                stage.solver.base_lr = value;
+            }
+        }),
+    }
+}
+
+fn buttons_ui(ui: &mut Ui, ctx: &Ctx<'_>, actions: &mut Vec<Action>) {
+    let live = ctx.run.is_live();
+    let ready = live || obstacle(ctx).is_none();
+    let (icon, name) = match ctx.run.status() {
+        Status::Running | Status::Starting => (Icon::Pause, tr("Pause", "暂停")),
+        Status::Paused => (Icon::Play, tr("Go on", "继续")),
+        Status::Idle => (Icon::Play, tr("Train", "训练")),
+        Status::Ended(_) => (Icon::Play, tr("Train anew", "重新训练")),
+    };
+    let step = tr("One iteration, then pause", "执行一次迭代后暂停");
+    let stop = tr("Stop", "停止");
+    for (icon, name, command, enabled) in [
+        (icon, name, CommandId::TrainOrPause, ready),
+        (Icon::Step, step, CommandId::Step, ready),
+        (Icon::Stop, stop, CommandId::Stop, live),
+    ] {
+        let keys = commands::get(command).map(|command| commands::shortcut_text(ui.ctx(), command));
+        let hover = match keys.filter(|keys| !keys.is_empty()) {
+            Some(keys) => format!("{name} ({keys})"),
+            None => name.to_owned(),
+        };
+        let button = ui
+            .add_enabled_ui(enabled, |ui| icon_button(ui, icon, name))
+            .inner;
+        if button
+            .on_hover_text(&hover)
+            .on_disabled_hover_text(hover)
+            .clicked()
+        {
+            actions.push(Action::Run(command));
+        }
+    }
+}
+
+fn icon_button(ui: &mut Ui, icon: Icon, name: &str) -> Response {
+    let response = ui.add(Button::new("").min_size(vec2(30.0, 24.0)));
+    let info = || WidgetInfo::labeled(WidgetType::Button, ui.is_enabled(), name);
+    response.widget_info(info);
+    let color = match (icon, ui.is_enabled()) {
+        (Icon::Play, true) => ui.visuals().hyperlink_color,
+        _ => ui.style().interact(&response).fg_stroke.color,
+    };
+    let square = Rect::from_center_size(response.rect.center(), vec2(11.0, 11.0));
+    let bar = |left: f32, right: f32| {
+        let x = |part: f32| square.left() + square.width() * part;
+        Rect::from_x_y_ranges(x(left)..=x(right), square.y_range())
+    };
+    let triangle = |right: f32| {
+        let tip = pos2(square.left() + square.width() * right, square.center().y);
+        Shape::convex_polygon(
+            vec![square.left_top(), tip, square.left_bottom()],
+            color,
+            Stroke::NONE,
+        )
+    };
+    let painter = ui.painter();
+    match icon {
+        Icon::Play => drop(painter.add(triangle(1.0))),
+        Icon::Pause => {
+            painter.rect_filled(bar(0.05, 0.35), 1.0, color);
+            painter.rect_filled(bar(0.65, 0.95), 1.0, color);
+        }
+        Icon::Step => {
+            painter.add(triangle(0.7));
+            painter.rect_filled(bar(0.78, 1.0), 1.0, color);
+        }
+        Icon::Stop => drop(painter.rect_filled(square.shrink(0.5), 1.0, color)),
+    }
+    response
+}
+
+/// Why training cannot start, and the view where that can be mended.
+fn obstacle(ctx: &Ctx<'_>) -> Option<(String, ViewKind)> {
+    match ctx.data {
+        None => {
+            return Some((
+                tr("Opening the data…", "正在打开数据…").to_owned(),
+                ViewKind::Data,
+            ));
+        }
+        Some(Err(message)) => return Some((message.to_owned(), ViewKind::Data)),
+        Some(Ok(_)) => {}
+    }
+    if ctx.inference.has_errors() {
+        let text = tr(
+            "The network has errors: see Problems",
+            "网络有错误：请查看“问题”面板",
+        );
+        return Some((text.to_owned(), ViewKind::Problems));
+    }
+    let problem = ctx.project.stages.iter().find_map(|stage| stage.problem());
+    problem.map(|problem| (problem, ViewKind::Form))
+}
+
+fn state_ui(ui: &mut Ui, ctx: &Ctx<'_>, actions: &mut Vec<Action>) {
+    let run = ctx.run;
+    match run.status() {
+        Status::Idle => idle_ui(ui, ctx, actions),
+        Status::Starting => {
+            ui.spinner();
+            ui.label(tr(
+                "Preparing the network and the data…",
+                "正在准备网络和数据…",
+            ));
+        }
+        Status::Running | Status::Paused => progress_ui(ui, ctx),
+        Status::Ended(Ending::Failed {
+            iteration,
+            node,
+            message,
+        }) => {
+            failure_ui(ui, ctx, *iteration, node.as_deref(), message, actions);
+        }
+        Status::Ended(Ending::Finished { iteration }) => {
+            let done = exact(*iteration);
+            let text = tr_format!(
+                "Finished after {done} iterations",
+                "训练完成，共 {done} 次迭代"
+            );
+            ui.add(Label::new(text).truncate());
+        }
+        Status::Ended(Ending::Stopped { iteration }) => {
+            let done = exact(*iteration);
+            let text = tr_format!(
+                "Stopped after {done} iterations",
+                "已停止，共 {done} 次迭代"
+            );
+            ui.add(Label::new(text).truncate());
+        }
+    }
+}
+
+fn idle_ui(ui: &mut Ui, ctx: &Ctx<'_>, actions: &mut Vec<Action>) {
+    match obstacle(ctx) {
+        Some((reason, view)) => {
+            let color = if ctx.data.is_none() {
+                ui.visuals().weak_text_color()
+            } else {
+                ui.visuals().warn_fg_color
+            };
+            if link_ui(ui, &reason, color).clicked() {
+                actions.push(Action::Open(view));
+            }
+        }
+        None => {
+            let call = tr("Press Space to train", "按空格键开始训练");
+            let color = ui.visuals().hyperlink_color;
+            if link_ui(ui, call, color).clicked() {
+                actions.push(Action::Run(CommandId::TrainOrPause));
+            }
+        }
+    }
+}
+
+fn failure_ui(
+    ui: &mut Ui,
+    ctx: &Ctx<'_>,
+    iteration: u64,
+    node: Option<&str>,
+    message: &str,
+    actions: &mut Vec<Action>,
+) {
+    let at = exact(iteration);
+    let head = match node {
+        Some(node) => tr_format!(
+            "Failed at iteration {at}, node “{node}”",
+            "第 {at} 次迭代在节点“{node}”处失败"
+        ),
+        None => tr_format!("Failed at iteration {at}", "第 {at} 次迭代失败"),
+    };
+    let response = link_ui(ui, &labelled(&head, message), ui.visuals().error_fg_color);
+    let graph = &ctx.project.graph;
+    let found = node.and_then(|name| {
+        Phase::BOTH
+            .iter()
+            .find_map(|phase| graph.named(name, *phase))
+    });
+    if let Some(found) = found
+        && response.clicked()
+    {
+        actions.push(Action::Reveal(found.id));
+    }
+}
+
+/// One line that is cut to the room there is; whole on hover; can be clicked.
+fn link_ui(ui: &mut Ui, text: &str, color: Color32) -> Response {
+    let label = Label::new(RichText::new(text).color(color))
+        .truncate()
+        .sense(Sense::click());
+    ui.add(label)
+        .on_hover_text(text)
+        .on_hover_cursor(egui::CursorIcon::PointingHand)
+}
+
+fn progress_ui(ui: &mut Ui, ctx: &Ctx<'_>) {
+    let run = ctx.run;
+    let share = run.iteration() as f32 / run.total().max(1) as f32;
+    let (done, total) = (exact(run.iteration()), exact(run.total()));
+    let paused = *run.status() == Status::Paused;
+    let rest = match run.seconds_left() {
+        _ if paused => Some(tr("paused", "已暂停").to_owned()),
+        Some(seconds) => {
+            let left = duration(seconds);
+            Some(tr_format!("{left} left", "剩余 {left}"))
+        }
+        None => None,
+    };
+    let text = match rest {
+        Some(rest) => format!("{done} / {total} · {rest}"),
+        None => format!("{done} / {total}"),
+    };
+    let visuals = ui.visuals();
+    let fill = if paused {
+        visuals.widgets.active.bg_fill
+    } else {
+        visuals.selection.bg_fill
+    };
+    let stage = run
+        .latest()
+        .and_then(|latest| ctx.project.stages.get(latest.stage));
+    let bar = ProgressBar::new(share)
+        .text(text)
+        .fill(fill)
+        .corner_radius(4.0)
+        .desired_width(ui.available_width().max(60.0));
+    let response = ui.add(bar);
+    if let Some(stage) = stage.filter(|_| ctx.project.stages.len() > 1) {
+        response.on_hover_text(labelled(tr("stage", "阶段"), &stage.name));
+    }
+}
+
+/// The newest training loss, and the metrics on the validation set.
+fn results_ui(ui: &mut Ui, ctx: &Ctx<'_>) {
+    let run = ctx.run;
+    let mut any = false;
+    if let Some(evaluation) = run.evaluation(SplitName::Validation) {
+        let at = exact(evaluation.iteration);
+        let hover = tr_format!(
+            "on the validation set, after iteration {at}",
+            "第 {at} 次迭代后在验证集上"
+        );
+        for (name, value) in evaluation.metrics.iter().rev().take(2) {
+            let value = percent(*value);
+            ui.label(RichText::new(value).strong())
+                .on_hover_text(&hover);
+            ui.label(RichText::new(name).weak()).on_hover_text(&hover);
+            any = true;
+        }
+    }
+    if let Some(latest) = run.latest() {
+        let hover = tr(
+            "training loss of the last iteration's batch",
+            "最近一次迭代的批次上的训练损失",
+        );
+        ui.label(RichText::new(number(latest.loss)).strong())
+            .on_hover_text(hover);
+        ui.label(RichText::new(tr("loss", "损失")).weak())
+            .on_hover_text(hover);
+        any = true;
+    }
+    if any {
+        ui.separator();
+    }
+}
+
+fn device_ui(ui: &mut Ui, ctx: &Ctx<'_>) {
+    let run = ctx.run;
+    if run.device().is_empty() {
+        return;
+    }
+    let color = match run.notice() {
+        Some(_) => ui.visuals().warn_fg_color,
+        None => ui.visuals().weak_text_color(),
+    };
+    let label = ui.label(RichText::new(run.device()).color(color));
+    if let Some(notice) = run.notice() {
+        label.on_hover_text(notice);
+    }
+    ui.separator();
+}

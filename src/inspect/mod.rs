@@ -1,0 +1,24 @@
+//! What the inside of a network looks like, as plain values: feature maps and filters as
+//! pictures, distributions as histograms, predictions as a confusion matrix.
+//!
+//! Pure functions of tensors and predictions. Invariant: NaN, infinities, empty tensors and
+//! odd shapes are data like any other and never panic.
+//! It must not know how a picture reaches the screen.
+
+mod color;
+mod confusion;
+mod filter;
+mod histogram;
+mod map;
+mod picture;
+mod tiling;
+
+pub use color::{ColorMap, NON_FINITE, Range, Shades};
+pub use confusion::{Confusion, MAX_CLASSES, Mistake};
+pub use filter::{Filters, filters};
+pub use histogram::{Histogram, SAMPLE, Statistics, sample};
+pub use map::Maps;
+pub use picture::{
+    Coloring, Picture, Scale, paint, paint_rgb, picture_of_bytes, picture_of_values,
+};
+pub use tiling::Tiling;

@@ -1,0 +1,152 @@
+//! Which device computes, and why it is not the one that was asked for.
+//!
+//! Choosing never fails: whatever is missing or broken, the CPU computes, and the notice says
+//! why.
+
+use candle_core::Device;
+
+use crate::i18n::{Text, tr_format};
+
+/// What a person may ask for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DeviceChoice {
+    /// The fastest that this program was built for and that works.
+    #[default]
+    Auto,
+    Cpu,
+    Cuda,
+    Metal,
+}
+
+impl DeviceChoice {
+    pub const ALL: [Self; 4] = [Self::Auto, Self::Cpu, Self::Cuda, Self::Metal];
+
+    /// The name on the command line.
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Cpu => "cpu",
+            Self::Cuda => "cuda",
+            Self::Metal => "metal",
+        }
+    }
+
+    pub fn text(self) -> Text {
+        match self {
+            Self::Auto => Text::new("automatic", "自动"),
+            Self::Cpu => Text::new("CPU", "CPU"),
+            Self::Cuda => Text::new("CUDA (NVIDIA)", "CUDA（英伟达）"),
+            Self::Metal => Text::new("Metal (Apple)", "Metal（苹果）"),
+        }
+    }
+
+    /// The device, and where it is the CPU instead of what was asked for, the reason.
+    /// Call it on the thread that will compute: a CUDA device belongs to its thread's stream.
+    pub fn open(self) -> (Device, Option<String>) {
+        let wanted: &[(&str, fn() -> Result<Device, String>)] = match self {
+            Self::Cpu => &[],
+            Self::Cuda => &[("CUDA", cuda)],
+            Self::Metal => &[("Metal", metal)],
+            Self::Auto => AUTOMATIC,
+        };
+        let mut reasons = Vec::new();
+        for (name, open) in wanted {
+            match open() {
+                Ok(device) => return (device, None),
+                Err(reason) => reasons.push(tr_format!(
+                    "{name} cannot be used, the CPU computes instead: {reason}",
+                    "无法使用 {name}，改由 CPU 计算：{reason}"
+                )),
+            }
+        }
+        let notice = (!reasons.is_empty()).then(|| reasons.join("\n"));
+        (Device::Cpu, notice)
+    }
+}
+
+/// What a build tries without being asked: only what it was built for.
+const AUTOMATIC: &[(&str, fn() -> Result<Device, String>)] = &[
+    #[cfg(feature = "cuda")]
+    ("CUDA", cuda),
+    #[cfg(feature = "metal")]
+    ("Metal", metal),
+];
+
+/// What a person calls the device.
+pub fn name(device: &Device) -> String {
+    match device.location() {
+        candle_core::DeviceLocation::Cpu => "CPU".to_owned(),
+        candle_core::DeviceLocation::Cuda { gpu_id } => format!("CUDA {gpu_id}"),
+        candle_core::DeviceLocation::Metal { gpu_id } => format!("Metal {gpu_id}"),
+    }
+}
+
+/// Opens a device behind a guard: a driver that is missing or broken may panic instead of
+/// returning an error. (A CUDA build links the driver, so one that is missing altogether shows
+/// before `main`; cudarc's `is_culib_present` exists in builds that load it at run time only.)
+#[cfg(any(feature = "cuda", feature = "metal"))]
+fn guarded(open: fn() -> candle_core::Result<Device>) -> Result<Device, String> {
+    match std::panic::catch_unwind(open) {
+        Ok(opened) => opened.map_err(|error| error.to_string()),
+        Err(panic) => Err(super::panic_text(&*panic)),
+    }
+}
+
+#[cfg(feature = "cuda")]
+fn cuda() -> Result<Device, String> {
+    guarded(|| {
+        let device = Device::new_cuda(0)?;
+        // The first kernel shows whether the driver takes this build's code.
+        candle_core::Tensor::zeros(1, candle_core::DType::F32, &device)?
+            .affine(1.0, 1.0)?
+            .to_vec1::<f32>()?;
+        Ok(device)
+    })
+}
+
+#[cfg(not(feature = "cuda"))]
+fn cuda() -> Result<Device, String> {
+    Err(not_built("cuda"))
+}
+
+#[cfg(feature = "metal")]
+fn metal() -> Result<Device, String> {
+    guarded(|| Device::new_metal(0))
+}
+
+#[cfg(not(feature = "metal"))]
+fn metal() -> Result<Device, String> {
+    Err(not_built("metal"))
+}
+
+#[cfg(not(all(feature = "cuda", feature = "metal")))]
+fn not_built(feature: &str) -> String {
+    tr_format!(
+        "this program was built without it (build with `cargo build --release --features {feature}`)",
+        "此程序编译时未包含它（请用 `cargo build --release --features {feature}` 编译）"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cpu_is_always_there() {
+        let (device, notice) = DeviceChoice::Cpu.open();
+        assert!(device.is_cpu());
+        assert_eq!(notice, None);
+        assert_eq!(name(&device), "CPU");
+    }
+
+    #[test]
+    #[cfg(not(any(feature = "cuda", feature = "metal")))]
+    fn what_was_not_built_is_said_and_the_cpu_computes() {
+        for choice in [DeviceChoice::Cuda, DeviceChoice::Metal] {
+            let (device, notice) = choice.open();
+            assert!(device.is_cpu());
+            assert!(notice.unwrap().contains(choice.key()));
+        }
+        assert_eq!(DeviceChoice::Auto.open().1, None);
+    }
+}

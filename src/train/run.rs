@@ -1,0 +1,349 @@
+//! The training loop.
+//!
+//! Everything that decides the numbers (weights, momentum, the order of the examples, dropout,
+//! the learning rate) is a function of the seed, the iteration and the checkpoint, so that a
+//! resumed run repeats an uninterrupted one bit for bit.
+
+use std::sync::mpsc::{Receiver, TryRecvError};
+use std::time::Instant;
+
+use super::blame::blame;
+use super::evaluate::evaluate;
+use super::pictures::{LastPass, Pictures};
+use super::schedule::{Place, RateChange, Schedule};
+use super::session::{Job, Link};
+use super::{
+    Checkpoint, Command, Ending, Event, Failure, History, Momentum, Progress, Watch, device, solver,
+};
+use crate::data::{Batch, Feed, Prefetch, SplitName};
+use crate::graph::{DataFacts, Facts, Phase};
+use crate::i18n::{tr, tr_format};
+use crate::net::{BackwardStart, ForwardOptions, Keep, Net, NetConfig, NetFeed};
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Trains until the schedule ends or the session is stopped.
+pub(super) fn run(job: Job, inbox: Receiver<Command>, link: &Link) -> Result<Ending, Failure> {
+    let mut run = Run::prepare(job, inbox, link)?;
+    let schedule = run.schedule.clone();
+    while let Obeyed::GoOn = run.obey()? {
+        let Some(place) = schedule.place(run.iteration) else {
+            run.evaluate_at_end()?;
+            // Commands that came meanwhile, such as Save, are not lost.
+            run.paused = false;
+            run.obey()?;
+            return run.end(!link.stopped());
+        };
+        run.iterate(&place)?;
+        let done = run.iteration - place.start;
+        let every = place.stage.evaluate_every;
+        let last = run.iteration == place.end.min(schedule.total());
+        if last || (every > 0 && done.is_multiple_of(every)) {
+            run.evaluate(SplitName::Validation)?;
+        }
+        run.pictures.publish_if_due(&run.net, run.iteration, link)?;
+    }
+    run.end(false)
+}
+
+/// What to do after the commands that had come.
+#[derive(PartialEq)]
+enum Obeyed {
+    GoOn,
+    Stop,
+}
+
+struct Run<'a> {
+    net: Net,
+    feed: Arc<Feed>,
+    batches: Prefetch,
+    momentum: Momentum,
+    /// Finished iterations.
+    iteration: u64,
+    seed: u64,
+    schedule: Schedule,
+    rate_changes: Vec<RateChange>,
+    history: History,
+    pictures: Pictures,
+    paused: bool,
+    project: String,
+    save_to: Option<PathBuf>,
+    inbox: Receiver<Command>,
+    link: &'a Link,
+}
+
+impl<'a> Run<'a> {
+    fn prepare(job: Job, inbox: Receiver<Command>, link: &'a Link) -> Result<Self, Failure> {
+        check(&job)?;
+        let (device, notice) = job.device.open();
+        let saved = match &job.resume {
+            Some(folder) => Checkpoint::load(folder)?,
+            None => Checkpoint {
+                seed: job.seed,
+                ..Checkpoint::default()
+            },
+        };
+        let config = NetConfig {
+            device: device.clone(),
+            seed: saved.seed,
+            ..NetConfig::default()
+        };
+        let mut net = Net::compile(&job.graph, &facts(&job.feed), config)?;
+        let momentum = match &job.resume {
+            Some(folder) => saved.restore(folder, &mut net)?,
+            None => Momentum::new(),
+        };
+        let order = job.feed.order(saved.seed);
+        let mut run = Self {
+            batches: Prefetch::start(job.feed.clone(), order, saved.iteration)?,
+            schedule: Schedule::new(job.stages, job.iterations),
+            pictures: Pictures::default(),
+            net,
+            feed: job.feed,
+            momentum,
+            iteration: saved.iteration,
+            seed: saved.seed,
+            rate_changes: saved.rate_changes,
+            history: saved.history,
+            paused: job.paused,
+            project: job.project,
+            save_to: job.save_to,
+            inbox,
+            link,
+        };
+        link.send(Event::Started {
+            iteration: run.iteration,
+            total: run.schedule.total(),
+            device: device::name(&device),
+            notice,
+        });
+        run.watch(job.watch)?;
+        if run.paused {
+            link.send(Event::Paused);
+        }
+        Ok(run)
+    }
+
+    /// One step of gradient descent.
+    fn iterate(&mut self, place: &Place<'_>) -> Result<(), Failure> {
+        let begin = Instant::now();
+        if self.iteration == place.start {
+            self.momentum.clear();
+        }
+        let batch = self.batches.next_batch()?;
+        let options = ForwardOptions {
+            keep: Keep::Only(self.pictures.nodes().clone()),
+            gradients_at: self.pictures.nodes().clone(),
+            backward: true,
+            seed: self.seed,
+            iteration: self.iteration,
+            ..ForwardOptions::default()
+        };
+        let mut pass = self.net.forward(Phase::Train, &feed_of(&batch), options)?;
+        let Some(loss) = pass.loss(&self.net)? else {
+            return Err(Failure::new(no_loss()));
+        };
+        if !loss.is_finite() {
+            return Err(blame(&self.net, &batch, self.seed, self.iteration)?);
+        }
+        let backward = self.net.backward(&mut pass, &BackwardStart::Losses)?;
+        let rate = place.rate(self.iteration, &self.rate_changes);
+        let solver = &place.stage.solver;
+        solver::update(
+            &mut self.net,
+            &backward.params,
+            &mut self.momentum,
+            solver,
+            rate,
+        )?;
+        for (key, tensor) in std::mem::take(&mut pass.buffers) {
+            self.net.set_param(&key, tensor)?;
+        }
+        self.iteration += 1;
+        let progress = Progress {
+            iteration: self.iteration,
+            stage: place.index,
+            loss,
+            rate,
+            examples: batch.indices.len(),
+            seconds: begin.elapsed().as_secs_f64(),
+        };
+        let watched = self.pictures.nodes();
+        let last = LastPass::of(watched, &self.net, &pass, backward, batch);
+        self.pictures.remember(last);
+        self.history.steps.push(progress);
+        self.link.send(Event::Iteration(progress));
+        Ok(())
+    }
+
+    /// Carries out the commands that have come; while paused, waits for more.
+    fn obey(&mut self) -> Result<Obeyed, Failure> {
+        loop {
+            if self.paused {
+                self.pictures
+                    .publish_if_new(&self.net, self.iteration, self.link)?;
+            }
+            let received = if self.paused {
+                self.inbox.recv().map_err(|_| TryRecvError::Disconnected)
+            } else {
+                self.inbox.try_recv()
+            };
+            match received {
+                Err(TryRecvError::Empty) => return Ok(Obeyed::GoOn),
+                Err(TryRecvError::Disconnected) | Ok(Command::Stop) => return Ok(Obeyed::Stop),
+                Ok(Command::Pause) => self.pause(),
+                Ok(Command::Resume) if self.paused => {
+                    self.paused = false;
+                    self.link.send(Event::Resumed);
+                }
+                Ok(Command::Resume) => {}
+                Ok(Command::Step) => {
+                    self.pause();
+                    return Ok(Obeyed::GoOn);
+                }
+                Ok(Command::SetBaseRate(base_lr)) => self.set_base_rate(base_lr),
+                Ok(Command::Watch(watch)) => self.watch(watch)?,
+                Ok(Command::Save(folder)) => {
+                    if let Err(failure) = self.save(&folder) {
+                        self.link.send(Event::Refused(failure.message));
+                    }
+                }
+                Ok(Command::Evaluate(split)) => self.evaluate(split)?,
+            }
+        }
+    }
+
+    fn pause(&mut self) {
+        if !self.paused {
+            self.paused = true;
+            self.link.send(Event::Paused);
+        }
+    }
+
+    fn set_base_rate(&mut self, base_lr: f64) {
+        if !(base_lr.is_finite() && base_lr >= 0.0) {
+            let text = tr_format!(
+                "the learning rate {base_lr} is not a number from 0 up",
+                "学习率 {base_lr} 不是大于等于 0 的数"
+            );
+            return self.link.send(Event::Refused(text));
+        }
+        let iteration = self.iteration;
+        self.rate_changes.push(RateChange { iteration, base_lr });
+        self.link.send(Event::RateChanged { iteration, base_lr });
+    }
+
+    fn watch(&mut self, watch: Watch) -> Result<(), Failure> {
+        if let Err(error) = self.pictures.watch(watch, &self.net, &self.feed) {
+            self.link.send(Event::Refused(error.to_string()));
+        }
+        if self.paused {
+            self.pictures
+                .look_again(&self.net, self.seed, self.iteration)?;
+        }
+        self.pictures.publish(&self.net, self.iteration, self.link)
+    }
+
+    fn save(&self, folder: &Path) -> Result<(), Failure> {
+        let checkpoint = Checkpoint {
+            iteration: self.iteration,
+            seed: self.seed,
+            rate_changes: self.rate_changes.clone(),
+            weights: self.pictures.weights(&self.net),
+            momentum: self.momentum.clone(),
+            history: self.history.clone(),
+            project: self.project.clone(),
+        };
+        checkpoint.save(folder)?;
+        self.link.send(Event::Saved {
+            iteration: self.iteration,
+            folder: folder.to_owned(),
+        });
+        Ok(())
+    }
+
+    /// Evaluates a split, unless it is empty; stopping the session cuts it short.
+    fn evaluate(&mut self, split: SplitName) -> Result<(), Failure> {
+        let stopped = || self.link.stopped();
+        let evaluation = evaluate(&self.net, &self.feed, split, self.iteration, &stopped)?;
+        if let Some(evaluation) = evaluation {
+            self.history.add_evaluation(&evaluation);
+            self.link.send(Event::Evaluated(evaluation));
+        }
+        Ok(())
+    }
+
+    /// The validation split was evaluated at the last stage's end, unless nothing was trained.
+    fn evaluate_at_end(&mut self) -> Result<(), Failure> {
+        let known = self.history.evaluations.last().map(|last| last.iteration);
+        if known != Some(self.iteration) {
+            self.evaluate(SplitName::Validation)?;
+        }
+        self.evaluate(SplitName::Test)
+    }
+
+    /// The last snapshot and checkpoint.
+    fn end(&mut self, finished: bool) -> Result<Ending, Failure> {
+        self.pictures
+            .publish_if_new(&self.net, self.iteration, self.link)?;
+        if let Some(folder) = self.save_to.take() {
+            self.save(&folder)?;
+        }
+        let iteration = self.iteration;
+        Ok(if finished {
+            Ending::Finished { iteration }
+        } else {
+            Ending::Stopped { iteration }
+        })
+    }
+}
+
+/// What inference is told about a feed's data.
+pub fn facts(feed: &Feed) -> Facts {
+    Facts {
+        data: Some(DataFacts {
+            shape: feed.shape().to_vec(),
+            classes: Some(feed.dataset().classes().len()),
+        }),
+        ..Facts::default()
+    }
+}
+
+/// A batch as the network takes it.
+pub(super) fn feed_of(batch: &Batch) -> NetFeed {
+    NetFeed {
+        data: Some((batch.data.clone(), Some(batch.labels.clone()))),
+        ..NetFeed::default()
+    }
+}
+
+fn no_loss() -> &'static str {
+    tr(
+        "the network has no loss in the training phase; add one, such as SoftmaxWithLoss",
+        "网络在训练阶段没有损失函数；请添加一个，例如 SoftmaxWithLoss",
+    )
+}
+
+/// Finds what makes training impossible before anything is computed.
+fn check(job: &Job) -> Result<(), Failure> {
+    if job.stages.is_empty() {
+        let text = tr("the project has no training stage", "项目没有训练阶段");
+        return Err(Failure::new(text));
+    }
+    if let Some(problem) = job.stages.iter().find_map(super::Stage::problem) {
+        return Err(Failure::new(problem));
+    }
+    if job.feed.dataset().is_empty(SplitName::Train) {
+        let text = tr(
+            "the training split is empty; hold back fewer examples",
+            "训练集为空；请减少留出的样本",
+        );
+        return Err(Failure::new(text));
+    }
+    if job.threads == Some(0) {
+        let text = tr("at least one thread is needed", "至少需要一个线程");
+        return Err(Failure::new(text));
+    }
+    Ok(())
+}
