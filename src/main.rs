@@ -17,8 +17,7 @@ fn window(file: Option<PathBuf>) -> Option<anyhow::Result<()>> {
         no_window(layerlab::i18n::tr("there is no display", "没有显示器"));
         return None;
     }
-    let _ = file;
-    None
+    Some(layerlab::gui::run(file))
 }
 
 #[cfg(not(feature = "window"))]
