@@ -20,7 +20,6 @@ use super::files::FileDialogs;
 use super::frame_times::FrameTimes;
 use super::menus::{self, CommandPalette};
 use super::modals::{self, Guard, Next};
-use super::panels::Panels;
 use super::settings::Settings;
 use super::theme;
 use super::toasts::{Toasts, Tone};
@@ -50,7 +49,6 @@ pub struct App {
     pub files: FileDialogs,
     pub toasts: Toasts,
     pub(super) editor: Editor,
-    pub(super) panels: Panels,
     pub(super) data: OpenData,
     pub(super) palette: CommandPalette,
     pub(super) guard: Option<Next>,
@@ -80,7 +78,6 @@ impl App {
             files: FileDialogs::default(),
             toasts: Toasts::default(),
             editor: Editor::default(),
-            panels: Panels::default(),
             data: OpenData::default(),
             palette: CommandPalette::default(),
             guard: None,
@@ -245,7 +242,8 @@ impl App {
 
     /// Training bar, docked panels and status line.
     fn frame_ui(&mut self, ui: &mut Ui, now: &Situation, actions: &mut Vec<Action>) {
-        let Self { document, settings, selection, training, example, editor, panels, data, frame_times, .. } = self;
+        let Self { document, settings, selection, training, example, editor, data, frame_times, .. } = self;
+        let Settings { panels, layout, frame_times: shows_times, .. } = settings;
         let shown = Ctx {
             project: document.project(),
             path: document.path(),
@@ -261,7 +259,7 @@ impl App {
         });
         let frame = egui::Frame::side_top_panel(ui.style()).inner_margin(egui::Margin::symmetric(10, 3));
         egui::Panel::bottom("status").frame(frame).show(ui, |ui| {
-            let times = settings.frame_times.then_some(&*frame_times);
+            let times = shows_times.then_some(&*frame_times);
             super::status::status_ui(ui, &shown, data.is_opening(), times, actions);
         });
         let count = |severity| shown.inference.diagnostics.iter().filter(|d| d.severity() == severity).count();
@@ -274,14 +272,13 @@ impl App {
             _ => None,
         };
         editor.situation = *now;
-        let revision = document.inference_revision();
+        let revision = [document.graph_revision(), document.inference_revision()];
         let mut pane = |ui: &mut Ui, kind: ViewKind| match kind {
             ViewKind::Editor => editor.ui(ui, &shown, revision, actions),
             kind => panels.ui(ui, kind, &shown, actions),
         };
         egui::CentralPanel::no_frame().show(ui, |ui| {
-            let mut dock = Dock { pane: &mut pane, note: &note };
-            settings.layout.ui(&mut dock, ui);
+            Dock::new(&mut pane, &note).ui(layout, ui);
         });
     }
 
@@ -453,6 +450,22 @@ impl eframe::App for App {
 
     fn ui(&mut self, ui: &mut Ui, _: &mut eframe::Frame) {
         App::ui(self, ui);
+    }
+
+    /// Over the graph a mouse's wheel zooms, as in other editors of drawings; two fingers on a
+    /// touch pad still pan.
+    fn raw_input_hook(&mut self, ctx: &Context, input: &mut egui::RawInput) {
+        let over_graph = ctx.pointer_latest_pos().is_some_and(|pointer| {
+            let in_view = self.editor.view().is_some_and(|view| view.contains(pointer));
+            in_view && ctx.layer_id_at(pointer).is_none_or(|layer| layer.order == egui::Order::Background)
+        });
+        for event in input.events.iter_mut().filter(|_| over_graph) {
+            if let egui::Event::MouseWheel { unit: egui::MouseWheelUnit::Line, modifiers, .. } = event
+                && modifiers.is_none()
+            {
+                *modifiers = egui::Modifiers::COMMAND;
+            }
+        }
     }
 
     fn save(&mut self, storage: &mut dyn eframe::Storage) {

@@ -5,6 +5,7 @@ use egui_tiles::{Container, Linear, LinearDir, SimplificationOptions, Tile, Tile
 
 use super::ViewKind;
 use super::theme;
+use crate::i18n::tr;
 
 /// The layout of a first start: palette and problems at the left, the graph over the curves in
 /// the middle, the form over the maps at the right.
@@ -69,9 +70,30 @@ pub fn is_in_front(tree: &Tree<ViewKind>, kind: ViewKind) -> bool {
 
 /// Draws the panels through a function that draws one.
 pub struct Dock<'a> {
-    pub pane: &'a mut dyn FnMut(&mut egui::Ui, ViewKind),
+    pane: &'a mut dyn FnMut(&mut egui::Ui, ViewKind),
     /// What stands behind a tab's title, such as the number of problems.
-    pub note: &'a dyn Fn(ViewKind) -> Option<(String, Color32)>,
+    note: &'a dyn Fn(ViewKind) -> Option<(String, Color32)>,
+    /// The panel that a person closed in this frame.
+    closed: Option<TileId>,
+}
+
+impl<'a> Dock<'a> {
+    pub fn new(
+        pane: &'a mut dyn FnMut(&mut egui::Ui, ViewKind),
+        note: &'a dyn Fn(ViewKind) -> Option<(String, Color32)>,
+    ) -> Self {
+        Self { pane, note, closed: None }
+    }
+
+    /// Draws all of them; the graph's panel cannot be closed.
+    pub fn ui(mut self, tree: &mut Tree<ViewKind>, ui: &mut egui::Ui) {
+        tree.ui(&mut self, ui);
+        if let Some(tile) = self.closed
+            && tree.tiles.get_pane(&tile).is_some_and(|kind| *kind != ViewKind::Editor)
+        {
+            tree.remove_recursively(tile);
+        }
+    }
 }
 
 impl egui_tiles::Behavior<ViewKind> for Dock<'_> {
@@ -95,8 +117,19 @@ impl egui_tiles::Behavior<ViewKind> for Dock<'_> {
         }
     }
 
-    fn is_tab_closable(&self, _: &Tiles<ViewKind>, _: TileId) -> bool {
-        true
+    /// A panel is closed from its tab's menu or by the middle button, as it is opened from the
+    /// menu of views; a cross on every tab would be in the way.
+    fn on_tab_button(&mut self, _: &mut Tiles<ViewKind>, tile: TileId, tab: egui::Response) -> egui::Response {
+        if tab.middle_clicked() {
+            self.closed = Some(tile);
+        }
+        tab.context_menu(|ui| {
+            if ui.button(tr("Close this panel", "关闭此面板")).clicked() {
+                self.closed = Some(tile);
+                ui.close();
+            }
+        });
+        tab
     }
 
     fn tab_bar_height(&self, _: &egui::Style) -> f32 {

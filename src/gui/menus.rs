@@ -152,7 +152,7 @@ impl CommandPalette {
         let mut chosen = None;
         let entered = ui.input(|input| input.key_pressed(Key::Enter));
         ui.add_space(4.0);
-        egui::ScrollArea::vertical().max_height(380.0).auto_shrink([false, true]).show(ui, |ui| {
+        egui::ScrollArea::vertical().max_height(330.0).min_scrolled_height(330.0).auto_shrink(false).show(ui, |ui| {
             ui.spacing_mut().item_spacing.y = 1.0;
             if found.is_empty() {
                 ui.weak(tr("No command has this name.", "没有这样的命令。"));

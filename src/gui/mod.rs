@@ -12,11 +12,14 @@ pub mod history;
 pub mod dock;
 pub mod editor;
 pub mod panels;
+pub mod plots;
 pub mod run;
+pub mod views;
 
 mod data;
 pub mod files;
 mod format;
+mod formula;
 pub mod frame_times;
 mod menus;
 mod modals;

@@ -91,7 +91,7 @@ impl App {
             }
             CommandId::AddLayer => {
                 dock::open(&mut self.settings.layout, ViewKind::Palette);
-                return self.panels.focus_palette();
+                return self.settings.panels.focus_palette();
             }
             CommandId::AddComment => {
                 let place = self.editor.pointed_place();

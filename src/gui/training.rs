@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 use super::document::Document;
 use super::run::Run;
 use crate::data::{Feed, SplitName};
+use crate::graph::{Graph, Node};
+use crate::project::Project;
 use crate::train::{Command, DeviceChoice, Job, Session, Watch};
 
 /// Events of one frame are taken no longer than this; the rest waits for the next frame.
@@ -31,8 +33,8 @@ pub struct Training {
     session: Option<Session>,
     /// Waits for the data to be open.
     pending: Option<Start>,
-    /// What the session trains is the document's graph of this revision.
-    graph_revision: u64,
+    /// The project that the session trains.
+    trained: Option<Arc<Project>>,
     watch: Watch,
     /// Nodes that views asked for beside the selected ones.
     pub asked: BTreeSet<String>,
@@ -48,9 +50,10 @@ impl Training {
         self.pending.is_some()
     }
 
-    /// Whether the session trains another graph than the document shows.
+    /// Whether the session trains another network than the document shows.
     pub fn is_outdated(&self, document: &Document) -> bool {
-        self.is_live() && self.graph_revision != document.graph_revision()
+        let other = |trained: &Arc<Project>| !same_network(&trained.graph, &document.project().graph);
+        self.is_live() && self.trained.as_ref().is_some_and(other)
     }
 
     /// Starts as soon as the data are open; a running session ends.
@@ -83,7 +86,7 @@ impl Training {
         if start.one_step {
             session.send(Command::Step);
         }
-        self.graph_revision = document.graph_revision();
+        self.trained = Some(document.shared());
         self.run.begin();
         self.session = Some(session);
     }
@@ -139,4 +142,19 @@ impl Training {
         }
         notable
     }
+}
+
+/// Equal but for how it is drawn.
+fn same_network(a: &Graph, b: &Graph) -> bool {
+    let same = |(a, b): (&Node, &Node)| {
+        a.name == b.name
+            && a.layer.same_as(&*b.layer)
+            && a.inputs == b.inputs
+            && a.test_inputs == b.test_inputs
+            && a.phases == b.phases
+            && a.key == b.key
+            && a.multipliers == b.multipliers
+            && a.loss_weight == b.loss_weight
+    };
+    a.nodes().len() == b.nodes().len() && a.nodes().iter().zip(b.nodes()).all(same)
 }

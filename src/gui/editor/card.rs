@@ -159,7 +159,7 @@ impl Shown<'_> {
             let name = ports[port].name;
             Pin {
                 at: (node.id, port),
-                label: shape(port).map(example_shape).unwrap_or_else(|| name.to_owned()),
+                label: shape(port).and_then(example_shape).unwrap_or_else(|| name.to_owned()),
                 kind,
                 about: about_pin(&node.name, name, kind, shape(port)),
                 wired: self.read.contains(&(node.id, port)),
@@ -257,19 +257,13 @@ fn about_pin(node: &str, port: &str, kind: PortType, shape: Option<&Shape>) -> S
     }
 }
 
-/// The shape of one example; of a batch of single numbers or a scalar, what it is.
-fn example_shape(shape: &Shape) -> String {
-    match shape.rank() {
-        0 => tr("scalar", "标量").to_owned(),
-        1 => "N".to_owned(),
-        _ => {
-            let dims = shape.0[1..].iter().map(|dim| match dim {
-                Some(size) => size.to_string(),
-                None => "?".to_owned(),
-            });
-            dims.collect::<Vec<_>>().join("×")
-        }
-    }
+/// The shape of one example; a single number or one number per example needs no shape.
+fn example_shape(shape: &Shape) -> Option<String> {
+    let dims = shape.0.get(1..).filter(|dims| !dims.is_empty())?.iter().map(|dim| match dim {
+        Some(size) => size.to_string(),
+        None => "?".to_owned(),
+    });
+    Some(dims.collect::<Vec<_>>().join("×"))
 }
 
 fn cost(info: &NodeInfo) -> String {
@@ -286,7 +280,7 @@ fn costs(params: u64, macs: u64) -> String {
         let count = format::count(macs);
         parts.push(tr_format!("{count} MACs", "{count} 次乘加"));
     }
-    parts.join(" · ")
+    parts.join(", ")
 }
 
 /// The parameters that a reader of a diagram looks for: sizes and kernels, and whatever
@@ -316,7 +310,7 @@ fn parameter_lines(node: &Node) -> Vec<String> {
     for word in words {
         match lines.last_mut() {
             Some(line) if line.chars().count() + word.chars().count() < 26 => {
-                line.push_str(" · ");
+                line.push_str(", ");
                 line.push_str(&word);
             }
             _ => lines.push(word),

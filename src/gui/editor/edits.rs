@@ -72,43 +72,53 @@ fn stem(kind: &str, role: Role) -> String {
     }
 }
 
-/// Wires the free inputs of a node: tensors from the selected nodes in their order from left to
-/// right, labels from whatever gives labels.
+/// An output that can be read.
+type Offer = ((NodeId, usize), PortType);
+
+/// Wires the free inputs of a node: from the selected nodes in their order from left to right,
+/// labels also from whatever brings labels in. Beside a loss or metric, which give nothing
+/// to go on with, the node reads what they read.
 fn wire_inputs(graph: &mut Graph, id: NodeId, selection: &BTreeSet<NodeId>) {
     let Some(ports) = graph.node(id).map(|node| node.layer.inputs()) else { return };
     let mut sources: Vec<&Node> = (graph.nodes().iter())
         .filter(|node| selection.contains(&node.id) && node.id != id)
         .collect();
     sources.sort_by(|a, b| a.position[0].total_cmp(&b.position[0]));
-    let mut offers: Vec<(NodeId, usize, PortType)> = Vec::new();
-    for node in sources {
-        let outputs = node.layer.outputs().iter().enumerate();
-        offers.extend(outputs.map(|(port, output)| (node.id, port, output.kind)));
-    }
-    let labels = graph.nodes().iter().filter(|node| node.layer.spec().role == Role::Data);
-    let labels: Vec<(NodeId, usize, PortType)> = labels
-        .flat_map(|node| {
-            let outputs = node.layer.outputs().iter().enumerate();
-            outputs.map(|(port, output)| (node.id, port, output.kind)).collect::<Vec<_>>()
-        })
-        .filter(|offer| offer.2 == PortType::Labels)
-        .collect();
-    let mut wanted = ports.ports.len();
-    if ports.repeat_last {
-        wanted = wanted.max(offers.len());
-    }
+    let mut offers: Vec<Offer> = sources.iter().flat_map(|node| offers_of(graph, node)).collect();
+    let bringers = graph.nodes().iter().filter(|node| node.layer.spec().role == Role::Data);
+    let mut labels: Vec<Offer> = bringers.flat_map(outputs_of).collect();
+    labels.retain(|offer| offer.1 == PortType::Labels);
+    let wanted = if ports.repeat_last { ports.ports.len().max(offers.len()) } else { ports.ports.len() };
     for index in 0..wanted {
-        let Some(port) = ports.port(index) else { break };
-        let fits = |offer: &(NodeId, usize, PortType)| {
-            port.kind.accepts(offer.2) && refusal(graph, (offer.0, offer.1), (id, index)).is_none()
-        };
+        let to = (id, index);
+        let fits = |offer: &Offer| refusal(graph, offer.0, to).is_none();
         if let Some(place) = offers.iter().position(fits) {
             let offer = offers.remove(place);
-            graph.connect((offer.0, offer.1), (id, index));
-        } else if let Some(offer) = labels.iter().find(|offer| fits(offer)) {
-            graph.connect((offer.0, offer.1), (id, index));
+            graph.connect(offer.0, to);
+        } else if let Some(offer) = labels.iter().find(|offer| fits(offer)).copied() {
+            graph.connect(offer.0, to);
         }
     }
+}
+
+fn outputs_of(node: &Node) -> Vec<Offer> {
+    let outputs = node.layer.outputs().iter().enumerate();
+    outputs.map(|(port, output)| ((node.id, port), output.kind)).collect()
+}
+
+fn offers_of(graph: &Graph, node: &Node) -> Vec<Offer> {
+    if !matches!(node.layer.spec().role, Role::Loss | Role::Metric) {
+        return outputs_of(node);
+    }
+    let wires = Phase::BOTH.iter().flat_map(|&phase| graph.wires(phase));
+    let mut read: Vec<Offer> = Vec::new();
+    for (from, _) in wires.filter(|(_, to)| to.0 == node.id) {
+        let kind = graph.node(from.0).and_then(|source| Some(source.layer.outputs().get(from.1)?.kind));
+        if let Some(kind) = kind.filter(|kind| !read.contains(&(from, *kind))) {
+            read.push((from, kind));
+        }
+    }
+    read
 }
 
 /// Wires the selected nodes in a row, from left to right: each to the first free input of the

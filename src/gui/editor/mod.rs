@@ -42,8 +42,8 @@ enum Look {
 #[derive(Default)]
 pub struct Editor {
     board: Board,
-    /// The inference's revision that the board shows.
-    shown: Option<u64>,
+    /// The revisions of graph and inference that the board shows.
+    shown: Option<[u64; 2]>,
     groups: Vec<(String, Vec<Key>)>,
     drawing: Drawing,
     look: Option<Look>,
@@ -62,8 +62,8 @@ pub struct Editor {
 }
 
 impl Editor {
-    /// Draws the graph; `revision` counts the changes of the inference that `ctx` carries.
-    pub fn ui(&mut self, ui: &mut Ui, ctx: &Ctx<'_>, revision: u64, actions: &mut Vec<Action>) {
+    /// Draws the graph; `revision` counts the changes of the graph and of the inference.
+    pub fn ui(&mut self, ui: &mut Ui, ctx: &Ctx<'_>, revision: [u64; 2], actions: &mut Vec<Action>) {
         self.update(ctx, revision);
         let view = ui.available_rect_before_wrap();
         self.view = Some(view);
@@ -104,7 +104,7 @@ impl Editor {
         self.tools_ui(ui, view, actions);
     }
 
-    fn update(&mut self, ctx: &Ctx<'_>, revision: u64) {
+    fn update(&mut self, ctx: &Ctx<'_>, revision: [u64; 2]) {
         if self.shown == Some(revision) || self.moving {
             return;
         }
@@ -182,6 +182,11 @@ impl Editor {
         }
     }
 
+    /// Where the editor was drawn last.
+    pub fn view(&self) -> Option<Rect> {
+        self.view
+    }
+
     pub fn selected_comment(&self) -> Option<usize> {
         self.drawing.selected_comment
     }
@@ -241,7 +246,8 @@ impl Editor {
         let blocks: Vec<layout::Block> = (cards.iter().zip(reads))
             .map(|(card, reads)| layout::Block { size: size(card), reads: reads.into_iter().collect() })
             .collect();
-        let places = layout::layered(&blocks);
+        let view = self.view.map_or(vec2(1000.0, 600.0), |view| view.size());
+        let places = layout::layered(&blocks, view);
         let moves = (cards.iter().zip(places))
             .filter_map(|(card, place)| Some((card.key.clone(), place - self.board.rect(&card.key)?.min)));
         let moves: Vec<(Key, egui::Vec2)> = moves.collect();

@@ -103,7 +103,11 @@ impl Viewer<'_> {
                 return;
             }
         }
-        let drawn = ui.scope(|ui| draw(self, ui)).response.rect.size();
+        let drawn = ui.scope(|ui| {
+            ui.style_mut().wrap_mode = Some(egui::TextWrapMode::Extend);
+            draw(self, ui);
+        });
+        let drawn = drawn.response.rect.size();
         self.drawing.sizes.insert((id.0, part), drawn);
     }
 
@@ -195,10 +199,15 @@ impl Viewer<'_> {
         let color = theme::port_color(pin.kind, ui.visuals());
         let ground = ui.visuals().window_fill;
         let reason = self.drawing.wire.filter(|wire| *wire != end).map(|wire| self.cannot_join(wire, end));
-        if let Some(response) = ui.ctx().read_response(id)
-            && response.contains_pointer()
-        {
+        if let Some(response) = ui.ctx().read_response(id) {
+            let name = match end {
+                End::Input(..) => tr("input", "输入"),
+                End::Output(..) => tr("output", "输出"),
+            };
+            let named = || egui::WidgetInfo::labeled(egui::WidgetType::Button, true, format!("{name} {}", pin.about));
+            response.widget_info(named);
             match &reason {
+                _ if !response.contains_pointer() => {}
                 Some(Err(text)) => response.show_tooltip_text(text.as_str()),
                 _ => drop(response.on_hover_text(&pin.about)),
             }
@@ -512,7 +521,7 @@ pub fn snarl_style(style: &egui::Style) -> SnarlStyle {
         node_frame: Some(Frame::new().inner_margin(MARGIN)),
         header_drag_space: Some(Vec2::ZERO),
         collapsible: Some(false),
-        pin_size: Some(10.0),
+        pin_size: Some(9.0),
         pin_placement: Some(egui_snarl::ui::PinPlacement::Edge),
         wire_width: Some(2.0),
         wire_frame_size: Some(60.0),

@@ -5,18 +5,30 @@ mod palette;
 mod problems;
 
 use egui::{RichText, Ui};
+use serde::{Deserialize, Serialize};
 
 use super::ViewKind;
 use super::commands::CommandId;
 use super::context::{Action, Ctx, View};
+use super::views::{ConfusionView, CurvesView, DataView, MapsView, TrainingBar, WeightsView};
 use crate::i18n::tr;
 
-/// One of each panel.
-#[derive(Default)]
+/// One of each panel; what a person set in the views is remembered.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Panels {
+    #[serde(skip)]
     palette: palette::Palette,
+    #[serde(skip)]
     form: form::Form,
+    #[serde(skip)]
     problems: problems::Problems,
+    bar: TrainingBar,
+    curves: CurvesView,
+    maps: MapsView,
+    weights: WeightsView,
+    data: DataView,
+    confusion: ConfusionView,
 }
 
 impl Panels {
@@ -26,23 +38,37 @@ impl Panels {
             ViewKind::Palette => &mut self.palette,
             ViewKind::Form => &mut self.form,
             ViewKind::Problems => &mut self.problems,
-            _ => return,
+            ViewKind::Curves => &mut self.curves,
+            ViewKind::Maps => &mut self.maps,
+            ViewKind::Weights => &mut self.weights,
+            ViewKind::Data => &mut self.data,
+            ViewKind::Confusion => &mut self.confusion,
+            ViewKind::Editor => return,
         };
         let frame = egui::Frame::new().inner_margin(egui::Margin::symmetric(10, 8));
         frame.show(ui, |ui| view.ui(ui, ctx, actions));
     }
 
-    /// The training bar; `outdated`: the graph has changed since the session started.
-    pub fn training_ui(&mut self, ui: &mut Ui, _: &Ctx<'_>, outdated: bool, pending: bool, actions: &mut Vec<Action>) {
-        ui.horizontal(|ui| {
-            if pending {
+    /// The training bar, and what is to be said about the run. `outdated`: the graph has changed
+    /// since the session started; `pending`: it waits for its data.
+    pub fn training_ui(
+        &mut self,
+        ui: &mut Ui,
+        ctx: &Ctx<'_>,
+        outdated: bool,
+        pending: bool,
+        actions: &mut Vec<Action>,
+    ) {
+        self.bar.ui(ui, ctx, actions);
+        if pending {
+            ui.horizontal(|ui| {
                 ui.spinner();
                 ui.label(tr("waiting for the data…", "正在等待数据…"));
-            }
-            if outdated {
-                outdated_ui(ui, actions);
-            }
-        });
+            });
+        }
+        if outdated {
+            ui.horizontal(|ui| outdated_ui(ui, actions));
+        }
     }
 
     /// Puts the text cursor into the palette's search box.

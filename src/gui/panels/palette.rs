@@ -6,7 +6,7 @@ use egui::{Key, Modifiers, RichText, Sense, Ui, vec2};
 use crate::graph::LayerSpec;
 use crate::gui::context::{Action, Ctx, View};
 use crate::gui::editor::NewLayer;
-use crate::gui::theme;
+use crate::gui::{formula, theme};
 use crate::i18n::{tr, tr_format};
 use crate::layers::CATALOGUE;
 
@@ -151,9 +151,13 @@ pub fn about_ui(ui: &mut Ui, spec: &LayerSpec) {
     formula_ui(ui, spec.formula);
 }
 
-pub fn formula_ui(ui: &mut Ui, formula: &str) {
-    let frame = egui::Frame::new().fill(ui.visuals().code_bg_color).corner_radius(4).inner_margin(egui::Margin::symmetric(8, 4));
-    frame.show(ui, |ui| ui.add(egui::Label::new(RichText::new(formula)).wrap()));
+/// A formula on a ground of its own.
+pub fn formula_ui(ui: &mut Ui, text: &str) {
+    let frame = egui::Frame::new().fill(ui.visuals().code_bg_color).corner_radius(4);
+    frame.inner_margin(egui::Margin::symmetric(8, 4)).show(ui, |ui| {
+        let job = formula::job(text, 14.0, ui.visuals().text_color());
+        ui.add(egui::Label::new(job).wrap());
+    });
 }
 
 /// Whether every word of the query is in the type's name, its title or its family, in either

@@ -19,7 +19,9 @@ pub fn node_ui(ui: &mut Ui, ctx: &Ctx<'_>, node: &Node, typing: &mut Typing, act
         let (dot, _) = ui.allocate_exact_size(egui::vec2(10.0, 18.0), egui::Sense::hover());
         ui.painter().circle_filled(dot.center(), 5.0, color);
         ui.label(RichText::new(node.layer.title()).heading());
-        ui.label(RichText::new(spec.title.get()).weak());
+        if spec.title.get() != node.layer.title() {
+            ui.label(RichText::new(spec.title.get()).weak());
+        }
     });
     ui.label(spec.about.get());
     formula_ui(ui, spec.formula);
