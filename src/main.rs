@@ -17,7 +17,13 @@ fn window(file: Option<PathBuf>) -> Option<anyhow::Result<()>> {
         no_window(layerlab::i18n::tr("there is no display", "没有显示器"));
         return None;
     }
-    Some(layerlab::gui::run(file))
+    match layerlab::gui::run(file) {
+        Ok(()) => Some(Ok(())),
+        Err(error) => {
+            no_window(&format!("{error:#}"));
+            None
+        }
+    }
 }
 
 #[cfg(not(feature = "window"))]

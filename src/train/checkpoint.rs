@@ -10,10 +10,10 @@
 //!
 //! Invariant: a folder holds one consistent set, whatever happens while it is written. A new
 //! set is written into `.saving`, which becomes `.saved` in one rename; only then its files move
-//! to their places, and until they have, readers look into `.saved` first. Files of two sets
-//! are recognised by the mark that each set carries, and refused.
+//! to their places, and until they have, readers look into `.saved` first. The state carries
+//! checksums, so that damaged files and files of two sets are refused.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
@@ -38,9 +38,6 @@ const FILES: [&str; 5] = [WEIGHTS, OPTIMIZER, HISTORY, PROJECT, STATE];
 /// A set that is being written, and one that is complete but not in its place yet.
 const SAVING: &str = ".saving";
 const SAVED: &str = ".saved";
-
-/// The metadata entry of a set's mark.
-const MARK: &str = "checkpoint";
 
 /// No network that [`Net`] accepts has larger files.
 const MAX_TENSOR_BYTES: u64 = 5 << 30;
@@ -70,10 +67,10 @@ pub enum CheckpointError {
         problem: String,
     },
     #[error("{}", tr_format!(
-        "{} holds files of two different checkpoints; use another folder",
-        "{} 中的文件来自两个不同的检查点；请使用其他文件夹", folder.display()
+        "{} is damaged or belongs to another checkpoint; use another folder",
+        "{} 已损坏，或属于另一个检查点；请使用其他文件夹", path.display()
     ))]
-    Mixed { folder: PathBuf },
+    Damaged { path: PathBuf },
 }
 
 /// Everything that training needs to go on.
@@ -87,8 +84,6 @@ pub struct Checkpoint {
     pub weights: BTreeMap<String, Tensor>,
     pub momentum: Momentum,
     pub history: History,
-    /// The project's text.
-    pub project: String,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -98,13 +93,15 @@ struct State {
     iteration: u64,
     seed: u64,
     rate_changes: Vec<RateChange>,
-    mark: String,
+    /// CRC-32 by file; that of the state itself is over its text without this list.
+    checksums: BTreeMap<String, u32>,
 }
 
 impl Checkpoint {
-    /// Writes the set into a folder, which is made where it does not exist. Whenever this
-    /// fails or the machine stops, the folder's former checkpoint is still there.
-    pub fn save(&self, folder: &Path) -> Result<(), CheckpointError> {
+    /// Writes the set, with the text of the project that was trained, into a folder, which is
+    /// made where it does not exist. Whenever this fails or the machine stops, the folder's
+    /// former checkpoint is still there.
+    pub fn save(&self, folder: &Path, project: &str) -> Result<(), CheckpointError> {
         create_dir(folder)?;
         put_in_place(folder)?;
         let saving = folder.join(SAVING);
@@ -113,7 +110,7 @@ impl Checkpoint {
             fs::remove_dir_all(&saving).map_err(|source| write_error(&saving, source))?;
         }
         create_dir(&saving)?;
-        self.write_files(&saving)?;
+        self.write_files(&saving, project)?;
         for name in FILES {
             let path = saving.join(name);
             let file = File::open(&path).and_then(|file| file.sync_all());
@@ -123,27 +120,32 @@ impl Checkpoint {
         put_in_place(folder)
     }
 
-    fn write_files(&self, folder: &Path) -> Result<(), CheckpointError> {
-        let mark = new_mark(self.iteration);
-        write_tensors(&folder.join(WEIGHTS), &self.weights, &mark)?;
-        write_tensors(&folder.join(OPTIMIZER), &self.momentum, &mark)?;
-        let state = State {
+    fn write_files(&self, folder: &Path, project: &str) -> Result<(), CheckpointError> {
+        let history = (self.history.to_csv())
+            .map_err(|error| write_error(&folder.join(HISTORY), std::io::Error::other(error)))?;
+        let weights = tensor_bytes(&folder.join(WEIGHTS), &self.weights)?;
+        let optimizer = tensor_bytes(&folder.join(OPTIMIZER), &self.momentum)?;
+        let mut state = State {
             version: VERSION,
             iteration: self.iteration,
             seed: self.seed,
             rate_changes: self.rate_changes.clone(),
-            mark,
+            checksums: BTreeMap::new(),
         };
         let path = folder.join(STATE);
-        let text = ron::ser::to_string_pretty(&state, ron::ser::PrettyConfig::new())
-            .map_err(|error| format_error(&path, error.to_string()))?;
-        let history = (self.history.to_csv())
-            .map_err(|error| write_error(&folder.join(HISTORY), std::io::Error::other(error)))?;
-        let project = self.project.as_bytes();
+        let checksums = [
+            (WEIGHTS, checksum(&weights)),
+            (OPTIMIZER, checksum(&optimizer)),
+            (STATE, checksum(state.text(&path)?.as_bytes())),
+        ];
+        state.checksums = checksums.map(|(name, sum)| (name.to_owned(), sum)).into();
+        let state = state.text(&path)?;
         for (name, bytes) in [
-            (STATE, text.as_bytes()),
+            (WEIGHTS, weights.as_slice()),
+            (OPTIMIZER, &optimizer),
             (HISTORY, &history),
-            (PROJECT, project),
+            (PROJECT, project.as_bytes()),
+            (STATE, state.as_bytes()),
         ] {
             let path = folder.join(name);
             fs::write(&path, bytes).map_err(|source| write_error(&path, source))?;
@@ -154,8 +156,9 @@ impl Checkpoint {
     /// Reads the set that [`Checkpoint::save`] wrote; the tensors are on the CPU.
     pub fn load(folder: &Path) -> Result<Self, CheckpointError> {
         let path = current(folder, STATE);
-        let state: State = ron::from_str(&read_text(&path)?)
-            .map_err(|error| format_error(&path, error.to_string()))?;
+        let text = read_bounded(&path, MAX_TEXT_BYTES)?;
+        let mut state: State =
+            ron::de::from_bytes(&text).map_err(|error| format_error(&path, error.to_string()))?;
         if state.version > VERSION {
             let problem = tr(
                 "was written by a newer version of Layerlab; please update Layerlab",
@@ -163,17 +166,22 @@ impl Checkpoint {
             );
             return Err(format_error(&path, problem));
         }
-        let mut sets = Vec::new();
-        for name in [WEIGHTS, OPTIMIZER] {
-            let (tensors, mark) = read_tensors(&current(folder, name))?;
-            if mark.as_deref() != Some(&state.mark) {
-                return Err(CheckpointError::Mixed {
-                    folder: folder.to_owned(),
-                });
+        let checksums = std::mem::take(&mut state.checksums);
+        let verify = |name: &str, path: &Path, bytes: &[u8]| {
+            if checksums.get(name) == Some(&checksum(bytes)) {
+                return Ok(());
             }
-            sets.push(tensors);
-        }
-        let (momentum, weights) = (sets.pop(), sets.pop());
+            let path = path.to_owned();
+            Err(CheckpointError::Damaged { path })
+        };
+        verify(STATE, &path, state.text(&path)?.as_bytes())?;
+        let tensors = |name| {
+            let path = current(folder, name);
+            let bytes = read_bounded(&path, MAX_TENSOR_BYTES)?;
+            verify(name, &path, &bytes)?;
+            parse_tensors(&path, &bytes)
+        };
+        let (weights, momentum) = (tensors(WEIGHTS)?, tensors(OPTIMIZER)?);
         let path = current(folder, HISTORY);
         let history = History::from_csv(&read_bounded(&path, MAX_TEXT_BYTES)?, state.iteration)
             .map_err(|problem| format_error(&path, problem))?;
@@ -181,10 +189,9 @@ impl Checkpoint {
             iteration: state.iteration,
             seed: state.seed,
             rate_changes: state.rate_changes,
-            weights: weights.unwrap_or_default(),
-            momentum: momentum.unwrap_or_default(),
+            weights,
+            momentum,
             history,
-            project: read_text(&current(folder, PROJECT))?,
         })
     }
 
@@ -217,10 +224,17 @@ impl Checkpoint {
     }
 }
 
+impl State {
+    fn text(&self, path: &Path) -> Result<String, CheckpointError> {
+        ron::ser::to_string_pretty(self, ron::ser::PrettyConfig::new())
+            .map_err(|error| format_error(path, error.to_string()))
+    }
+}
+
 /// Reads a weights file into a network: every parameter must be there with its shape, and
 /// nothing else.
 pub fn load_weights(net: &mut Net, path: &Path) -> Result<(), CheckpointError> {
-    let (tensors, _) = read_tensors(path)?;
+    let tensors = parse_tensors(path, &read_bounded(path, MAX_TENSOR_BYTES)?)?;
     set_weights(net, &tensors, path)
 }
 
@@ -309,18 +323,17 @@ fn rename(from: &Path, to: &Path) -> Result<(), CheckpointError> {
     fs::rename(from, to).map_err(|source| write_error(to, source))
 }
 
-/// Distinguishes two sets, also two of the same iteration.
-fn new_mark(iteration: u64) -> String {
-    let since_1970 = std::time::SystemTime::UNIX_EPOCH.elapsed();
-    let nanoseconds = since_1970.map_or(0, |duration| duration.as_nanos());
-    format!("{iteration}-{nanoseconds:x}")
+fn checksum(bytes: &[u8]) -> u32 {
+    let mut crc = flate2::Crc::new();
+    crc.update(bytes);
+    crc.sum()
 }
 
-fn write_tensors(
+/// A safetensors file; `path` is for messages.
+fn tensor_bytes(
     path: &Path,
     tensors: &BTreeMap<String, Tensor>,
-    mark: &str,
-) -> Result<(), CheckpointError> {
+) -> Result<Vec<u8>, CheckpointError> {
     let mut raw = Vec::with_capacity(tensors.len());
     for (key, tensor) in tensors {
         let (dtype, bytes) = bytes_of(tensor).map_err(|error| CheckpointError::Tensor {
@@ -330,17 +343,13 @@ fn write_tensors(
         })?;
         raw.push((key, dtype, tensor.dims().to_vec(), bytes));
     }
+    let failed = |error: safetensors::SafeTensorError| format_error(path, error.to_string());
     let mut views = Vec::with_capacity(raw.len());
     for (key, dtype, dims, bytes) in &raw {
-        let view = TensorView::new(*dtype, dims.clone(), bytes);
-        views.push((
-            key,
-            view.map_err(|error| format_error(path, error.to_string()))?,
-        ));
+        let view = TensorView::new(*dtype, dims.clone(), bytes).map_err(failed)?;
+        views.push((key, view));
     }
-    let metadata = HashMap::from([(MARK.to_owned(), mark.to_owned())]);
-    safetensors::serialize_to_file(views, Some(metadata), path)
-        .map_err(|error| write_error(path, std::io::Error::other(error.to_string())))
+    safetensors::serialize(views, None).map_err(failed)
 }
 
 fn bytes_of(tensor: &Tensor) -> candle_core::Result<(Dtype, Vec<u8>)> {
@@ -355,11 +364,7 @@ fn bytes_of(tensor: &Tensor) -> candle_core::Result<(Dtype, Vec<u8>)> {
     Ok((Dtype::F32, bytes))
 }
 
-/// The tensors by key, and the mark of the set that they belong to.
-fn read_tensors(
-    path: &Path,
-) -> Result<(BTreeMap<String, Tensor>, Option<String>), CheckpointError> {
-    let bytes = read_bounded(path, MAX_TENSOR_BYTES)?;
+fn parse_tensors(path: &Path, bytes: &[u8]) -> Result<BTreeMap<String, Tensor>, CheckpointError> {
     let damaged = |error: safetensors::SafeTensorError| {
         let problem = tr_format!(
             "is not a whole safetensors file: {error}",
@@ -367,9 +372,7 @@ fn read_tensors(
         );
         format_error(path, problem)
     };
-    let (_, metadata) = SafeTensors::read_metadata(&bytes).map_err(damaged)?;
-    let mark = (metadata.metadata().as_ref()).and_then(|entries| entries.get(MARK).cloned());
-    let file = SafeTensors::deserialize(&bytes).map_err(damaged)?;
+    let file = SafeTensors::deserialize(bytes).map_err(damaged)?;
     let mut tensors = BTreeMap::new();
     for (key, view) in file.tensors() {
         let tensor_error = |problem| CheckpointError::Tensor {
@@ -391,12 +394,7 @@ fn read_tensors(
             .map_err(|error| tensor_error(error.to_string()))?;
         tensors.insert(key, tensor);
     }
-    Ok((tensors, mark))
-}
-
-fn read_text(path: &Path) -> Result<String, CheckpointError> {
-    let bytes = read_bounded(path, MAX_TEXT_BYTES)?;
-    String::from_utf8(bytes).map_err(|error| format_error(path, error.to_string()))
+    Ok(tensors)
 }
 
 fn read_bounded(path: &Path, limit: u64) -> Result<Vec<u8>, CheckpointError> {
@@ -426,5 +424,150 @@ fn format_error(path: &Path, problem: impl Into<String>) -> CheckpointError {
     CheckpointError::Format {
         path: path.to_owned(),
         problem: problem.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::train::Progress;
+
+    fn checkpoint(iteration: u64, value: f32) -> Checkpoint {
+        let tensor = |values: &[f32]| Tensor::new(values, &Device::Cpu).unwrap();
+        let step = |iteration| Progress {
+            iteration,
+            stage: 0,
+            loss: 1.0 / value as f64,
+            rate: 0.1,
+            examples: 8,
+            seconds: 0.5,
+        };
+        Checkpoint {
+            iteration,
+            seed: 7,
+            rate_changes: vec![RateChange {
+                iteration: 1,
+                base_lr: 0.3,
+            }],
+            weights: BTreeMap::from([
+                ("ip.bias".to_owned(), tensor(&[value])),
+                (
+                    "ip.weight".to_owned(),
+                    tensor(&[value, f32::MIN_POSITIVE, -0.0]),
+                ),
+            ]),
+            momentum: BTreeMap::from([("ip.bias".to_owned(), tensor(&[-value]))]),
+            history: History {
+                steps: (1..=iteration).map(step).collect(),
+                evaluations: Vec::new(),
+            },
+        }
+    }
+
+    fn bits(tensors: &BTreeMap<String, Tensor>) -> Vec<(String, Vec<u32>)> {
+        let values = |tensor: &Tensor| tensor.to_vec1::<f32>().unwrap();
+        let bits = |values: Vec<f32>| values.into_iter().map(f32::to_bits).collect();
+        let entries = tensors.iter();
+        entries
+            .map(|(key, tensor)| (key.clone(), bits(values(tensor))))
+            .collect()
+    }
+
+    #[track_caller]
+    fn assert_same(a: &Checkpoint, b: &Checkpoint) {
+        assert_eq!((a.iteration, a.seed), (b.iteration, b.seed));
+        assert_eq!(a.rate_changes, b.rate_changes);
+        assert_eq!(a.history, b.history);
+        assert_eq!(bits(&a.weights), bits(&b.weights));
+        assert_eq!(bits(&a.momentum), bits(&b.momentum));
+    }
+
+    #[test]
+    fn every_bit_comes_back_and_the_newest_set_counts() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("deep/run");
+        for saved in [checkpoint(3, 0.1), checkpoint(5, 0.7)] {
+            saved.save(&path, "project").unwrap();
+            assert_same(&Checkpoint::load(&path).unwrap(), &saved);
+        }
+        assert_eq!(fs::read_to_string(path.join(PROJECT)).unwrap(), "project");
+        let names: Vec<_> = fs::read_dir(&path)
+            .unwrap()
+            .map(|e| e.unwrap().file_name())
+            .collect();
+        assert_eq!(names.len(), FILES.len(), "{names:?}");
+    }
+
+    /// A crash at any moment of a save leaves the old checkpoint or the new one.
+    #[test]
+    fn an_interrupted_save_leaves_one_whole_set() {
+        let (old, new) = (checkpoint(3, 0.1), checkpoint(5, 0.7));
+        let folder = tempfile::tempdir().unwrap();
+        for moved in 0..=FILES.len() {
+            let path = folder.path().join(format!("saved{moved}"));
+            old.save(&path, "old").unwrap();
+            // While the new set is written, however far that came:
+            new.save(&path.join(SAVING), "new").unwrap();
+            fs::remove_file(path.join(SAVING).join(STATE)).unwrap();
+            assert_same(&Checkpoint::load(&path).unwrap(), &old);
+            // While its files move to their places:
+            fs::remove_dir_all(path.join(SAVING)).unwrap();
+            new.save(&path.join(SAVED), "new").unwrap();
+            for name in &FILES[..moved] {
+                fs::rename(path.join(SAVED).join(name), path.join(name)).unwrap();
+            }
+            assert_same(&Checkpoint::load(&path).unwrap(), &new);
+            // The next save clears up.
+            old.save(&path, "old").unwrap();
+            assert_same(&Checkpoint::load(&path).unwrap(), &old);
+            assert!(!path.join(SAVED).exists());
+        }
+    }
+
+    #[test]
+    fn files_of_two_sets_are_refused_by_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let (a, b) = (folder.path().join("a"), folder.path().join("b"));
+        checkpoint(3, 0.1).save(&a, "").unwrap();
+        // The same iteration of another run.
+        checkpoint(3, 0.7).save(&b, "").unwrap();
+        for name in [WEIGHTS, OPTIMIZER] {
+            checkpoint(3, 0.1).save(&a, "").unwrap();
+            fs::copy(b.join(name), a.join(name)).unwrap();
+            let error = Checkpoint::load(&a).unwrap_err().to_string();
+            assert!(error.contains(name), "{error}");
+        }
+        checkpoint(3, 0.1).save(&a, "").unwrap();
+        let state = fs::read_to_string(a.join(STATE)).unwrap();
+        fs::write(a.join(STATE), state.replace("seed: 7", "seed: 8")).unwrap();
+        assert!(
+            Checkpoint::load(&a)
+                .unwrap_err()
+                .to_string()
+                .contains(STATE)
+        );
+    }
+
+    #[test]
+    fn a_newer_format_and_a_missing_file_are_said() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path();
+        checkpoint(3, 0.1).save(path, "").unwrap();
+        let state = fs::read_to_string(path.join(STATE)).unwrap();
+        fs::write(path.join(STATE), state.replace("version: 1", "version: 2")).unwrap();
+        assert!(
+            Checkpoint::load(path)
+                .unwrap_err()
+                .to_string()
+                .contains("newer")
+        );
+        fs::write(path.join(STATE), state).unwrap();
+        fs::remove_file(path.join(WEIGHTS)).unwrap();
+        assert!(
+            Checkpoint::load(path)
+                .unwrap_err()
+                .to_string()
+                .contains(WEIGHTS)
+        );
     }
 }

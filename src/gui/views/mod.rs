@@ -23,3 +23,36 @@ pub use data::DataView;
 pub use maps::MapsView;
 pub use training_bar::TrainingBar;
 pub use weights::WeightsView;
+
+use serde::{Deserialize, Serialize};
+
+use super::ViewKind;
+use super::context::View;
+
+/// One of each view.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Views {
+    pub training_bar: TrainingBar,
+    curves: CurvesView,
+    maps: MapsView,
+    weights: WeightsView,
+    data: DataView,
+    confusion: ConfusionView,
+}
+
+impl Views {
+    /// The view of this kind, if it is one of these.
+    pub fn get_mut(&mut self, kind: ViewKind) -> Option<&mut dyn View> {
+        Some(match kind {
+            ViewKind::Curves => &mut self.curves,
+            ViewKind::Maps => &mut self.maps,
+            ViewKind::Weights => &mut self.weights,
+            ViewKind::Data => &mut self.data,
+            ViewKind::Confusion => &mut self.confusion,
+            ViewKind::Editor | ViewKind::Palette | ViewKind::Form | ViewKind::Problems => {
+                return None;
+            }
+        })
+    }
+}
