@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use egui_kittest::Harness;
-use egui_kittest::kittest::{NodeT, Queryable};
+use egui_kittest::kittest::Queryable;
 
 use egui::{Event, Key, Modifiers, Pos2, accesskit::Role};
 use layerlab::graph::{Graph, Phase};
@@ -34,21 +34,29 @@ impl Window {
     fn open_in(folder: tempfile::TempDir, file: Option<PathBuf>) -> Self {
         let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let storage = folder.path().join("storage");
-        let harness = Harness::builder().with_size([1440.0, 900.0]).with_max_steps(24).build_ui_state(
-            move |ui, state: &mut Option<App>| {
-                let app = state.get_or_insert_with(|| {
-                    let mut settings = Settings::default();
-                    settings.set_language(Lang::English);
-                    let mut app = App::new(ui.ctx(), settings, Some(storage.clone()), file.clone());
-                    app.files.typed_only = true;
-                    app
-                });
-                app.logic(ui.ctx());
-                app.ui(ui);
-            },
-            None,
-        );
-        let mut window = Self { harness, folder, _turn: turn };
+        let harness = Harness::builder()
+            .with_size([1440.0, 900.0])
+            .with_max_steps(24)
+            .build_ui_state(
+                move |ui, state: &mut Option<App>| {
+                    let app = state.get_or_insert_with(|| {
+                        let mut settings = Settings::default();
+                        settings.set_language(Lang::English);
+                        let mut app =
+                            App::new(ui.ctx(), settings, Some(storage.clone()), file.clone());
+                        app.files.typed_only = true;
+                        app
+                    });
+                    app.logic(ui.ctx());
+                    app.ui(ui);
+                },
+                None,
+            );
+        let mut window = Self {
+            harness,
+            folder,
+            _turn: turn,
+        };
         window.settle();
         window
     }
@@ -68,7 +76,10 @@ impl Window {
     fn until(&mut self, what: &str, done: impl Fn(&mut App) -> bool) {
         let begun = Instant::now();
         while !done(self.app()) {
-            assert!(begun.elapsed() < Duration::from_secs(120), "waiting for {what}");
+            assert!(
+                begun.elapsed() < Duration::from_secs(120),
+                "waiting for {what}"
+            );
             std::thread::sleep(Duration::from_millis(5));
             self.harness.run_steps(1);
         }
@@ -99,7 +110,10 @@ impl Window {
     }
 
     fn place(&self, role: Role, label: &str) -> Pos2 {
-        self.harness.get_by_role_and_label(role, label).rect().center()
+        self.harness
+            .get_by_role_and_label(role, label)
+            .rect()
+            .center()
     }
 
     fn drag(&mut self, from: Pos2, to: Pos2) {
@@ -108,7 +122,8 @@ impl Window {
         self.harness.drag_at(from);
         self.harness.run_steps(2);
         for step in 1..=4 {
-            self.harness.hover_at(from + (to - from) * (step as f32 / 4.0));
+            self.harness
+                .hover_at(from + (to - from) * (step as f32 / 4.0));
             self.harness.run_steps(2);
         }
         self.harness.drop_at(to);
@@ -122,20 +137,32 @@ impl Window {
     }
 
     fn shows(&self, label: &str) -> bool {
-        self.harness.query_all_by_label_contains(label).next().is_some()
+        self.harness
+            .query_all_by_label_contains(label)
+            .next()
+            .is_some()
     }
 }
 
 fn wires(graph: &Graph) -> Vec<String> {
     let name = |id| graph.node(id).unwrap().name.clone();
     let wires = graph.wires(Phase::Train).into_iter();
-    wires.map(|(from, to)| format!("{}:{} → {}:{}", name(from.0), from.1, name(to.0), to.1)).collect()
+    wires
+        .map(|(from, to)| format!("{}:{} → {}:{}", name(from.0), from.1, name(to.0), to.1))
+        .collect()
 }
 
 /// A small network that learns the digits in a moment.
 fn build(window: &mut Window) {
     window.run(CommandId::New);
-    for layer in ["Data", "Convolution", "Pooling", "ReLU", "InnerProduct", "SoftmaxWithLoss"] {
+    for layer in [
+        "Data",
+        "Convolution",
+        "Pooling",
+        "ReLU",
+        "InnerProduct",
+        "SoftmaxWithLoss",
+    ] {
         window.add(layer);
     }
 }
@@ -159,7 +186,10 @@ fn a_network_is_built_by_keyboard_and_every_step_undone_and_redone() {
     window.until("the data", |app| app.document.inference().totals.params > 0);
     assert!(!window.app().document.inference().has_errors());
     let positions: Vec<f32> = graph.nodes().iter().map(|node| node.position[0]).collect();
-    assert!(positions.windows(2).all(|pair| pair[0] < pair[1]), "{positions:?}");
+    assert!(
+        positions.windows(2).all(|pair| pair[0] < pair[1]),
+        "{positions:?}"
+    );
     for left in (0..6).rev() {
         window.key(Modifiers::COMMAND, Key::Z);
         assert_eq!(window.graph().nodes().len(), left);
@@ -182,9 +212,17 @@ fn the_pointer_drags_layers_draws_wires_and_moves_boxes() {
     let from = window.place(Role::Button, "Accuracy");
     window.drag(from, Pos2::new(600.0, 480.0));
     let graph = window.graph();
-    let accuracy = graph.nodes().iter().find(|node| node.name == "accuracy").unwrap();
+    let accuracy = graph
+        .nodes()
+        .iter()
+        .find(|node| node.name == "accuracy")
+        .unwrap();
     assert_eq!(accuracy.inputs.get(0), None, "nothing was selected");
-    assert_eq!(accuracy.inputs.get(1).unwrap().to_string(), "data:1", "labels come from the data");
+    assert_eq!(
+        accuracy.inputs.get(1).unwrap().to_string(),
+        "data:1",
+        "labels come from the data"
+    );
     // A wire from a pin to a pin.
     window.until("the data", |app| app.document.inference().totals.params > 0);
     let scores = window.place(Role::Button, "input accuracy, scores: tensor");
@@ -196,13 +234,33 @@ fn the_pointer_drags_layers_draws_wires_and_moves_boxes() {
     let label = window.place(Role::Button, "output data, label: labels N");
     window.drag(label, scores);
     assert_eq!(window.graph(), before);
-    assert!(window.app().toasts.texts().any(|text| text.contains("labels")));
+    assert!(
+        window
+            .app()
+            .toasts
+            .texts()
+            .any(|text| text.contains("labels"))
+    );
     // A box is moved in one step of undo, and the selection with it.
-    let accuracy = before.nodes().iter().find(|node| node.name == "accuracy").unwrap();
-    let title = window.harness.get_all_by_label("accuracy").next().unwrap().rect().center();
+    let accuracy = before
+        .nodes()
+        .iter()
+        .find(|node| node.name == "accuracy")
+        .unwrap();
+    let title = window
+        .harness
+        .get_all_by_label("accuracy")
+        .next()
+        .unwrap()
+        .rect()
+        .center();
     window.drag(title, title + egui::vec2(60.0, 20.0));
     let moved = window.graph().node(accuracy.id).unwrap().position;
-    assert!(moved[0] > accuracy.position[0] + 20.0, "{moved:?} {:?}", accuracy.position);
+    assert!(
+        moved[0] > accuracy.position[0] + 20.0,
+        "{moved:?} {:?}",
+        accuracy.position
+    );
     window.key(Modifiers::COMMAND, Key::Z);
     assert_eq!(window.graph(), before);
 }
@@ -216,7 +274,13 @@ fn a_project_is_renamed_saved_and_opened_again() {
     window.key(Modifiers::COMMAND, Key::A);
     window.typed("objective");
     window.key(Modifiers::NONE, Key::Enter);
-    assert!(window.graph().nodes().iter().any(|node| node.name == "objective"));
+    assert!(
+        window
+            .graph()
+            .nodes()
+            .iter()
+            .any(|node| node.name == "objective")
+    );
     assert!(window.app().title().starts_with('*'));
     // Save: no file dialog here, so a path is typed.
     let path = window.folder.path().join("made.ron");
@@ -246,7 +310,13 @@ fn a_project_is_renamed_saved_and_opened_again() {
     std::fs::write(&broken, "(version: 1, nodes").unwrap();
     window.app().open(broken);
     assert_eq!(*window.app().document.project(), saved);
-    assert!(window.app().toasts.texts().any(|text| text.contains("line 1")));
+    assert!(
+        window
+            .app()
+            .toasts
+            .texts()
+            .any(|text| text.contains("line 1"))
+    );
 }
 
 #[test]
@@ -260,10 +330,16 @@ fn nodes_are_copied_pasted_grouped_folded_and_laid_out() {
     window.app().selection = chosen.into_iter().collect();
     window.harness.event(Event::Copy);
     window.settle();
-    let copied = window.harness.output().platform_output.commands.iter().find_map(|command| match command {
-        egui::OutputCommand::CopyText(text) => Some(text.clone()),
-        _ => None,
-    });
+    let copied = window
+        .harness
+        .output()
+        .platform_output
+        .commands
+        .iter()
+        .find_map(|command| match command {
+            egui::OutputCommand::CopyText(text) => Some(text.clone()),
+            _ => None,
+        });
     // The text is given in the frame of the event; a later frame has it no more.
     let copied = copied.unwrap_or_else(|| {
         let selection = window.app().selection.clone();
@@ -291,7 +367,10 @@ fn nodes_are_copied_pasted_grouped_folded_and_laid_out() {
     window.key(Modifiers::NONE, Key::Delete);
     assert!(window.graph().nodes().is_empty());
     while window.app().document.undo() {}
-    assert!(window.graph().nodes().is_empty(), "the new project was empty");
+    assert!(
+        window.graph().nodes().is_empty(),
+        "the new project was empty"
+    );
 }
 
 #[test]
@@ -303,7 +382,13 @@ fn the_language_is_switched_live_from_the_command_palette() {
     window.key(Modifiers::NONE, Key::Enter);
     assert_eq!(lang(), Lang::Chinese);
     assert!(window.harness.query_all_by_label("参数").next().is_some());
-    assert!(window.harness.query_all_by_label("Parameters").next().is_none());
+    assert!(
+        window
+            .harness
+            .query_all_by_label("Parameters")
+            .next()
+            .is_none()
+    );
     assert_eq!(window.app().settings.language(), Lang::Chinese);
     window.key(Modifiers::COMMAND | Modifiers::SHIFT, Key::P);
     window.typed("english");
@@ -325,25 +410,52 @@ fn training_lowers_the_loss_shows_maps_and_takes_another_rate() {
     window.until("the data", |app| app.document.inference().totals.params > 0);
     window.key(Modifiers::NONE, Key::Space);
     window.until("30 iterations", |app| app.training.run.iteration() >= 30);
-    let loss = |app: &mut App, n: u64| app.training.run.latest().map(|latest| latest.loss).filter(|_| n > 0);
+    let loss = |app: &mut App, n: u64| {
+        app.training
+            .run
+            .latest()
+            .map(|latest| latest.loss)
+            .filter(|_| n > 0)
+    };
     let now = loss(window.app(), 1).unwrap();
-    assert!(now < 2.0, "the loss begins near ln 10 = 2.3 and must have fallen: {now}");
-    window.until("a picture", |app| app.training.run.snapshot().is_some_and(|shot| shot.outputs.contains_key("conv1")));
+    assert!(
+        now < 2.0,
+        "the loss begins near ln 10 = 2.3 and must have fallen: {now}"
+    );
+    window.until("a picture", |app| {
+        app.training
+            .run
+            .snapshot()
+            .is_some_and(|shot| shot.outputs.contains_key("conv1"))
+    });
     assert!(window.shows("conv1"));
     // Another rate in flight.
     let ctx = window.harness.ctx.clone();
     let set = layerlab::train::Command::SetBaseRate(0.002);
-    window.app().apply(layerlab::gui::context::Action::Train(set), &ctx);
-    window.until("the rate", |app| app.training.run.rate_changes().last().is_some_and(|(_, rate)| *rate == 0.002));
+    window
+        .app()
+        .apply(layerlab::gui::context::Action::Train(set), &ctx);
+    window.until("the rate", |app| {
+        app.training
+            .run
+            .rate_changes()
+            .last()
+            .is_some_and(|(_, rate)| *rate == 0.002)
+    });
     // Space again pauses; a checkpoint is written and found.
     window.key(Modifiers::NONE, Key::Space);
-    window.until("the pause", |app| *app.training.run.status() == layerlab::gui::run::Status::Paused);
+    window.until("the pause", |app| {
+        *app.training.run.status() == layerlab::gui::run::Status::Paused
+    });
     // Moving a box is no change of what is trained; another kernel is.
     let id = graph.nodes()[1].id;
     let edit = |window: &mut Window, change: fn(&mut layerlab::graph::Node)| {
-        window.app().document.edit(layerlab::i18n::Text::new("e", "e"), None, |project| {
-            change(project.graph.node_mut(id).unwrap());
-        });
+        window
+            .app()
+            .document
+            .edit(layerlab::i18n::Text::new("e", "e"), None, |project| {
+                change(project.graph.node_mut(id).unwrap());
+            });
         window.settle();
         window.shows("The graph has changed")
     };
@@ -359,7 +471,11 @@ fn unsaved_work_is_offered_after_a_crash() {
     build(&mut window);
     let made = window.app().document.project().clone();
     window.app().autosave_now();
-    let Window { harness, folder, _turn } = window;
+    let Window {
+        harness,
+        folder,
+        _turn,
+    } = window;
     // A crash: nothing is told that it ends.
     drop(harness);
     drop(_turn);
@@ -375,19 +491,38 @@ fn unsaved_work_is_offered_after_a_crash() {
 fn a_frame_with_200_nodes_is_quick() {
     let mut window = Window::open(None);
     window.run(CommandId::New);
-    window.app().document.edit(layerlab::i18n::Text::new("e", "e"), None, |project| {
-        for n in 0..200usize {
-            let kind = if n == 0 { "Data" } else if n % 2 == 1 { "Convolution" } else { "ReLU" };
-            let mut node = layerlab::graph::Node::new(format!("n{n}"), layerlab::layers::make(kind).unwrap());
-            node.position = [(n % 20) as f32 * 220.0, (n / 20) as f32 * 140.0];
-            if n > 0 {
-                node.inputs.set(0, Some(layerlab::graph::PortRef::new(format!("n{}", n - 1), 0)));
+    window
+        .app()
+        .document
+        .edit(layerlab::i18n::Text::new("e", "e"), None, |project| {
+            for n in 0..200usize {
+                let kind = if n == 0 {
+                    "Data"
+                } else if n % 2 == 1 {
+                    "Convolution"
+                } else {
+                    "ReLU"
+                };
+                let mut node = layerlab::graph::Node::new(
+                    format!("n{n}"),
+                    layerlab::layers::make(kind).unwrap(),
+                );
+                node.position = [(n % 20) as f32 * 220.0, (n / 20) as f32 * 140.0];
+                if n > 0 {
+                    node.inputs.set(
+                        0,
+                        Some(layerlab::graph::PortRef::new(format!("n{}", n - 1), 0)),
+                    );
+                }
+                project.graph.add(node);
             }
-            project.graph.add(node);
-        }
-    });
+        });
     window.run(CommandId::ZoomFit);
-    for (what, zoom) in [("all in view", CommandId::ZoomFit), ("a part in view", CommandId::ZoomSelection)] {
+    let views = [
+        ("all in view", CommandId::ZoomFit),
+        ("a part in view", CommandId::ZoomSelection),
+    ];
+    for (what, zoom) in views {
         let first = window.graph().nodes()[5].id;
         window.app().selection = [first].into();
         window.run(zoom);

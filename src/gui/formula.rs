@@ -20,8 +20,14 @@ const RAISED: &str = "⁰0¹1²2³3⁴4⁵5⁶6⁷7⁸8⁹9⁺+⁻−ⁱiⁿnᵀ
 
 fn plain(c: char) -> (char, Level) {
     let find = |table: &str| {
-        let pairs = table.chars().step_by(2).zip(table.chars().skip(1).step_by(2));
-        pairs.into_iter().find(|(small, _)| *small == c).map(|(_, usual)| usual)
+        let pairs = table
+            .chars()
+            .step_by(2)
+            .zip(table.chars().skip(1).step_by(2));
+        pairs
+            .into_iter()
+            .find(|(small, _)| *small == c)
+            .map(|(_, usual)| usual)
     };
     // ¹, ² and ³ are in every font, but not of the size of the others.
     if let Some(usual) = find(LOWERED) {
@@ -92,7 +98,10 @@ pub fn job(formula: &str, size: f32, color: Color32) -> LayoutJob {
             Level::Lowered => (size * 0.72, Align::BOTTOM),
             Level::Raised => (size * 0.72, Align::TOP),
         };
-        let format = TextFormat { valign, ..TextFormat::simple(FontId::proportional(size), color) };
+        let format = TextFormat {
+            valign,
+            ..TextFormat::simple(FontId::proportional(size), color)
+        };
         job.append(&text, 0.0, format);
     }
     job
@@ -141,7 +150,8 @@ mod tests {
         let mut missing = std::collections::BTreeSet::new();
         let mut need = |text: &str| {
             let id = FontId::proportional(13.0);
-            let lacks = |c: &char| !c.is_whitespace() && !ctx.fonts_mut(|fonts| fonts.has_glyph(&id, *c));
+            let lacks =
+                |c: &char| !c.is_whitespace() && !ctx.fonts_mut(|fonts| fonts.has_glyph(&id, *c));
             missing.extend(text.chars().filter(lacks));
         };
         for entry in crate::layers::CATALOGUE {

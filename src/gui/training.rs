@@ -52,7 +52,8 @@ impl Training {
 
     /// Whether the session trains another network than the document shows.
     pub fn is_outdated(&self, document: &Document) -> bool {
-        let other = |trained: &Arc<Project>| !same_network(&trained.graph, &document.project().graph);
+        let other =
+            |trained: &Arc<Project>| !same_network(&trained.graph, &document.project().graph);
         self.is_live() && self.trained.as_ref().is_some_and(other)
     }
 
@@ -65,7 +66,9 @@ impl Training {
     /// Begins the pending session if its data are there.
     pub fn begin(&mut self, document: &Document, feed: Option<&Arc<Feed>>, ctx: &egui::Context) {
         let Some(feed) = feed else { return };
-        let Some(start) = self.pending.take() else { return };
+        let Some(start) = self.pending.take() else {
+            return;
+        };
         let project = document.project();
         let job = Job {
             graph: project.graph.clone(),
@@ -98,7 +101,10 @@ impl Training {
 
     /// Stops without waiting for the end, as when another project is opened.
     pub fn drop_session(&mut self) {
-        *self = Self { watch: std::mem::take(&mut self.watch), ..Self::default() };
+        *self = Self {
+            watch: std::mem::take(&mut self.watch),
+            ..Self::default()
+        };
     }
 
     pub fn send(&self, command: Command) {
@@ -110,7 +116,11 @@ impl Training {
     /// Tells the session what the open views want to see.
     pub fn watch(&mut self, selected: BTreeSet<String>, example: (SplitName, usize)) {
         let nodes = selected.union(&self.asked).cloned().collect();
-        let watch = Watch { nodes, split: Some(example.0), index: example.1 };
+        let watch = Watch {
+            nodes,
+            split: Some(example.0),
+            index: example.1,
+        };
         if watch != self.watch {
             self.send(Command::Watch(watch.clone()));
             self.watch = watch;
@@ -119,13 +129,20 @@ impl Training {
 
     /// Takes what the session has said; gives back what a person should be told.
     pub fn drain(&mut self, ctx: &egui::Context) -> Vec<crate::train::Event> {
-        let Some(session) = &self.session else { return Vec::new() };
+        let Some(session) = &self.session else {
+            return Vec::new();
+        };
         let begun = Instant::now();
         let mut notable = Vec::new();
         loop {
-            let Some(event) = session.next_event() else { break };
+            let Some(event) = session.next_event() else {
+                break;
+            };
             use crate::train::Event;
-            if matches!(event, Event::Ended(_) | Event::Saved { .. } | Event::Refused(_)) {
+            if matches!(
+                event,
+                Event::Ended(_) | Event::Saved { .. } | Event::Refused(_)
+            ) {
                 notable.push(event.clone());
             }
             self.run.apply(event);

@@ -31,29 +31,52 @@ pub fn layered(blocks: &[Block], view: egui::Vec2) -> Vec<Pos2> {
     let readers = readers(blocks);
     for round in 0..6 {
         let forward = round % 2 == 0;
-        let order: Vec<usize> = if forward { (0..count).collect() } else { (0..count).rev().collect() };
+        let order: Vec<usize> = if forward {
+            (0..count).collect()
+        } else {
+            (0..count).rev().collect()
+        };
         for column in order {
             let pull = |block: usize| {
-                let near = if forward { &blocks[block].reads } else { &readers[block] };
+                let near = if forward {
+                    &blocks[block].reads
+                } else {
+                    &readers[block]
+                };
                 let sum: f32 = near.iter().map(|other| centres[*other]).sum();
-                if near.is_empty() { centres[block] } else { sum / near.len() as f32 }
+                if near.is_empty() {
+                    centres[block]
+                } else {
+                    sum / near.len() as f32
+                }
             };
-            let mut wanted: Vec<(f32, usize)> = columns[column].iter().map(|b| (pull(*b), *b)).collect();
+            let mut wanted: Vec<(f32, usize)> =
+                columns[column].iter().map(|b| (pull(*b), *b)).collect();
             wanted.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
             spread(&wanted, blocks, &mut centres);
         }
     }
-    let spans: Vec<Span> = columns.iter().map(|column| Span::of(column, blocks, &centres)).collect();
+    let spans: Vec<Span> = columns
+        .iter()
+        .map(|column| Span::of(column, blocks, &centres))
+        .collect();
     let mut places = vec![Pos2::ZERO; blocks.len()];
     let mut top = 0.0;
     for row in rows(&spans, view) {
-        let above = spans[row.clone()].iter().map(|span| span.above).fold(0.0, f32::max);
-        let below = spans[row.clone()].iter().map(|span| span.below).fold(0.0, f32::max);
+        let above = spans[row.clone()]
+            .iter()
+            .map(|span| span.above)
+            .fold(0.0, f32::max);
+        let below = spans[row.clone()]
+            .iter()
+            .map(|span| span.below)
+            .fold(0.0, f32::max);
         let mut x = 0.0;
         for column in row {
             for block in &columns[column] {
                 let y = top + above + centres[*block] - blocks[*block].size.y / 2.0;
-                places[*block] = pos2(x + (spans[column].width - blocks[*block].size.x) / 2.0, y).round();
+                places[*block] =
+                    pos2(x + (spans[column].width - blocks[*block].size.x) / 2.0, y).round();
             }
             x += spans[column].width + GAP.0;
         }
@@ -71,7 +94,11 @@ struct Span {
 
 impl Span {
     fn of(column: &[usize], blocks: &[Block], centres: &[f32]) -> Self {
-        let mut span = Self { width: 0.0, above: 0.0, below: 0.0 };
+        let mut span = Self {
+            width: 0.0,
+            above: 0.0,
+            below: 0.0,
+        };
         for block in column {
             let half = blocks[*block].size.y / 2.0;
             span.width = span.width.max(blocks[*block].size.x);
@@ -86,9 +113,15 @@ impl Span {
 /// kept unless more make it clearly larger: wires back to the left are harder to follow.
 fn rows(spans: &[Span], view: egui::Vec2) -> Vec<std::ops::Range<usize>> {
     let scale = |rows: &[std::ops::Range<usize>]| {
-        let width = |row: &std::ops::Range<usize>| spans[row.clone()].iter().map(|span| span.width + GAP.0).sum::<f32>();
+        let width = |row: &std::ops::Range<usize>| {
+            spans[row.clone()]
+                .iter()
+                .map(|span| span.width + GAP.0)
+                .sum::<f32>()
+        };
         let height = |row: &std::ops::Range<usize>| {
-            let part = |get: fn(&Span) -> f32| spans[row.clone()].iter().map(get).fold(0.0, f32::max);
+            let part =
+                |get: fn(&Span) -> f32| spans[row.clone()].iter().map(get).fold(0.0, f32::max);
             part(|span| span.above) + part(|span| span.below) + 2.5 * GAP.1
         };
         let widest = rows.iter().map(width).fold(1.0, f32::max);
@@ -148,7 +181,12 @@ fn layers(blocks: &[Block]) -> Vec<usize> {
     for _ in 0..blocks.len() {
         let mut settled = true;
         for block in 0..blocks.len() {
-            let longest = blocks[block].reads.iter().map(|read| layers[*read] + 1).max().unwrap_or(0);
+            let longest = blocks[block]
+                .reads
+                .iter()
+                .map(|read| layers[*read] + 1)
+                .max()
+                .unwrap_or(0);
             if longest > layers[block] && longest < blocks.len() {
                 layers[block] = longest;
                 settled = false;
@@ -186,11 +224,17 @@ pub fn align<K: Ord + Clone>(boxes: &BTreeMap<K, Rect>, how: Align) -> BTreeMap<
     match how {
         Align::Left => {
             let x = min(|rect| rect.left());
-            boxes.iter().map(|(key, rect)| (key.clone(), pos2(x, rect.top()))).collect()
+            boxes
+                .iter()
+                .map(|(key, rect)| (key.clone(), pos2(x, rect.top())))
+                .collect()
         }
         Align::Top => {
             let y = min(|rect| rect.top());
-            boxes.iter().map(|(key, rect)| (key.clone(), pos2(rect.left(), y))).collect()
+            boxes
+                .iter()
+                .map(|(key, rect)| (key.clone(), pos2(rect.left(), y)))
+                .collect()
         }
         Align::Across => distribute(boxes, 0),
         Align::Down => distribute(boxes, 1),
@@ -201,7 +245,9 @@ pub fn align<K: Ord + Clone>(boxes: &BTreeMap<K, Rect>, how: Align) -> BTreeMap<
 fn distribute<K: Ord + Clone>(boxes: &BTreeMap<K, Rect>, axis: usize) -> BTreeMap<K, Pos2> {
     let mut row: Vec<(&K, &Rect)> = boxes.iter().collect();
     row.sort_by(|a, b| a.1.min[axis].total_cmp(&b.1.min[axis]));
-    let (Some(first), Some(last)) = (row.first(), row.last()) else { return BTreeMap::new() };
+    let (Some(first), Some(last)) = (row.first(), row.last()) else {
+        return BTreeMap::new();
+    };
     let filled: f32 = row.iter().map(|(_, rect)| rect.size()[axis]).sum();
     let span = last.1.max[axis] - first.1.min[axis];
     let gap = (span - filled) / (row.len().max(2) - 1) as f32;
@@ -224,7 +270,10 @@ mod tests {
     const WIDE: egui::Vec2 = vec2(1e6, 1e3);
 
     fn block(reads: &[usize]) -> Block {
-        Block { size: vec2(100.0, 40.0), reads: reads.to_vec() }
+        Block {
+            size: vec2(100.0, 40.0),
+            reads: reads.to_vec(),
+        }
     }
 
     #[test]
@@ -237,7 +286,13 @@ mod tests {
     #[test]
     fn no_boxes_overlap_and_every_wire_goes_right() {
         let blocks: Vec<Block> = (0..60usize)
-            .map(|n| block(&(1..4).filter_map(|k| (n * k / 4 < n).then_some(n * k / 4)).collect::<Vec<_>>()))
+            .map(|n| {
+                block(
+                    &(1..4)
+                        .filter_map(|k| (n * k / 4 < n).then_some(n * k / 4))
+                        .collect::<Vec<_>>(),
+                )
+            })
             .collect();
         let places = layered(&blocks, WIDE);
         let rect = |n: usize| Rect::from_min_size(places[n], blocks[n].size);
@@ -253,9 +308,13 @@ mod tests {
 
     #[test]
     fn a_long_chain_goes_on_below() {
-        let blocks: Vec<Block> = (0..12usize).map(|n| block(&n.checked_sub(1).into_iter().collect::<Vec<_>>())).collect();
+        let blocks: Vec<Block> = (0..12usize)
+            .map(|n| block(&n.checked_sub(1).into_iter().collect::<Vec<_>>()))
+            .collect();
         let places = layered(&blocks, vec2(700.0, 400.0));
-        let rects: Vec<Rect> = (places.iter().zip(&blocks)).map(|(place, block)| Rect::from_min_size(*place, block.size)).collect();
+        let rects: Vec<Rect> = (places.iter().zip(&blocks))
+            .map(|(place, block)| Rect::from_min_size(*place, block.size))
+            .collect();
         let all = rects.iter().copied().reduce(|a, b| a.union(b)).unwrap();
         assert!(all.width() < 1000.0 && all.height() < 500.0, "{all}");
         for (n, rect) in rects.iter().enumerate() {
@@ -273,10 +332,23 @@ mod tests {
     fn boxes_line_up() {
         let rects = [(0, 0.0), (1, 130.0), (2, 400.0)];
         let boxes: BTreeMap<i32, Rect> = rects
-            .map(|(key, x)| (key, Rect::from_min_size(pos2(x, x / 2.0), vec2(100.0, 40.0))))
+            .map(|(key, x)| {
+                (
+                    key,
+                    Rect::from_min_size(pos2(x, x / 2.0), vec2(100.0, 40.0)),
+                )
+            })
             .into();
-        assert!(align(&boxes, Align::Left).values().all(|corner| corner.x == 0.0));
-        assert!(align(&boxes, Align::Top).values().all(|corner| corner.y == 0.0));
+        assert!(
+            align(&boxes, Align::Left)
+                .values()
+                .all(|corner| corner.x == 0.0)
+        );
+        assert!(
+            align(&boxes, Align::Top)
+                .values()
+                .all(|corner| corner.y == 0.0)
+        );
         assert_eq!(align(&boxes, Align::Across)[&1].x, 200.0);
     }
 }

@@ -79,7 +79,10 @@ impl Panels {
 
 fn outdated_ui(ui: &mut Ui, actions: &mut Vec<Action>) {
     let color = ui.visuals().warn_fg_color;
-    let text = tr("The graph has changed since the training began.", "训练开始后网络已被修改。");
+    let text = tr(
+        "The graph has changed since the training began.",
+        "训练开始后网络已被修改。",
+    );
     ui.label(RichText::new(text).color(color)).on_hover_text(tr(
         "The run goes on with the graph that it started with; start anew to train this one.",
         "当前训练仍使用开始时的网络；重新开始才会训练现在的网络。",
