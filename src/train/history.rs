@@ -179,7 +179,7 @@ mod tests {
         let top = [("accuracy", 0.5), ("head/top, five", 2.0 / 3.0)];
         History {
             steps: vec![
-                step(1, 2.302_585_092_994_046),
+                step(1, 2.302_585_1),
                 step(2, 1e-300),
                 step(3, 1.0 / 3.0),
             ],
@@ -215,7 +215,7 @@ mod tests {
             lines
                 .next()
                 .unwrap()
-                .starts_with("1,0,2.302585092994046,0.0333")
+                .starts_with("1,0,2.3025851,0.0333")
         );
     }
 
