@@ -12,7 +12,7 @@ use super::run::Run;
 use crate::data::{Feed, SplitName};
 use crate::graph::{Graph, Node};
 use crate::project::Project;
-use crate::train::{Command, DeviceChoice, Job, Session, Watch};
+use crate::train::{Command, DeviceChoice, Event, Job, Session, Watch};
 
 /// Events of one frame are taken no longer than this; the rest waits for the next frame.
 const DRAIN: Duration = Duration::from_millis(10);
@@ -128,17 +128,13 @@ impl Training {
     }
 
     /// Takes what the session has said; gives back what a person should be told.
-    pub fn drain(&mut self, ctx: &egui::Context) -> Vec<crate::train::Event> {
+    pub fn drain(&mut self, ctx: &egui::Context) -> Vec<Event> {
         let Some(session) = &self.session else {
             return Vec::new();
         };
         let begun = Instant::now();
         let mut notable = Vec::new();
-        loop {
-            let Some(event) = session.next_event() else {
-                break;
-            };
-            use crate::train::Event;
+        while let Some(event) = session.next_event() {
             if matches!(
                 event,
                 Event::Ended(_) | Event::Saved { .. } | Event::Refused(_)

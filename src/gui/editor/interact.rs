@@ -65,7 +65,13 @@ impl Editor {
         ctx: &Ctx<'_>,
         actions: &mut Vec<Action>,
     ) {
-        let Some(card) = self.board.card(id) else {
+        let touched = answer.clicked()
+            || answer.double_clicked()
+            || answer.secondary_clicked()
+            || answer.drag_started()
+            || answer.dragged()
+            || answer.drag_stopped();
+        let Some(card) = self.board.card(id).filter(|_| touched) else {
             return;
         };
         let nodes: BTreeSet<NodeId> = card.nodes.iter().copied().collect();

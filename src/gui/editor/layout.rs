@@ -296,8 +296,8 @@ mod tests {
             .collect();
         let places = layered(&blocks, WIDE);
         let rect = |n: usize| Rect::from_min_size(places[n], blocks[n].size);
-        for a in 0..blocks.len() {
-            for read in &blocks[a].reads {
+        for (a, block) in blocks.iter().enumerate() {
+            for read in &block.reads {
                 assert!(rect(*read).right() < rect(a).left());
             }
             for b in 0..a {

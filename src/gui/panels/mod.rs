@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::ViewKind;
 use super::commands::CommandId;
 use super::context::{Action, Ctx, View};
-use super::views::{ConfusionView, CurvesView, DataView, MapsView, TrainingBar, WeightsView};
+use super::views::Views;
 use crate::i18n::tr;
 
 /// One of each panel; what a person set in the views is remembered.
@@ -23,12 +23,7 @@ pub struct Panels {
     form: form::Form,
     #[serde(skip)]
     problems: problems::Problems,
-    bar: TrainingBar,
-    curves: CurvesView,
-    maps: MapsView,
-    weights: WeightsView,
-    data: DataView,
-    confusion: ConfusionView,
+    views: Views,
 }
 
 impl Panels {
@@ -38,12 +33,10 @@ impl Panels {
             ViewKind::Palette => &mut self.palette,
             ViewKind::Form => &mut self.form,
             ViewKind::Problems => &mut self.problems,
-            ViewKind::Curves => &mut self.curves,
-            ViewKind::Maps => &mut self.maps,
-            ViewKind::Weights => &mut self.weights,
-            ViewKind::Data => &mut self.data,
-            ViewKind::Confusion => &mut self.confusion,
-            ViewKind::Editor => return,
+            kind => match self.views.get_mut(kind) {
+                Some(view) => view,
+                None => return,
+            },
         };
         let frame = egui::Frame::new().inner_margin(egui::Margin::symmetric(10, 8));
         frame.show(ui, |ui| view.ui(ui, ctx, actions));
@@ -59,7 +52,7 @@ impl Panels {
         pending: bool,
         actions: &mut Vec<Action>,
     ) {
-        self.bar.ui(ui, ctx, actions);
+        self.views.training_bar.ui(ui, ctx, actions);
         if pending {
             ui.horizontal(|ui| {
                 ui.spinner();

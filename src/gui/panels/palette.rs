@@ -97,10 +97,6 @@ impl Palette {
         };
         let step =
             isize::from(pressed(ui, Key::ArrowDown)) - isize::from(pressed(ui, Key::ArrowUp));
-        // The text field itself gives the focus up on Escape; all layers are listed again.
-        if focused && ui.input(|input| input.key_pressed(Key::Escape)) {
-            self.query.clear();
-        }
         // Enter adds and leaves the cursor where it is, for the next layer.
         let enter = pressed(ui, Key::Enter);
         let hint = tr("Search layers (Ctrl+K)", "搜索层（Ctrl+K）");
@@ -113,6 +109,10 @@ impl Palette {
         }
         if field.changed() {
             self.marked = 0;
+        }
+        // Escape gives the focus up, and all layers are listed again.
+        if field.lost_focus() && ui.input(|input| input.key_pressed(Key::Escape)) {
+            self.query.clear();
         }
         Typed {
             step,
