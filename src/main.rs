@@ -20,7 +20,7 @@ fn window(file: Option<PathBuf>) -> Option<anyhow::Result<()>> {
     match layerlab::gui::run(file) {
         Ok(()) => Some(Ok(())),
         Err(error) => {
-            no_window(&format!("{error:#}"));
+            no_window(&layerlab::cli::message(&error));
             None
         }
     }
