@@ -160,7 +160,7 @@ pub fn log_grid(input: GridInput) -> Vec<GridMark> {
 fn round_marks(lo: f64, hi: f64) -> Vec<GridMark> {
     let (least, greatest) = (10f64.powf(lo), 10f64.powf(hi));
     let step = round_step((greatest - least) / 5.0);
-    if !(step > 0.0) {
+    if step.is_nan() || step <= 0.0 {
         return Vec::new();
     }
     let first = (least / step).ceil();
