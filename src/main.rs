@@ -17,8 +17,13 @@ fn window(file: Option<PathBuf>) -> Option<anyhow::Result<()>> {
         no_window(layerlab::i18n::tr("there is no display", "没有显示器"));
         return None;
     }
-    let _ = file;
-    None
+    match layerlab::gui::run(file) {
+        Ok(()) => Some(Ok(())),
+        Err(error) => {
+            no_window(&layerlab::cli::message(&error));
+            None
+        }
+    }
 }
 
 #[cfg(not(feature = "window"))]

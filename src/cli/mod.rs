@@ -157,7 +157,8 @@ pub fn main(window: impl FnOnce(Option<PathBuf>) -> Option<anyhow::Result<()>>) 
         },
     };
     outcome.unwrap_or_else(|error| {
-        eprintln!("{}", tr_format!("error: {error:#}", "错误：{error:#}"));
+        let message = message(&error);
+        eprintln!("{}", tr_format!("error: {message}", "错误：{message}"));
         ExitCode::from(1)
     })
 }
@@ -203,6 +204,22 @@ fn with_threads<T: Send>(
         .num_threads(threads.into())
         .build()?;
     pool.install(work)
+}
+
+/// The error and what caused it, each said once: many of our errors name their cause themselves.
+pub fn message(error: &anyhow::Error) -> String {
+    error
+        .chain()
+        .map(ToString::to_string)
+        .fold(String::new(), |said, cause| {
+            if said.is_empty() {
+                cause
+            } else if said.contains(&cause) {
+                said
+            } else {
+                format!("{said}: {cause}")
+            }
+        })
 }
 
 #[cfg(test)]

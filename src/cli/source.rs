@@ -1,6 +1,6 @@
 //! Opening what commands work on: the project, its data, the network with its weights.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
@@ -84,11 +84,7 @@ pub(super) fn facts_of(summary: &DataSummary) -> Facts {
 }
 
 /// The project's network with these weights, on the CPU.
-pub(super) fn trained_net(
-    project: &Project,
-    facts: &Facts,
-    weights: &PathBuf,
-) -> anyhow::Result<Net> {
+pub(super) fn trained_net(project: &Project, facts: &Facts, weights: &Path) -> anyhow::Result<Net> {
     let mut net = Net::compile(&project.graph, facts, NetConfig::default())
         .context(tr("the network cannot run", "网络无法运行"))?;
     train::load_weights(&mut net, weights)?;

@@ -169,10 +169,8 @@ impl Teller {
     }
 
     fn tell(&mut self, event: &Event) -> anyhow::Result<()> {
-        if self.json {
-            if let Some(line) = json_of(event) {
-                print_json(&line)?;
-            }
+        if let (true, Some(line)) = (self.json, json_of(event)) {
+            print_json(&line)?;
         }
         match event {
             Event::Started {

@@ -19,6 +19,7 @@ pub mod views;
 mod data;
 pub mod files;
 mod format;
+mod formula;
 pub mod frame_times;
 mod menus;
 mod modals;

@@ -37,6 +37,16 @@ static SPEC: LayerSpec = LayerSpec {
     caffe: ("Dropout", "dropout_param"),
 };
 
+impl Dropout {
+    /// The operation on activations and on gradients alike.
+    fn masked(&self, context: &Context<'_>, x: &Tensor) -> candle_core::Result<Tensor> {
+        match context.phase {
+            Phase::Train => nn::dropout(x, self.ratio, context.seed),
+            Phase::Test => Ok(x.clone()),
+        }
+    }
+}
+
 impl Layer for Dropout {
     fn spec(&self) -> &'static LayerSpec {
         &SPEC
@@ -70,28 +80,23 @@ impl Layer for Dropout {
         Ok(Inferred::pointwise(x[0].clone()))
     }
 
-    /// Saves the mask in training; in testing the input passes as it is.
+    /// Saves nothing: the mask follows from the seed, and in testing the input passes as it is.
     fn forward(&self, context: &Context<'_>, inputs: &[Value]) -> candle_core::Result<Passed> {
-        let x = inputs[0].tensor();
-        if context.phase == Phase::Test {
-            return Ok(Passed::new(x.clone(), Vec::new()));
-        }
-        let mask = nn::dropout_mask(x.shape(), self.ratio, context.seed, x.dtype(), x.device())?;
-        Ok(Passed::new((x * &mask)?, vec![mask]))
+        Ok(Passed::new(
+            self.masked(context, inputs[0].tensor())?,
+            Vec::new(),
+        ))
     }
 
     fn backward(
         &self,
-        _: &Context<'_>,
-        saved: &[Tensor],
+        context: &Context<'_>,
+        _: &[Tensor],
         gradients: &[Option<Tensor>],
     ) -> candle_core::Result<Gradients> {
         let Some(Some(dy)) = gradients.first() else {
             return Ok(Gradients::default());
         };
-        Ok(Gradients::of_input(match saved.first() {
-            Some(mask) => (dy * mask)?,
-            None => dy.clone(),
-        }))
+        Ok(Gradients::of_input(self.masked(context, dy)?))
     }
 }

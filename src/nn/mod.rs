@@ -27,7 +27,7 @@ mod patches;
 
 pub use activation::{relu, relu_backward, sigmoid, sigmoid_backward, tanh, tanh_backward};
 pub use conv::{Conv2d, bias_backward, conv2d, conv2d_backward_data, conv2d_backward_filter};
-pub use dropout::{dropout, dropout_mask};
+pub use dropout::dropout;
 pub use eltwise::{
     eltwise_max, eltwise_max_backward, eltwise_product, eltwise_product_backward, eltwise_sum,
     eltwise_sum_backward,

@@ -42,7 +42,11 @@ impl Slot {
         for number in 0..SLOTS {
             let path = folder.join(format!("window-{number}.lock"));
             let mut options = OpenOptions::new();
-            let lock = options.create(true).truncate(false).write(true).open(path)?;
+            let lock = options
+                .create(true)
+                .truncate(false)
+                .write(true)
+                .open(path)?;
             if lock.try_lock().is_err() {
                 continue;
             }
@@ -74,7 +78,11 @@ impl Slot {
         let path = std::fs::read_to_string(self.origin()).ok();
         let path = path.filter(|path| !path.is_empty()).map(PathBuf::from);
         let project = Project::open(&document);
-        Some(project.map(|project| Leftover { project, path, time }))
+        Some(project.map(|project| Leftover {
+            project,
+            path,
+            time,
+        }))
     }
 
     /// Keeps a project aside, over what was kept before.
@@ -82,7 +90,9 @@ impl Slot {
     /// # Errors
     /// If it cannot be written; what was kept before is then still there.
     pub fn keep(&self, project: &Project, path: Option<&Path>) -> Result<(), ProjectError> {
-        let origin = path.map(|path| path.display().to_string()).unwrap_or_default();
+        let origin = path
+            .map(|path| path.display().to_string())
+            .unwrap_or_default();
         let write = |source| ProjectError::Write {
             path: self.origin(),
             source,
@@ -110,13 +120,20 @@ mod tests {
         let second = Slot::take(folder.path()).unwrap().unwrap();
         assert_ne!(first.number, second.number);
         assert!(first.leftover().is_none());
-        let mut project = Project::default();
-        project.title = "half done".to_owned();
-        second.keep(&project, Some(Path::new("/home/a/b.ron"))).unwrap();
+        let project = Project {
+            title: "half done".to_owned(),
+            ..Project::default()
+        };
+        second
+            .keep(&project, Some(Path::new("/home/a/b.ron")))
+            .unwrap();
         first.keep(&Project::default(), None).unwrap();
         first.clear();
         let third = Slot::take(folder.path()).unwrap().unwrap();
-        assert!(third.leftover().is_none(), "the second window is still there");
+        assert!(
+            third.leftover().is_none(),
+            "the second window is still there"
+        );
         drop(second);
         let found = Slot::take(folder.path()).unwrap().unwrap();
         let leftover = found.leftover().unwrap().unwrap();

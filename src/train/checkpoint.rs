@@ -10,15 +10,18 @@
 //!
 //! Invariant: a folder holds one consistent set, whatever happens while it is written. A new
 //! set is written into `.saving`, which becomes `.saved` in one rename; only then its files move
-//! to their places, and until they have, readers look into `.saved` first. Files of two sets
-//! are recognised by the mark that each set carries, and refused.
+//! to their places, and until they have, readers look into `.saved` first. The state carries
+//! checksums, so that damaged files and files of two sets are refused.
 
-use std::collections::{BTreeMap, HashMap};
+mod tensors;
+
+pub use tensors::load_weights;
+
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
-use candle_core::{DType, Device, Tensor};
-use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use candle_core::Tensor;
 use serde::{Deserialize, Serialize};
 
 use super::{History, Momentum, RateChange};
@@ -39,11 +42,6 @@ const FILES: [&str; 5] = [WEIGHTS, OPTIMIZER, HISTORY, PROJECT, STATE];
 const SAVING: &str = ".saving";
 const SAVED: &str = ".saved";
 
-/// The metadata entry of a set's mark.
-const MARK: &str = "checkpoint";
-
-/// No network that [`Net`] accepts has larger files.
-const MAX_TENSOR_BYTES: u64 = 5 << 30;
 const MAX_TEXT_BYTES: u64 = 256 << 20;
 
 #[derive(Debug, thiserror::Error)]
@@ -70,10 +68,10 @@ pub enum CheckpointError {
         problem: String,
     },
     #[error("{}", tr_format!(
-        "{} holds files of two different checkpoints; use another folder",
-        "{} 中的文件来自两个不同的检查点；请使用其他文件夹", folder.display()
+        "{} is damaged or belongs to another checkpoint; use another folder",
+        "{} 已损坏，或属于另一个检查点；请使用其他文件夹", path.display()
     ))]
-    Mixed { folder: PathBuf },
+    Damaged { path: PathBuf },
 }
 
 /// Everything that training needs to go on.
@@ -87,8 +85,6 @@ pub struct Checkpoint {
     pub weights: BTreeMap<String, Tensor>,
     pub momentum: Momentum,
     pub history: History,
-    /// The project's text.
-    pub project: String,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -98,13 +94,15 @@ struct State {
     iteration: u64,
     seed: u64,
     rate_changes: Vec<RateChange>,
-    mark: String,
+    /// CRC-32 by file; that of the state itself is over its text without this list.
+    checksums: BTreeMap<String, u32>,
 }
 
 impl Checkpoint {
-    /// Writes the set into a folder, which is made where it does not exist. Whenever this
-    /// fails or the machine stops, the folder's former checkpoint is still there.
-    pub fn save(&self, folder: &Path) -> Result<(), CheckpointError> {
+    /// Writes the set, with the text of the project that was trained, into a folder, which is
+    /// made where it does not exist. Whenever this fails or the machine stops, the folder's
+    /// former checkpoint is still there.
+    pub fn save(&self, folder: &Path, project: &str) -> Result<(), CheckpointError> {
         create_dir(folder)?;
         put_in_place(folder)?;
         let saving = folder.join(SAVING);
@@ -113,7 +111,7 @@ impl Checkpoint {
             fs::remove_dir_all(&saving).map_err(|source| write_error(&saving, source))?;
         }
         create_dir(&saving)?;
-        self.write_files(&saving)?;
+        self.write_files(&saving, project)?;
         for name in FILES {
             let path = saving.join(name);
             let file = File::open(&path).and_then(|file| file.sync_all());
@@ -123,27 +121,32 @@ impl Checkpoint {
         put_in_place(folder)
     }
 
-    fn write_files(&self, folder: &Path) -> Result<(), CheckpointError> {
-        let mark = new_mark(self.iteration);
-        write_tensors(&folder.join(WEIGHTS), &self.weights, &mark)?;
-        write_tensors(&folder.join(OPTIMIZER), &self.momentum, &mark)?;
-        let state = State {
+    fn write_files(&self, folder: &Path, project: &str) -> Result<(), CheckpointError> {
+        let history = (self.history.to_csv())
+            .map_err(|error| write_error(&folder.join(HISTORY), std::io::Error::other(error)))?;
+        let weights = tensors::to_bytes(&folder.join(WEIGHTS), &self.weights)?;
+        let optimizer = tensors::to_bytes(&folder.join(OPTIMIZER), &self.momentum)?;
+        let mut state = State {
             version: VERSION,
             iteration: self.iteration,
             seed: self.seed,
             rate_changes: self.rate_changes.clone(),
-            mark,
+            checksums: BTreeMap::new(),
         };
         let path = folder.join(STATE);
-        let text = ron::ser::to_string_pretty(&state, ron::ser::PrettyConfig::new())
-            .map_err(|error| format_error(&path, error.to_string()))?;
-        let history = (self.history.to_csv())
-            .map_err(|error| write_error(&folder.join(HISTORY), std::io::Error::other(error)))?;
-        let project = self.project.as_bytes();
+        let checksums = [
+            (WEIGHTS, checksum(&weights)),
+            (OPTIMIZER, checksum(&optimizer)),
+            (STATE, checksum(state.text(&path)?.as_bytes())),
+        ];
+        state.checksums = checksums.map(|(name, sum)| (name.to_owned(), sum)).into();
+        let state = state.text(&path)?;
         for (name, bytes) in [
-            (STATE, text.as_bytes()),
+            (WEIGHTS, weights.as_slice()),
+            (OPTIMIZER, &optimizer),
             (HISTORY, &history),
-            (PROJECT, project),
+            (PROJECT, project.as_bytes()),
+            (STATE, state.as_bytes()),
         ] {
             let path = folder.join(name);
             fs::write(&path, bytes).map_err(|source| write_error(&path, source))?;
@@ -154,8 +157,9 @@ impl Checkpoint {
     /// Reads the set that [`Checkpoint::save`] wrote; the tensors are on the CPU.
     pub fn load(folder: &Path) -> Result<Self, CheckpointError> {
         let path = current(folder, STATE);
-        let state: State = ron::from_str(&read_text(&path)?)
-            .map_err(|error| format_error(&path, error.to_string()))?;
+        let text = read_bounded(&path, MAX_TEXT_BYTES)?;
+        let mut state: State =
+            ron::de::from_bytes(&text).map_err(|error| format_error(&path, error.to_string()))?;
         if state.version > VERSION {
             let problem = tr(
                 "was written by a newer version of Layerlab; please update Layerlab",
@@ -163,17 +167,22 @@ impl Checkpoint {
             );
             return Err(format_error(&path, problem));
         }
-        let mut sets = Vec::new();
-        for name in [WEIGHTS, OPTIMIZER] {
-            let (tensors, mark) = read_tensors(&current(folder, name))?;
-            if mark.as_deref() != Some(&state.mark) {
-                return Err(CheckpointError::Mixed {
-                    folder: folder.to_owned(),
-                });
+        let checksums = std::mem::take(&mut state.checksums);
+        let verify = |name: &str, path: &Path, bytes: &[u8]| {
+            if checksums.get(name) == Some(&checksum(bytes)) {
+                return Ok(());
             }
-            sets.push(tensors);
-        }
-        let (momentum, weights) = (sets.pop(), sets.pop());
+            let path = path.to_owned();
+            Err(CheckpointError::Damaged { path })
+        };
+        verify(STATE, &path, state.text(&path)?.as_bytes())?;
+        let tensors = |name| {
+            let path = current(folder, name);
+            let bytes = read_bounded(&path, tensors::MAX_BYTES)?;
+            verify(name, &path, &bytes)?;
+            tensors::parse(&path, &bytes)
+        };
+        let (weights, momentum) = (tensors(WEIGHTS)?, tensors(OPTIMIZER)?);
         let path = current(folder, HISTORY);
         let history = History::from_csv(&read_bounded(&path, MAX_TEXT_BYTES)?, state.iteration)
             .map_err(|problem| format_error(&path, problem))?;
@@ -181,99 +190,26 @@ impl Checkpoint {
             iteration: state.iteration,
             seed: state.seed,
             rate_changes: state.rate_changes,
-            weights: weights.unwrap_or_default(),
-            momentum: momentum.unwrap_or_default(),
+            weights,
+            momentum,
             history,
-            project: read_text(&current(folder, PROJECT))?,
         })
     }
 
-    /// Puts the weights into a network and the momentum beside it; every shape must fit.
+    /// Puts the weights into a network and returns the momentum on its device; every shape must
+    /// fit. `folder` is for messages.
     pub fn restore(&self, folder: &Path, net: &mut Net) -> Result<Momentum, CheckpointError> {
-        let path = folder.join(OPTIMIZER);
-        let mut momentum = Momentum::new();
-        for (key, tensor) in &self.momentum {
-            let tensor_error = |problem| CheckpointError::Tensor {
-                path: path.clone(),
-                key: key.clone(),
-                problem,
-            };
-            let Some(param) = net.params().get(key) else {
-                return Err(tensor_error(no_such_param()));
-            };
-            if param.tensor.dims() != tensor.dims() {
-                return Err(tensor_error(wrong_shape(
-                    tensor.dims(),
-                    param.tensor.dims(),
-                )));
-            }
-            let moved = (tensor.to_dtype(net.config().dtype))
-                .and_then(|tensor| tensor.to_device(&net.config().device));
-            let moved = moved.map_err(|error| tensor_error(error.to_string()))?;
-            momentum.insert(key.clone(), moved);
-        }
-        set_weights(net, &self.weights, &folder.join(WEIGHTS))?;
+        let momentum = tensors::momentum_for(net, &self.momentum, &folder.join(OPTIMIZER))?;
+        tensors::set_weights(net, &self.weights, &folder.join(WEIGHTS))?;
         Ok(momentum)
     }
 }
 
-/// Reads a weights file into a network: every parameter must be there with its shape, and
-/// nothing else.
-pub fn load_weights(net: &mut Net, path: &Path) -> Result<(), CheckpointError> {
-    let (tensors, _) = read_tensors(path)?;
-    set_weights(net, &tensors, path)
-}
-
-fn set_weights(
-    net: &mut Net,
-    weights: &BTreeMap<String, Tensor>,
-    path: &Path,
-) -> Result<(), CheckpointError> {
-    let tensor_error = |key: &str, problem| CheckpointError::Tensor {
-        path: path.to_owned(),
-        key: key.to_owned(),
-        problem,
-    };
-    for (key, param) in net.params() {
-        let expected = param.tensor.dims();
-        match weights.get(key) {
-            Some(tensor) if tensor.dims() != expected => {
-                let problem = wrong_shape(tensor.dims(), expected);
-                return Err(tensor_error(key, problem));
-            }
-            Some(_) => {}
-            None => {
-                let problem = tr(
-                    "is missing; these weights belong to another network",
-                    "缺失；这些权重属于另一个网络",
-                );
-                return Err(tensor_error(key, problem.to_owned()));
-            }
-        }
+impl State {
+    fn text(&self, path: &Path) -> Result<String, CheckpointError> {
+        ron::ser::to_string_pretty(self, ron::ser::PrettyConfig::new())
+            .map_err(|error| format_error(path, error.to_string()))
     }
-    for (key, tensor) in weights {
-        if !net.params().contains_key(key) {
-            return Err(tensor_error(key, no_such_param()));
-        }
-        net.set_param(key, tensor.clone())
-            .map_err(|error| tensor_error(key, error.to_string()))?;
-    }
-    Ok(())
-}
-
-fn no_such_param() -> String {
-    tr(
-        "is no parameter of the network; these weights belong to another one",
-        "不是该网络的参数；这些权重属于另一个网络",
-    )
-    .to_owned()
-}
-
-fn wrong_shape(found: &[usize], expected: &[usize]) -> String {
-    tr_format!(
-        "has the shape {found:?}, but the network needs {expected:?}",
-        "的形状为 {found:?}，而网络需要 {expected:?}"
-    )
 }
 
 /// Where a file of the folder's newest complete set is.
@@ -309,94 +245,10 @@ fn rename(from: &Path, to: &Path) -> Result<(), CheckpointError> {
     fs::rename(from, to).map_err(|source| write_error(to, source))
 }
 
-/// Distinguishes two sets, also two of the same iteration.
-fn new_mark(iteration: u64) -> String {
-    let since_1970 = std::time::SystemTime::UNIX_EPOCH.elapsed();
-    let nanoseconds = since_1970.map_or(0, |duration| duration.as_nanos());
-    format!("{iteration}-{nanoseconds:x}")
-}
-
-fn write_tensors(
-    path: &Path,
-    tensors: &BTreeMap<String, Tensor>,
-    mark: &str,
-) -> Result<(), CheckpointError> {
-    let mut raw = Vec::with_capacity(tensors.len());
-    for (key, tensor) in tensors {
-        let (dtype, bytes) = bytes_of(tensor).map_err(|error| CheckpointError::Tensor {
-            path: path.to_owned(),
-            key: key.clone(),
-            problem: error.to_string(),
-        })?;
-        raw.push((key, dtype, tensor.dims().to_vec(), bytes));
-    }
-    let mut views = Vec::with_capacity(raw.len());
-    for (key, dtype, dims, bytes) in &raw {
-        let view = TensorView::new(*dtype, dims.clone(), bytes);
-        views.push((
-            key,
-            view.map_err(|error| format_error(path, error.to_string()))?,
-        ));
-    }
-    let metadata = HashMap::from([(MARK.to_owned(), mark.to_owned())]);
-    safetensors::serialize_to_file(views, Some(metadata), path)
-        .map_err(|error| write_error(path, std::io::Error::other(error.to_string())))
-}
-
-fn bytes_of(tensor: &Tensor) -> candle_core::Result<(Dtype, Vec<u8>)> {
-    let flat = tensor.flatten_all()?;
-    if tensor.dtype() == DType::F64 {
-        let values = flat.to_vec1::<f64>()?;
-        let bytes = values.into_iter().flat_map(f64::to_le_bytes).collect();
-        return Ok((Dtype::F64, bytes));
-    }
-    let values = flat.to_dtype(DType::F32)?.to_vec1::<f32>()?;
-    let bytes = values.into_iter().flat_map(f32::to_le_bytes).collect();
-    Ok((Dtype::F32, bytes))
-}
-
-/// The tensors by key, and the mark of the set that they belong to.
-fn read_tensors(
-    path: &Path,
-) -> Result<(BTreeMap<String, Tensor>, Option<String>), CheckpointError> {
-    let bytes = read_bounded(path, MAX_TENSOR_BYTES)?;
-    let damaged = |error: safetensors::SafeTensorError| {
-        let problem = tr_format!(
-            "is not a whole safetensors file: {error}",
-            "不是完整的 safetensors 文件：{error}"
-        );
-        format_error(path, problem)
-    };
-    let (_, metadata) = SafeTensors::read_metadata(&bytes).map_err(damaged)?;
-    let mark = (metadata.metadata().as_ref()).and_then(|entries| entries.get(MARK).cloned());
-    let file = SafeTensors::deserialize(&bytes).map_err(damaged)?;
-    let mut tensors = BTreeMap::new();
-    for (key, view) in file.tensors() {
-        let tensor_error = |problem| CheckpointError::Tensor {
-            path: path.to_owned(),
-            key: key.clone(),
-            problem,
-        };
-        let dtype = match view.dtype() {
-            Dtype::F32 => DType::F32,
-            Dtype::F64 => DType::F64,
-            other => {
-                return Err(tensor_error(tr_format!(
-                    "is of type {other}; only F32 and F64 can be read",
-                    "的类型为 {other}；只能读取 F32 和 F64"
-                )));
-            }
-        };
-        let tensor = Tensor::from_raw_buffer(view.data(), dtype, view.shape(), &Device::Cpu)
-            .map_err(|error| tensor_error(error.to_string()))?;
-        tensors.insert(key, tensor);
-    }
-    Ok((tensors, mark))
-}
-
-fn read_text(path: &Path) -> Result<String, CheckpointError> {
-    let bytes = read_bounded(path, MAX_TEXT_BYTES)?;
-    String::from_utf8(bytes).map_err(|error| format_error(path, error.to_string()))
+fn checksum(bytes: &[u8]) -> u32 {
+    let mut crc = flate2::Crc::new();
+    crc.update(bytes);
+    crc.sum()
 }
 
 fn read_bounded(path: &Path, limit: u64) -> Result<Vec<u8>, CheckpointError> {
@@ -428,3 +280,6 @@ fn format_error(path: &Path, problem: impl Into<String>) -> CheckpointError {
         problem: problem.into(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -43,7 +43,7 @@ impl DeviceChoice {
     /// The device, and where it is the CPU instead of what was asked for, the reason.
     /// Call it on the thread that will compute: a CUDA device belongs to its thread's stream.
     pub fn open(self) -> (Device, Option<String>) {
-        let wanted: &[(&str, fn() -> Result<Device, String>)] = match self {
+        let wanted: &[Backend] = match self {
             Self::Cpu => &[],
             Self::Cuda => &[("CUDA", cuda)],
             Self::Metal => &[("Metal", metal)],
@@ -64,8 +64,11 @@ impl DeviceChoice {
     }
 }
 
+/// Its name, and how to open it or why that is impossible.
+type Backend = (&'static str, fn() -> Result<Device, String>);
+
 /// What a build tries without being asked: only what it was built for.
-const AUTOMATIC: &[(&str, fn() -> Result<Device, String>)] = &[
+const AUTOMATIC: &[Backend] = &[
     #[cfg(feature = "cuda")]
     ("CUDA", cuda),
     #[cfg(feature = "metal")]
@@ -88,7 +91,7 @@ pub fn name(device: &Device) -> String {
 fn guarded(open: fn() -> candle_core::Result<Device>) -> Result<Device, String> {
     match std::panic::catch_unwind(open) {
         Ok(opened) => opened.map_err(|error| error.to_string()),
-        Err(panic) => Err(super::panic_text(&*panic)),
+        Err(panic) => Err(super::session::panic_text(&*panic)),
     }
 }
 

@@ -187,7 +187,7 @@ mod tests {
         assert_eq!((prediction.predicted, prediction.truth), (1, 2));
         // e³ / (e + 2 e³ + 1)
         assert!(
-            (prediction.confidence - 0.457_630_6).abs() < 1e-6,
+            (prediction.confidence - 0.457_640_3).abs() < 1e-6,
             "{prediction:?}"
         );
         classifier.normalised = true;

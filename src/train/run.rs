@@ -253,9 +253,8 @@ impl<'a> Run<'a> {
             weights: self.pictures.weights(&self.net),
             momentum: self.momentum.clone(),
             history: self.history.clone(),
-            project: self.project.clone(),
         };
-        checkpoint.save(folder)?;
+        checkpoint.save(folder, &self.project)?;
         self.link.send(Event::Saved {
             iteration: self.iteration,
             folder: folder.to_owned(),

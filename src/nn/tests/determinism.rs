@@ -76,10 +76,8 @@ fn an_image_does_not_see_its_batch() {
 
 #[test]
 fn a_dropout_mask_is_a_function_of_its_seed() {
-    let shape = candle_core::Shape::from((100, 500));
-    let mask = |ratio, seed| {
-        values(&nn::dropout_mask(&shape, ratio, seed, DType::F32, &Device::Cpu).unwrap())
-    };
+    let ones = Tensor::ones((100, 500), DType::F32, &Device::Cpu).unwrap();
+    let mask = |ratio, seed| values(&nn::dropout(&ones, ratio, seed).unwrap());
     assert!(mask(0.3, 1) == mask(0.3, 1));
     assert!(mask(0.3, 1) != mask(0.3, 2));
     let dropped = mask(0.3, 1).iter().filter(|&&value| value == 0.0).count() as f64 / 50_000.0;
@@ -89,5 +87,5 @@ fn a_dropout_mask_is_a_function_of_its_seed() {
         "{dropped}"
     );
     assert!(mask(0.0, 1).iter().all(|&value| value == 1.0));
-    assert!(nn::dropout_mask(&shape, 1.0, 1, DType::F32, &Device::Cpu).is_err());
+    nn::dropout(&ones, 1.0, 1).unwrap_err();
 }
