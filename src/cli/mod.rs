@@ -139,7 +139,9 @@ fn parse_device(text: &str) -> Result<DeviceChoice, String> {
 ///
 /// `window` returns `None` where no window can be had; then the default project is trained in
 /// the terminal.
-pub fn main(window: impl FnOnce(Option<PathBuf>) -> Option<anyhow::Result<()>>) -> ExitCode {
+pub fn main(
+    window: impl FnOnce(Option<PathBuf>, Option<Lang>) -> Option<anyhow::Result<()>>,
+) -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
     set_lang(language(&arguments));
     // Clap answers wrong usage itself, with exit code 2.
@@ -151,7 +153,7 @@ pub fn main(window: impl FnOnce(Option<PathBuf>) -> Option<anyhow::Result<()>>) 
         Some(Command::Infer(options)) => infer::run(&options),
         Some(Command::Layers(options)) => layers::run(&options),
         Some(Command::Bench(options)) => bench::run(&options),
-        None => match window(cli.file.clone()) {
+        None => match window(cli.file.clone(), cli.lang) {
             Some(outcome) => outcome.map(|()| ExitCode::SUCCESS),
             None => train::run_without_window(cli.file.as_deref()),
         },

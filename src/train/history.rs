@@ -207,7 +207,12 @@ mod tests {
         assert!(header.starts_with("iteration,stage,loss,rate,examples,seconds,test_loss,"));
         assert!(header.contains("validation_accuracy"), "{header}");
         assert_eq!(lines.next().unwrap().split(',').next(), Some("0"));
-        assert!(lines.next().unwrap().starts_with("1,0,0.30000000000000004,0.0333"));
+        assert!(
+            lines
+                .next()
+                .unwrap()
+                .starts_with("1,0,0.30000000000000004,0.0333")
+        );
     }
 
     #[test]
