@@ -160,7 +160,10 @@ fn filler_ui(ui: &mut Ui, filler: &mut Filler, id: egui::Id) -> bool {
         });
     const WIDE: f64 = 1e6;
     let mut number = |ui: &mut Ui, name: &str, value: &mut f64, min: f64| {
-        ui.weak(name);
+        // An empty label would begin the row anew.
+        if !name.is_empty() {
+            ui.weak(name);
+        }
         changed |= real_ui(ui, value, min, WIDE);
     };
     match filler {

@@ -1,0 +1,101 @@
+//! Where the time of LeNet's training step goes, node by node: `cargo bench --bench step`.
+//!
+//! `layerlab bench` times any project as a whole; `pytorch.py` beside this file times the same
+//! step in PyTorch. The batch may be given: `cargo bench --bench step -- 64`.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use candle_core::{Device, Tensor};
+use layerlab::graph::{DataFacts, Facts, Phase};
+use layerlab::net::{BackwardStart, ForwardOptions, Net, NetConfig, NetFeed};
+use layerlab::project::Project;
+use layerlab::train::{self, Momentum, Solver};
+
+const WARM_UP: usize = 5;
+const STEPS: usize = 40;
+
+/// All measurements of each row of the table.
+#[derive(Default)]
+struct Table(BTreeMap<String, Vec<Duration>>);
+
+impl Table {
+    fn add(&mut self, row: impl Into<String>, time: Duration) {
+        self.0.entry(row.into()).or_default().push(time);
+    }
+
+    /// Prints the smallest, which other programs on the machine disturb least, and the median.
+    fn print(&mut self) {
+        println!("{:<22} {:>9} {:>9}", "milliseconds", "least", "median");
+        for (row, times) in &mut self.0 {
+            times.sort_unstable();
+            let [least, median] =
+                [times[0], times[times.len() / 2]].map(|time| time.as_secs_f64() * 1e3);
+            println!("{row:<22} {least:>9.3} {median:>9.3}");
+        }
+    }
+}
+
+fn step(
+    net: &mut Net,
+    feed: &NetFeed,
+    momentum: &mut Momentum,
+    table: &mut Table,
+) -> anyhow::Result<()> {
+    let start = Instant::now();
+    let options = ForwardOptions {
+        backward: true,
+        ..ForwardOptions::default()
+    };
+    let mut pass = net.forward(Phase::Train, feed, options)?;
+    for (node, time) in pass.seconds(net) {
+        table.add(format!("{node} forward"), time);
+    }
+    let backward = net.backward(&mut pass, &BackwardStart::Losses)?;
+    for (node, time) in &backward.seconds {
+        table.add(format!("{node} backward"), *time);
+    }
+    let update = Instant::now();
+    train::update(net, &backward.params, momentum, &Solver::default(), 0.001)?;
+    table.add("update", update.elapsed());
+    table.add("~ whole step", start.elapsed());
+    Ok(())
+}
+
+fn main() -> anyhow::Result<()> {
+    // Cargo passes `--bench` along.
+    let batch = std::env::args()
+        .find_map(|argument| argument.parse().ok())
+        .unwrap_or(128usize);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("projects/lenet-digits.ron");
+    let project = Project::open(&path)?;
+    let data = DataFacts {
+        shape: vec![1, 28, 28],
+        classes: Some(10),
+    };
+    let facts = Facts {
+        data: Some(data),
+        ..Facts::default()
+    };
+    let mut net = Net::compile(&project.graph, &facts, NetConfig::default())?;
+    let images = Tensor::rand(0f32, 1.0, (batch, 1, 28, 28), &Device::Cpu)?;
+    let labels: Vec<u32> = (0..batch as u32).map(|i| i % 10).collect();
+    let feed = NetFeed {
+        data: Some((images, Some(Tensor::new(labels, &Device::Cpu)?))),
+        ..NetFeed::default()
+    };
+    let (mut momentum, mut table) = (Momentum::new(), Table::default());
+    for _ in 0..WARM_UP {
+        step(&mut net, &feed, &mut momentum, &mut Table::default())?;
+    }
+    for _ in 0..STEPS {
+        step(&mut net, &feed, &mut momentum, &mut table)?;
+    }
+    println!(
+        "LeNet, batch {batch}, {} threads",
+        rayon::current_num_threads()
+    );
+    table.print();
+    Ok(())
+}
