@@ -130,8 +130,9 @@ impl App {
         }
     }
 
+    /// Forgets what was kept aside, but not work of a crash that nobody has decided about.
     fn keep_nothing(&self) {
-        if let Some(slot) = &self.slot {
+        if let Some(slot) = self.slot.as_ref().filter(|_| self.leftover.is_none()) {
             slot.clear();
         }
     }

@@ -434,7 +434,14 @@ pub fn shortcut_text(ctx: &egui::Context, command: &Command) -> String {
         .or(command.shortcut);
     match keys {
         Some(keys) if keys.logical_key == Key::Space => tr("Space", "空格").to_owned(),
-        Some(keys) => ctx.format_shortcut(&keys),
+        Some(keys) => {
+            let text = ctx.format_shortcut(&keys);
+            // The signs on the keys instead of their names.
+            let signs = [("OpenBracket", "["), ("CloseBracket", "]"), ("Period", ".")];
+            signs
+                .into_iter()
+                .fold(text, |text, (name, sign)| text.replace(name, sign))
+        }
         None => String::new(),
     }
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
+use super::theme;
 use crate::i18n::{Text, tr};
 
 /// What a file or folder is asked for.
@@ -171,33 +172,36 @@ fn line_ui(
     fresh: &mut bool,
 ) -> Option<Option<PathBuf>> {
     let mut answer = None;
-    let modal = egui::Modal::new("path".into()).show(ctx, |ui| {
-        ui.set_width(460.0);
-        ui.heading(purpose.title().get());
-        ui.label(tr(
-            "This system offers no file dialog; please type the path.",
-            "此系统没有可用的文件对话框，请直接输入路径。",
-        ));
-        let field = egui::TextEdit::singleline(text).desired_width(f32::INFINITY);
-        let field = ui.add(field.hint_text(tr("path", "路径")));
-        if std::mem::take(fresh) {
-            field.request_focus();
-        }
-        let entered = field.lost_focus() && ui.input(|input| input.key_pressed(egui::Key::Enter));
-        ui.add_space(6.0);
-        ui.horizontal(|ui| {
-            let ready = !text.trim().is_empty();
-            let go = ui
-                .add_enabled(ready, egui::Button::new(tr("OK", "确定")))
-                .clicked();
-            if ready && (go || entered) {
-                answer = Some(Some(PathBuf::from(text.trim())));
+    let modal = egui::Modal::new("path".into())
+        .frame(theme::modal_frame(&ctx.global_style()))
+        .show(ctx, |ui| {
+            ui.set_width(460.0);
+            ui.heading(purpose.title().get());
+            ui.label(tr(
+                "This system offers no file dialog; please type the path.",
+                "此系统没有可用的文件对话框，请直接输入路径。",
+            ));
+            let field = egui::TextEdit::singleline(text).desired_width(f32::INFINITY);
+            let field = ui.add(field.hint_text(tr("path", "路径")));
+            if std::mem::take(fresh) {
+                field.request_focus();
             }
-            if ui.button(tr("Cancel", "取消")).clicked() {
-                answer = Some(None);
-            }
+            let entered =
+                field.lost_focus() && ui.input(|input| input.key_pressed(egui::Key::Enter));
+            ui.add_space(6.0);
+            ui.horizontal(|ui| {
+                let ready = !text.trim().is_empty();
+                let go = ui
+                    .add_enabled(ready, egui::Button::new(tr("OK", "确定")))
+                    .clicked();
+                if ready && (go || entered) {
+                    answer = Some(Some(PathBuf::from(text.trim())));
+                }
+                if ui.button(tr("Cancel", "取消")).clicked() {
+                    answer = Some(None);
+                }
+            });
         });
-    });
     if modal.should_close() && answer.is_none() {
         answer = Some(None);
     }

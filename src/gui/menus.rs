@@ -8,8 +8,9 @@ use super::commands::{COMMANDS, Command, CommandId, Menu, Situation, shortcut_te
 use super::context::Action;
 use super::files;
 use super::settings::Settings;
+use super::theme;
 use crate::i18n::{Text, lang, tr};
-use crate::project::EXAMPLES;
+use crate::project::{EXAMPLES, Project};
 
 /// What a person chose in a menu.
 pub enum Choice {
@@ -108,8 +109,14 @@ fn file_menus(ui: &mut Ui, settings: &Settings) -> Option<Choice> {
         }
     });
     ui.menu_button(tr("Examples", "示例"), |ui| {
-        for (index, (name, _)) in EXAMPLES.iter().enumerate() {
-            if ui.button(*name).clicked() {
+        for (index, (name, text)) in EXAMPLES.iter().enumerate() {
+            let project = Project::from_ron(text).unwrap_or_default();
+            let title = if project.title.is_empty() {
+                (*name).to_owned()
+            } else {
+                project.title
+            };
+            if ui.button(title).on_hover_text(project.about).clicked() {
                 choice = Some(Choice::Example(index));
                 ui.close();
             }
@@ -146,6 +153,7 @@ impl CommandPalette {
         let area = egui::Modal::default_area("commands".into())
             .anchor(egui::Align2::CENTER_TOP, [0.0, 70.0]);
         let modal = egui::Modal::new("commands".into())
+            .frame(theme::modal_frame(&ctx.global_style()))
             .area(area)
             .show(ctx, |ui| {
                 ui.set_width(460.0);

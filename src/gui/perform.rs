@@ -1,6 +1,6 @@
 //! What each command does.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use egui::Context;
 
@@ -16,11 +16,11 @@ use super::modals::Next;
 use super::run::Status;
 use super::toasts::Tone;
 use super::training::Start;
-use crate::data::SplitName;
+use crate::data::{BUILT_IN, SplitName};
 use crate::graph::Comment;
 use crate::i18n::{Text, set_lang, tr_format};
 use crate::project::{EXAMPLES, Project};
-use crate::train::Command;
+use crate::train::{Command, Stage};
 
 impl App {
     /// Carries a command out, if it makes sense now.
@@ -220,7 +220,13 @@ impl App {
 
     pub(super) fn go_on(&mut self, next: Next, ctx: &Context) {
         match next {
-            Next::New => self.show(Document::new(Project::default(), None)),
+            Next::New => {
+                let project = Project {
+                    stages: vec![Stage::default()],
+                    ..Project::default()
+                };
+                self.show(Document::new(project, None));
+            }
             Next::AskOpen => self.files.ask(Purpose::OpenProject, self.start_folder()),
             Next::Open(path) => self.open(path),
             Next::Example(index) => {
@@ -299,8 +305,31 @@ impl App {
         self.files.ask(Purpose::SaveProject, Some(suggestion));
     }
 
+    /// A relative path of data means the same file when the project moves to another folder.
+    fn keep_data(&mut self, path: &Path) {
+        let source = Path::new(&self.document.project().data.source);
+        let built_in = BUILT_IN.iter().any(|(name, _)| Path::new(name) == source);
+        let old = self.document.folder().join(source);
+        let new_folder = path.parent().unwrap_or(Path::new(""));
+        if built_in || source.is_absolute() || !old.exists() || new_folder.join(source).exists() {
+            return;
+        }
+        let Ok(old) = std::path::absolute(old) else {
+            return;
+        };
+        let inside = std::path::absolute(new_folder)
+            .ok()
+            .and_then(|folder| old.strip_prefix(folder).ok());
+        let source = inside.unwrap_or(&old).display().to_string();
+        self.document
+            .edit(Text::new("Save elsewhere", "另存"), None, move |project| {
+                project.data.source = source
+            });
+    }
+
     /// Writes the project; a relative data path still means the same file afterwards.
     fn save_to(&mut self, path: PathBuf, ctx: &Context) {
+        self.keep_data(&path);
         let project = self.document.shared();
         match project.save(&path) {
             Ok(()) => {

@@ -120,6 +120,11 @@ fn finish(mut visuals: Visuals, text: Color32, grays: [Color32; 4]) -> Visuals {
     visuals
 }
 
+/// The frame of a question in the middle of the window.
+pub fn modal_frame(style: &Style) -> egui::Frame {
+    egui::Frame::popup(style).inner_margin(18).corner_radius(8)
+}
+
 /// The one colour for what is selected, running or recommended.
 pub fn accent(visuals: &Visuals) -> Color32 {
     if visuals.dark_mode {

@@ -33,10 +33,14 @@ pub fn project_ui(ui: &mut Ui, ctx: &Ctx<'_>, typing: &mut Typing, actions: &mut
             tr("about", "说明"),
             tr("For the person who opens it", "写给打开它的人"),
         );
-        let field = egui::TextEdit::multiline(&mut about)
-            .desired_rows(2)
-            .desired_width(f32::INFINITY);
-        if ui.add(field).changed() {
+        let changed = egui::ScrollArea::vertical()
+            .id_salt("about")
+            .max_height(96.0)
+            .show(ui, |ui| {
+                let field = egui::TextEdit::multiline(&mut about).desired_rows(2);
+                ui.add(field.desired_width(f32::INFINITY)).changed()
+            });
+        if changed.inner {
             actions.push(change(EDIT, "about", move |project| project.about = about));
         }
         ui.end_row();
