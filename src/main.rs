@@ -3,32 +3,34 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use layerlab::i18n::{Lang, tr, tr_format};
+
 fn main() -> ExitCode {
     layerlab::cli::main(window)
 }
 
 /// `None` where no window can be had; the reason is said on stderr.
 #[cfg(feature = "window")]
-fn window(file: Option<PathBuf>) -> Option<anyhow::Result<()>> {
+fn window(file: Option<PathBuf>, lang: Option<Lang>) -> Option<anyhow::Result<()>> {
     let has_display = ["DISPLAY", "WAYLAND_DISPLAY"]
         .iter()
         .any(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()));
     if cfg!(all(unix, not(target_os = "macos"))) && !has_display {
-        no_window(layerlab::i18n::tr("there is no display", "没有显示器"));
+        no_window(tr("there is no display", "没有显示器"));
         return None;
     }
-    match layerlab::gui::run(file) {
+    match layerlab::gui::run(file, lang) {
         Ok(()) => Some(Ok(())),
         Err(error) => {
-            no_window(&format!("{error:#}"));
+            no_window(&layerlab::cli::message(&error));
             None
         }
     }
 }
 
 #[cfg(not(feature = "window"))]
-fn window(_: Option<PathBuf>) -> Option<anyhow::Result<()>> {
-    no_window(layerlab::i18n::tr(
+fn window(_: Option<PathBuf>, _: Option<Lang>) -> Option<anyhow::Result<()>> {
+    no_window(tr(
         "this program was built without the window",
         "此程序编译时未包含窗口",
     ));
@@ -38,6 +40,6 @@ fn window(_: Option<PathBuf>) -> Option<anyhow::Result<()>> {
 fn no_window(reason: &str) {
     eprintln!(
         "{}",
-        layerlab::i18n::tr_format!("no window: {reason}", "无法打开窗口：{reason}")
+        tr_format!("no window: {reason}", "无法打开窗口：{reason}")
     );
 }

@@ -479,9 +479,11 @@ fn a_panic_in_the_trainer_becomes_an_ending() {
     assert!(message.contains("the screen is on fire"), "{message}");
 }
 
+type Spoil = fn(&mut Job);
+
 #[test]
 fn what_cannot_be_trained_ends_with_the_reason() {
-    let failure = |spoil: fn(&mut Job)| {
+    let failure = |spoil: Spoil| {
         let mut job = job("mlp-digits", 5);
         spoil(&mut job);
         match run(job).pop() {
@@ -489,7 +491,7 @@ fn what_cannot_be_trained_ends_with_the_reason() {
             other => panic!("{other:?}"),
         }
     };
-    let cases: [(&str, fn(&mut Job)); 6] = [
+    let cases: [(&str, Spoil); 6] = [
         ("stage", |job| job.stages.clear()),
         ("momentum", |job| job.stages[0].solver.momentum = 2.0),
         ("no loss", |job| {

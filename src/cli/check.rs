@@ -85,7 +85,7 @@ pub(super) fn run(options: &Options) -> anyhow::Result<ExitCode> {
         Ok(project) => report(&project, options)?,
         // With --json even a file that cannot be read is answered in JSON.
         Err(error) if options.json => Report {
-            diagnostics: vec![finding(Severity::Error, format!("{error:#}"))],
+            diagnostics: vec![finding(Severity::Error, super::message(&error))],
             ..Report::default()
         },
         Err(error) => return Err(error),

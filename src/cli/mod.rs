@@ -139,7 +139,9 @@ fn parse_device(text: &str) -> Result<DeviceChoice, String> {
 ///
 /// `window` returns `None` where no window can be had; then the default project is trained in
 /// the terminal.
-pub fn main(window: impl FnOnce(Option<PathBuf>) -> Option<anyhow::Result<()>>) -> ExitCode {
+pub fn main(
+    window: impl FnOnce(Option<PathBuf>, Option<Lang>) -> Option<anyhow::Result<()>>,
+) -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
     set_lang(language(&arguments));
     // Clap answers wrong usage itself, with exit code 2.
@@ -151,13 +153,14 @@ pub fn main(window: impl FnOnce(Option<PathBuf>) -> Option<anyhow::Result<()>>) 
         Some(Command::Infer(options)) => infer::run(&options),
         Some(Command::Layers(options)) => layers::run(&options),
         Some(Command::Bench(options)) => bench::run(&options),
-        None => match window(cli.file.clone()) {
+        None => match window(cli.file.clone(), cli.lang) {
             Some(outcome) => outcome.map(|()| ExitCode::SUCCESS),
             None => train::run_without_window(cli.file.as_deref()),
         },
     };
     outcome.unwrap_or_else(|error| {
-        eprintln!("{}", tr_format!("error: {error:#}", "错误：{error:#}"));
+        let message = message(&error);
+        eprintln!("{}", tr_format!("error: {message}", "错误：{message}"));
         ExitCode::from(1)
     })
 }
@@ -203,6 +206,22 @@ fn with_threads<T: Send>(
         .num_threads(threads.into())
         .build()?;
     pool.install(work)
+}
+
+/// The error and what caused it, each said once: many of our errors name their cause themselves.
+pub fn message(error: &anyhow::Error) -> String {
+    error
+        .chain()
+        .map(ToString::to_string)
+        .fold(String::new(), |said, cause| {
+            if said.is_empty() {
+                cause
+            } else if said.contains(&cause) {
+                said
+            } else {
+                format!("{said}: {cause}")
+            }
+        })
 }
 
 #[cfg(test)]

@@ -26,7 +26,9 @@ pub fn open_in_background(
         let _ = sender.send(Feed::open(&config, &base).map(Arc::new));
         wake();
     };
-    let spawned = std::thread::Builder::new().name("data".to_owned()).spawn(work);
+    let spawned = std::thread::Builder::new()
+        .name("data".to_owned())
+        .spawn(work);
     if let Err(error) = spawned {
         let message = error.to_string();
         let _ = failed.send(Err(DataError::Panic { message }));

@@ -20,7 +20,6 @@ use super::files::FileDialogs;
 use super::frame_times::FrameTimes;
 use super::menus::{self, CommandPalette};
 use super::modals::{self, Guard, Next};
-use super::panels::Panels;
 use super::settings::Settings;
 use super::theme;
 use super::toasts::{Toasts, Tone};
@@ -50,7 +49,6 @@ pub struct App {
     pub files: FileDialogs,
     pub toasts: Toasts,
     pub(super) editor: Editor,
-    pub(super) panels: Panels,
     pub(super) data: OpenData,
     pub(super) palette: CommandPalette,
     pub(super) guard: Option<Next>,
@@ -67,7 +65,12 @@ pub struct App {
 
 impl App {
     /// `storage` is the folder for unsaved work; without one nothing is kept.
-    pub fn new(ctx: &Context, settings: Settings, storage: Option<PathBuf>, file: Option<PathBuf>) -> Self {
+    pub fn new(
+        ctx: &Context,
+        settings: Settings,
+        storage: Option<PathBuf>,
+        file: Option<PathBuf>,
+    ) -> Self {
         theme::install(ctx);
         ctx.set_theme(settings.theme);
         set_lang(settings.language());
@@ -80,7 +83,6 @@ impl App {
             files: FileDialogs::default(),
             toasts: Toasts::default(),
             editor: Editor::default(),
-            panels: Panels::default(),
             data: OpenData::default(),
             palette: CommandPalette::default(),
             guard: None,
@@ -109,11 +111,14 @@ impl App {
         let Some(folder) = storage else { return };
         match Slot::take(&folder) {
             Ok(slot) => self.slot = slot,
-            Err(error) => self.toasts.show(Tone::Warning, tr_format!(
-                "unsaved work cannot be kept in {}: {error}",
-                "无法在 {} 中自动保存：{error}",
-                folder.display()
-            )),
+            Err(error) => self.toasts.show(
+                Tone::Warning,
+                tr_format!(
+                    "unsaved work cannot be kept in {}: {error}",
+                    "无法在 {} 中自动保存：{error}",
+                    folder.display()
+                ),
+            ),
         }
         match self.slot.as_ref().and_then(Slot::leftover) {
             Some(Ok(leftover)) => self.leftover = Some(leftover),
@@ -125,8 +130,9 @@ impl App {
         }
     }
 
+    /// Forgets what was kept aside, but not work of a crash that nobody has decided about.
     fn keep_nothing(&self) {
-        if let Some(slot) = &self.slot {
+        if let Some(slot) = self.slot.as_ref().filter(|_| self.leftover.is_none()) {
             slot.clear();
         }
     }
@@ -140,7 +146,10 @@ impl App {
         self.inference_of = None;
         // A first picture to look at while it trains: the first layer that computes maps.
         let graph = &self.document.project().graph;
-        let first = graph.nodes().iter().find(|node| node.layer.spec().family == crate::graph::Family::Convolution);
+        let first = graph
+            .nodes()
+            .iter()
+            .find(|node| node.layer.spec().family == crate::graph::Family::Convolution);
         self.selection = first.iter().map(|node| node.id).collect();
     }
 
@@ -149,7 +158,8 @@ impl App {
         for event in self.training.drain(ctx) {
             self.tell(event);
         }
-        self.data.update(&self.document.project().data, self.document.folder(), ctx);
+        self.data
+            .update(&self.document.project().data, self.document.folder(), ctx);
         self.document.refresh(self.data.facts());
         if self.training.is_pending() {
             if let Some(Err(message)) = self.data.state() {
@@ -157,11 +167,15 @@ impl App {
                 self.training.give_up();
                 self.toasts.show(Tone::Error, message);
             }
-            self.training.begin(&self.document, self.data.current(), ctx);
+            self.training
+                .begin(&self.document, self.data.current(), ctx);
         }
         let graph = &self.document.project().graph;
         self.selection.retain(|id| graph.node(*id).is_some());
-        let names = self.selection.iter().filter_map(|id| Some(graph.node(*id)?.name.clone()));
+        let names = self
+            .selection
+            .iter()
+            .filter_map(|id| Some(graph.node(*id)?.name.clone()));
         self.training.watch(names.collect(), self.example);
         self.autosave(ctx);
     }
@@ -170,29 +184,39 @@ impl App {
         match event {
             Event::Ended(Ending::Failed { node, message, .. }) => {
                 let graph = &self.document.project().graph;
-                let blamed = node.as_ref().and_then(|name| graph.nodes().iter().find(|node| node.name == *name));
+                let blamed = node
+                    .as_ref()
+                    .and_then(|name| graph.nodes().iter().find(|node| node.name == *name));
                 if let Some(id) = blamed.map(|node| node.id) {
                     self.select([id].into());
                     self.editor.reveal([id].into());
                 }
                 let text = match node {
-                    Some(node) => tr_format!("training failed at “{node}”: {message}", "训练在“{node}”处失败：{message}"),
+                    Some(node) => tr_format!(
+                        "training failed at “{node}”: {message}",
+                        "训练在“{node}”处失败：{message}"
+                    ),
                     None => tr_format!("training failed: {message}", "训练失败：{message}"),
                 };
                 self.toasts.show(Tone::Error, text);
             }
-            Event::Saved { iteration, folder } => self.toasts.show(Tone::Info, tr_format!(
-                "checkpoint of iteration {iteration} saved in {}",
-                "第 {iteration} 次迭代的检查点已保存到 {}",
-                folder.display()
-            )),
+            Event::Saved { iteration, folder } => self.toasts.show(
+                Tone::Info,
+                tr_format!(
+                    "checkpoint of iteration {iteration} saved in {}",
+                    "第 {iteration} 次迭代的检查点已保存到 {}",
+                    folder.display()
+                ),
+            ),
             Event::Refused(message) => self.toasts.show(Tone::Warning, message),
             _ => {}
         }
     }
 
     fn autosave(&mut self, ctx: &Context) {
-        let Some(slot) = self.slot.as_ref().filter(|_| self.leftover.is_none()) else { return };
+        let Some(slot) = self.slot.as_ref().filter(|_| self.leftover.is_none()) else {
+            return;
+        };
         if !self.document.is_dirty() {
             return;
         }
@@ -210,7 +234,10 @@ impl App {
 
     /// Keeps unsaved work aside now, whatever the clock says.
     pub fn autosave_now(&mut self) {
-        self.kept = (Instant::now() - AUTOSAVE, self.document.revision().wrapping_sub(1));
+        self.kept = (
+            Instant::now() - AUTOSAVE,
+            self.document.revision().wrapping_sub(1),
+        );
         self.autosave(&Context::default());
     }
 
@@ -221,8 +248,12 @@ impl App {
         let mut actions = Vec::new();
         let now = self.situation();
         self.keys(&ctx, &now, &mut actions);
-        let undo = [self.document.history().undo_name(), self.document.history().redo_name()];
-        let bar = egui::Panel::top("menu").show(ui, |ui| menus::bar_ui(ui, &now, undo, &self.settings));
+        let undo = [
+            self.document.history().undo_name(),
+            self.document.history().redo_name(),
+        ];
+        let bar =
+            egui::Panel::top("menu").show(ui, |ui| menus::bar_ui(ui, &now, undo, &self.settings));
         match bar.inner {
             Some(menus::Choice::Command(id)) => actions.push(Action::Run(id)),
             Some(menus::Choice::Recent(path)) => self.guarded(Next::Open(path), &ctx),
@@ -245,7 +276,23 @@ impl App {
 
     /// Training bar, docked panels and status line.
     fn frame_ui(&mut self, ui: &mut Ui, now: &Situation, actions: &mut Vec<Action>) {
-        let Self { document, settings, selection, training, example, editor, panels, data, frame_times, .. } = self;
+        let Self {
+            document,
+            settings,
+            selection,
+            training,
+            example,
+            editor,
+            data,
+            frame_times,
+            ..
+        } = self;
+        let Settings {
+            panels,
+            layout,
+            frame_times: shows_times,
+            ..
+        } = settings;
         let shown = Ctx {
             project: document.project(),
             path: document.path(),
@@ -259,12 +306,20 @@ impl App {
             let outdated = training.is_outdated(document);
             panels.training_ui(ui, &shown, outdated, training.is_pending(), actions);
         });
-        let frame = egui::Frame::side_top_panel(ui.style()).inner_margin(egui::Margin::symmetric(10, 3));
+        let frame =
+            egui::Frame::side_top_panel(ui.style()).inner_margin(egui::Margin::symmetric(10, 3));
         egui::Panel::bottom("status").frame(frame).show(ui, |ui| {
-            let times = settings.frame_times.then_some(&*frame_times);
+            let times = shows_times.then_some(&*frame_times);
             super::status::status_ui(ui, &shown, data.is_opening(), times, actions);
         });
-        let count = |severity| shown.inference.diagnostics.iter().filter(|d| d.severity() == severity).count();
+        let count = |severity| {
+            shown
+                .inference
+                .diagnostics
+                .iter()
+                .filter(|d| d.severity() == severity)
+                .count()
+        };
         let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
         let visuals = ui.visuals().clone();
         let note = |kind| match (kind, errors, warnings) {
@@ -274,14 +329,13 @@ impl App {
             _ => None,
         };
         editor.situation = *now;
-        let revision = document.inference_revision();
+        let revision = [document.graph_revision(), document.inference_revision()];
         let mut pane = |ui: &mut Ui, kind: ViewKind| match kind {
             ViewKind::Editor => editor.ui(ui, &shown, revision, actions),
             kind => panels.ui(ui, kind, &shown, actions),
         };
         egui::CentralPanel::no_frame().show(ui, |ui| {
-            let mut dock = Dock { pane: &mut pane, note: &note };
-            settings.layout.ui(&mut dock, ui);
+            Dock::new(&mut pane, &note).ui(layout, ui);
         });
     }
 
@@ -354,7 +408,9 @@ impl App {
     }
 
     fn recover(&mut self, recover: bool) {
-        let Some(leftover) = self.leftover.take() else { return };
+        let Some(leftover) = self.leftover.take() else {
+            return;
+        };
         if recover {
             self.document = Document::unsaved(leftover.project, leftover.path);
             self.show_document();
@@ -376,13 +432,20 @@ impl App {
                 dock::open(&mut self.settings.layout, ViewKind::Editor);
             }
             Action::ShowExample(split, index) => self.example = (split, index),
-            Action::Start { resume } => self.start(Start { resume, one_step: false }),
+            Action::Start { resume } => self.start(Start {
+                resume,
+                one_step: false,
+            }),
             Action::Train(Command::Watch(watch)) => self.training.asked = watch.nodes,
             Action::Train(command) => self.training.send(command),
             Action::Open(kind) => dock::open(&mut self.settings.layout, kind),
             Action::SetLang(language) => self.perform(CommandId::Language(language), ctx),
             Action::Run(id) => self.perform(id, ctx),
-            Action::AddLayer { kind, position, beside } => self.add_layer(kind, position, &beside),
+            Action::AddLayer {
+                kind,
+                position,
+                beside,
+            } => self.add_layer(kind, position, &beside),
             Action::BrowseData { folder } => self.browse_data(folder),
             Action::Say(tone, text) => self.toasts.show(tone, text),
         }
@@ -395,16 +458,34 @@ impl App {
         self.selection = nodes;
     }
 
-    fn add_layer(&mut self, kind: &'static str, position: Option<[f32; 2]>, beside: &BTreeSet<NodeId>) {
+    fn add_layer(
+        &mut self,
+        kind: &'static str,
+        position: Option<[f32; 2]>,
+        beside: &BTreeSet<NodeId>,
+    ) {
         let free = self.editor.free_place(beside);
         let position = position.unwrap_or([free.x.round(), free.y.round()]);
         let beside = beside.clone();
-        let before: BTreeSet<NodeId> = self.document.project().graph.nodes().iter().map(|node| node.id).collect();
-        self.document.edit(Text::new("Add a layer", "添加层"), None, |project| {
-            edits::add_layer(&mut project.graph, kind, position, &beside);
-        });
+        let before: BTreeSet<NodeId> = self
+            .document
+            .project()
+            .graph
+            .nodes()
+            .iter()
+            .map(|node| node.id)
+            .collect();
+        self.document
+            .edit(Text::new("Add a layer", "添加层"), None, |project| {
+                edits::add_layer(&mut project.graph, kind, position, &beside);
+            });
         let graph = &self.document.project().graph;
-        let new: BTreeSet<NodeId> = graph.nodes().iter().map(|node| node.id).filter(|id| !before.contains(id)).collect();
+        let new: BTreeSet<NodeId> = graph
+            .nodes()
+            .iter()
+            .map(|node| node.id)
+            .filter(|id| !before.contains(id))
+            .collect();
         self.editor.reveal(new.clone());
         self.select(new);
     }
@@ -455,6 +536,32 @@ impl eframe::App for App {
         App::ui(self, ui);
     }
 
+    /// Over the graph a mouse's wheel zooms, as in other editors of drawings; two fingers on a
+    /// touch pad still pan.
+    fn raw_input_hook(&mut self, ctx: &Context, input: &mut egui::RawInput) {
+        let over_graph = ctx.pointer_latest_pos().is_some_and(|pointer| {
+            let in_view = self
+                .editor
+                .view()
+                .is_some_and(|view| view.contains(pointer));
+            in_view
+                && ctx
+                    .layer_id_at(pointer)
+                    .is_none_or(|layer| layer.order == egui::Order::Background)
+        });
+        for event in input.events.iter_mut().filter(|_| over_graph) {
+            if let egui::Event::MouseWheel {
+                unit: egui::MouseWheelUnit::Line,
+                modifiers,
+                ..
+            } = event
+                && modifiers.is_none()
+            {
+                *modifiers = egui::Modifiers::COMMAND;
+            }
+        }
+    }
+
     fn save(&mut self, storage: &mut dyn eframe::Storage) {
         self.settings.save(storage);
     }
@@ -466,6 +573,8 @@ impl eframe::App for App {
 
 /// What a start without a file shows: the first example.
 fn first_project() -> Project {
-    let example = EXAMPLES.first().and_then(|(_, text)| Project::from_ron(text).ok());
+    let example = EXAMPLES
+        .first()
+        .and_then(|(_, text)| Project::from_ron(text).ok());
     example.unwrap_or_default()
 }

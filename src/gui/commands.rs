@@ -144,9 +144,13 @@ const fn show(kind: ViewKind) -> Command {
 pub static COMMANDS: &[Command] = &[
     command(Menu::File, CommandId::New, "New project", "新建项目").any_key(COMMAND, Key::N),
     command(Menu::File, CommandId::Open, "Open…", "打开…").any_key(COMMAND, Key::O),
-    command(Menu::File, CommandId::Save, "Save", "保存").any_key(COMMAND, Key::S).section(),
+    command(Menu::File, CommandId::Save, "Save", "保存")
+        .any_key(COMMAND, Key::S)
+        .section(),
     command(Menu::File, CommandId::SaveAs, "Save as…", "另存为…").any_key(COMMAND_SHIFT, Key::S),
-    command(Menu::File, CommandId::Quit, "Quit", "退出").any_key(COMMAND, Key::Q).section(),
+    command(Menu::File, CommandId::Quit, "Quit", "退出")
+        .any_key(COMMAND, Key::Q)
+        .section(),
     command(Menu::Edit, CommandId::Undo, "Undo", "撤销").key(COMMAND, Key::Z),
     command(Menu::Edit, CommandId::Redo, "Redo", "重做").key(COMMAND_SHIFT, Key::Z),
     // Cut, copy and paste come from the system as events, whatever keys it uses for them.
@@ -155,29 +159,118 @@ pub static COMMANDS: &[Command] = &[
     command(Menu::Edit, CommandId::Paste, "Paste", "粘贴"),
     command(Menu::Edit, CommandId::Duplicate, "Duplicate", "创建副本").key(COMMAND, Key::D),
     command(Menu::Edit, CommandId::Delete, "Delete", "删除").key(NONE, Key::Delete),
-    command(Menu::Edit, CommandId::SelectAll, "Select all", "全选").key(COMMAND, Key::A).section(),
+    command(Menu::Edit, CommandId::SelectAll, "Select all", "全选")
+        .key(COMMAND, Key::A)
+        .section(),
     command(Menu::Edit, CommandId::Rename, "Rename", "重命名").key(NONE, Key::F2),
     command(Menu::Graph, CommandId::AddLayer, "Add a layer…", "添加层…").any_key(COMMAND, Key::K),
-    command(Menu::Graph, CommandId::AddComment, "Add a comment", "添加注释"),
-    command(Menu::Graph, CommandId::Connect, "Connect the selected nodes", "连接所选节点").key(COMMAND, Key::J),
-    command(Menu::Graph, CommandId::Group, "Group the selected nodes", "将所选节点编组").key(COMMAND, Key::G).section(),
-    command(Menu::Graph, CommandId::Fold, "Fold the group of the selection", "折叠所选的组").key(COMMAND, Key::OpenBracket),
+    command(
+        Menu::Graph,
+        CommandId::AddComment,
+        "Add a comment",
+        "添加注释",
+    ),
+    command(
+        Menu::Graph,
+        CommandId::Connect,
+        "Connect the selected nodes",
+        "连接所选节点",
+    )
+    .key(COMMAND, Key::J),
+    command(
+        Menu::Graph,
+        CommandId::Group,
+        "Group the selected nodes",
+        "将所选节点编组",
+    )
+    .key(COMMAND, Key::G)
+    .section(),
+    command(
+        Menu::Graph,
+        CommandId::Fold,
+        "Fold the group of the selection",
+        "折叠所选的组",
+    )
+    .key(COMMAND, Key::OpenBracket),
     command(Menu::Graph, CommandId::Unfold, "Unfold", "展开").key(COMMAND, Key::CloseBracket),
     command(Menu::Graph, CommandId::AlignLeft, "Align left", "左对齐").section(),
     command(Menu::Graph, CommandId::AlignTop, "Align top", "顶端对齐"),
-    command(Menu::Graph, CommandId::DistributeAcross, "Distribute across", "水平均布"),
-    command(Menu::Graph, CommandId::DistributeDown, "Distribute down", "垂直均布"),
-    command(Menu::Graph, CommandId::AutoLayout, "Lay out automatically", "自动布局").key(COMMAND, Key::L),
-    command(Menu::Graph, CommandId::ZoomFit, "Zoom to fit", "缩放以显示全部").key(NONE, Key::F).section(),
-    command(Menu::Graph, CommandId::ZoomSelection, "Zoom to the selection", "缩放到所选").key(SHIFT, Key::F),
-    command(Menu::Train, CommandId::TrainOrPause, "Train or pause", "训练 / 暂停").key(NONE, Key::Space),
+    command(
+        Menu::Graph,
+        CommandId::DistributeAcross,
+        "Distribute across",
+        "水平均布",
+    ),
+    command(
+        Menu::Graph,
+        CommandId::DistributeDown,
+        "Distribute down",
+        "垂直均布",
+    ),
+    command(
+        Menu::Graph,
+        CommandId::AutoLayout,
+        "Lay out automatically",
+        "自动布局",
+    )
+    .key(COMMAND, Key::L),
+    command(
+        Menu::Graph,
+        CommandId::ZoomFit,
+        "Zoom to fit",
+        "缩放以显示全部",
+    )
+    .key(NONE, Key::F)
+    .section(),
+    command(
+        Menu::Graph,
+        CommandId::ZoomSelection,
+        "Zoom to the selection",
+        "缩放到所选",
+    )
+    .key(SHIFT, Key::F),
+    command(
+        Menu::Train,
+        CommandId::TrainOrPause,
+        "Train or pause",
+        "训练 / 暂停",
+    )
+    .key(NONE, Key::Space),
     command(Menu::Train, CommandId::Step, "One iteration", "单步迭代").key(NONE, Key::Period),
     command(Menu::Train, CommandId::Stop, "Stop", "停止"),
-    command(Menu::Train, CommandId::Restart, "Start anew", "重新开始训练").any_key(COMMAND, Key::R),
-    command(Menu::Train, CommandId::SaveCheckpoint, "Save a checkpoint…", "保存检查点…").section(),
-    command(Menu::Train, CommandId::ResumeCheckpoint, "Resume from a checkpoint…", "从检查点继续…"),
-    command(Menu::Train, CommandId::EvaluateValidation, "Evaluate on the validation split", "在验证集上评估").section(),
-    command(Menu::Train, CommandId::EvaluateTest, "Evaluate on the test split", "在测试集上评估"),
+    command(
+        Menu::Train,
+        CommandId::Restart,
+        "Start anew",
+        "重新开始训练",
+    )
+    .any_key(COMMAND, Key::R),
+    command(
+        Menu::Train,
+        CommandId::SaveCheckpoint,
+        "Save a checkpoint…",
+        "保存检查点…",
+    )
+    .section(),
+    command(
+        Menu::Train,
+        CommandId::ResumeCheckpoint,
+        "Resume from a checkpoint…",
+        "从检查点继续…",
+    ),
+    command(
+        Menu::Train,
+        CommandId::EvaluateValidation,
+        "Evaluate on the validation split",
+        "在验证集上评估",
+    )
+    .section(),
+    command(
+        Menu::Train,
+        CommandId::EvaluateTest,
+        "Evaluate on the test split",
+        "在测试集上评估",
+    ),
     show(ViewKind::Editor),
     show(ViewKind::Palette),
     show(ViewKind::Form),
@@ -187,15 +280,58 @@ pub static COMMANDS: &[Command] = &[
     show(ViewKind::Weights),
     show(ViewKind::Data),
     show(ViewKind::Confusion),
-    command(Menu::View, CommandId::ResetLayout, "Default layout of the panels", "恢复默认面板布局").section(),
-    command(Menu::View, CommandId::Theme(egui::ThemePreference::Light), "Light theme", "浅色主题").section(),
-    command(Menu::View, CommandId::Theme(egui::ThemePreference::Dark), "Dark theme", "深色主题"),
-    command(Menu::View, CommandId::Theme(egui::ThemePreference::System), "Theme of the system", "跟随系统主题"),
-    command(Menu::View, CommandId::Language(Lang::English), "English", "English"),
-    command(Menu::View, CommandId::Language(Lang::Chinese), "简体中文", "简体中文"),
-    command(Menu::Help, CommandId::CommandPalette, "All commands…", "所有命令…").any_key(COMMAND_SHIFT, Key::P),
+    command(
+        Menu::View,
+        CommandId::ResetLayout,
+        "Default layout of the panels",
+        "恢复默认面板布局",
+    )
+    .section(),
+    command(
+        Menu::View,
+        CommandId::Theme(egui::ThemePreference::Light),
+        "Light theme",
+        "浅色主题",
+    )
+    .section(),
+    command(
+        Menu::View,
+        CommandId::Theme(egui::ThemePreference::Dark),
+        "Dark theme",
+        "深色主题",
+    ),
+    command(
+        Menu::View,
+        CommandId::Theme(egui::ThemePreference::System),
+        "Theme of the system",
+        "跟随系统主题",
+    ),
+    command(
+        Menu::View,
+        CommandId::Language(Lang::English),
+        "English",
+        "English",
+    ),
+    command(
+        Menu::View,
+        CommandId::Language(Lang::Chinese),
+        "简体中文",
+        "简体中文",
+    ),
+    command(
+        Menu::Help,
+        CommandId::CommandPalette,
+        "All commands…",
+        "所有命令…",
+    )
+    .any_key(COMMAND_SHIFT, Key::P),
     command(Menu::Help, CommandId::FrameTimes, "Frame times", "帧耗时"),
-    command(Menu::Help, CommandId::About, "About Layerlab", "关于 Layerlab"),
+    command(
+        Menu::Help,
+        CommandId::About,
+        "About Layerlab",
+        "关于 Layerlab",
+    ),
 ];
 
 /// The command of an id; every id is in the list, which a test holds.
@@ -238,10 +374,9 @@ impl CommandId {
             Self::Unfold => now.can_unfold,
             Self::TrainOrPause | Self::Step => now.running || now.can_train,
             Self::Restart | Self::ResumeCheckpoint => now.can_train,
-            Self::Stop
-            | Self::SaveCheckpoint
-            | Self::EvaluateValidation
-            | Self::EvaluateTest => now.running,
+            Self::Stop | Self::SaveCheckpoint | Self::EvaluateValidation | Self::EvaluateTest => {
+                now.running
+            }
             _ => true,
         }
     }
@@ -255,12 +390,17 @@ pub fn pressed(ctx: &egui::Context, now: &Situation) -> Option<CommandId> {
     let typing = ctx.text_edit_focused();
     let focused = ctx.memory(|memory| memory.focused().is_some());
     let allowed = |command: &&Command| {
-        let plain = command.shortcut.is_some_and(|keys| keys.modifiers.is_none());
+        let plain = command
+            .shortcut
+            .is_some_and(|keys| keys.modifiers.is_none());
         command.in_text || !(typing || focused && plain)
     };
     let mut candidates: Vec<&Command> = COMMANDS.iter().filter(allowed).collect();
     candidates.sort_by_key(|command| {
-        let modifiers = command.shortcut.map(|keys| keys.modifiers).unwrap_or_default();
+        let modifiers = command
+            .shortcut
+            .map(|keys| keys.modifiers)
+            .unwrap_or_default();
         std::cmp::Reverse(modifiers.shift as u8 + modifiers.alt as u8)
     });
     let pressed = candidates.into_iter().find(|command| {
@@ -289,10 +429,19 @@ pub fn shortcut_text(ctx: &egui::Context, command: &Command) -> String {
         CommandId::Paste => Some(Key::V),
         _ => None,
     };
-    let keys = usual.map(|key| KeyboardShortcut::new(COMMAND, key)).or(command.shortcut);
+    let keys = usual
+        .map(|key| KeyboardShortcut::new(COMMAND, key))
+        .or(command.shortcut);
     match keys {
         Some(keys) if keys.logical_key == Key::Space => tr("Space", "空格").to_owned(),
-        Some(keys) => ctx.format_shortcut(&keys),
+        Some(keys) => {
+            let text = ctx.format_shortcut(&keys);
+            // The signs on the keys instead of their names.
+            let signs = [("OpenBracket", "["), ("CloseBracket", "]"), ("Period", ".")];
+            signs
+                .into_iter()
+                .fold(text, |text, (name, sign)| text.replace(name, sign))
+        }
         None => String::new(),
     }
 }

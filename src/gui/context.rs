@@ -64,7 +64,9 @@ pub enum Action {
         beside: BTreeSet<NodeId>,
     },
     /// Lets a person choose a file or folder for the project's data.
-    BrowseData { folder: bool },
+    BrowseData {
+        folder: bool,
+    },
     /// Shows a short message.
     Say(super::toasts::Tone, String),
 }

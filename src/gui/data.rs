@@ -31,9 +31,8 @@ impl OpenData {
         let same = |(wanted, from): &(DataConfig, PathBuf)| wanted == config && *from == base;
         if !self.wanted.as_ref().is_some_and(same) {
             let first = self.wanted.is_none();
-            let other_source = (self.wanted.as_ref()).is_some_and(|(old, from)| {
-                old.source != config.source || *from != base
-            });
+            let other_source = (self.wanted.as_ref())
+                .is_some_and(|(old, from)| old.source != config.source || *from != base);
             if other_source {
                 self.feed = None;
             }
@@ -62,12 +61,22 @@ impl OpenData {
             }
         }
         // The text follows the language.
-        self.message = self.error.as_ref().map(ToString::to_string).unwrap_or_default();
+        self.message = self
+            .error
+            .as_ref()
+            .map(ToString::to_string)
+            .unwrap_or_default();
         let data = self.feed.as_ref().map(|feed| {
             let summary = feed.summary();
-            DataFacts { shape: summary.shape.to_vec(), classes: Some(summary.classes) }
+            DataFacts {
+                shape: summary.shape.to_vec(),
+                classes: Some(summary.classes),
+            }
         });
-        self.facts = Facts { data, ..Facts::default() };
+        self.facts = Facts {
+            data,
+            ..Facts::default()
+        };
     }
 
     /// The feed as the project's settings want it, once it is open.

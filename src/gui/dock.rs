@@ -1,10 +1,13 @@
 //! The docked panels: which are open, where, and how big.
 
 use egui::{Color32, Stroke, Visuals, WidgetText};
-use egui_tiles::{Container, Linear, LinearDir, SimplificationOptions, Tile, TileId, Tiles, Tree, UiResponse};
+use egui_tiles::{
+    Container, Linear, LinearDir, SimplificationOptions, Tile, TileId, Tiles, Tree, UiResponse,
+};
 
 use super::ViewKind;
 use super::theme;
+use crate::i18n::tr;
 
 /// The layout of a first start: palette and problems at the left, the graph over the curves in
 /// the middle, the form over the maps at the right.
@@ -16,9 +19,15 @@ pub fn default_layout() -> Tree<ViewKind> {
     };
     let palette = tabs(&mut tiles, &[ViewKind::Palette]);
     let editor = tabs(&mut tiles, &[ViewKind::Editor]);
-    let below = tabs(&mut tiles, &[ViewKind::Curves, ViewKind::Problems, ViewKind::Confusion]);
+    let below = tabs(
+        &mut tiles,
+        &[ViewKind::Curves, ViewKind::Problems, ViewKind::Confusion],
+    );
     let form = tabs(&mut tiles, &[ViewKind::Form]);
-    let maps = tabs(&mut tiles, &[ViewKind::Maps, ViewKind::Weights, ViewKind::Data]);
+    let maps = tabs(
+        &mut tiles,
+        &[ViewKind::Maps, ViewKind::Weights, ViewKind::Data],
+    );
     let split = |tiles: &mut Tiles<ViewKind>, direction, parts: &[(TileId, f32)]| {
         let mut linear = Linear::new(direction, parts.iter().map(|part| part.0).collect());
         for (id, share) in parts {
@@ -26,8 +35,16 @@ pub fn default_layout() -> Tree<ViewKind> {
         }
         tiles.insert_container(linear)
     };
-    let middle = split(&mut tiles, LinearDir::Vertical, &[(editor, 0.64), (below, 0.36)]);
-    let right = split(&mut tiles, LinearDir::Vertical, &[(form, 0.52), (maps, 0.48)]);
+    let middle = split(
+        &mut tiles,
+        LinearDir::Vertical,
+        &[(editor, 0.64), (below, 0.36)],
+    );
+    let right = split(
+        &mut tiles,
+        LinearDir::Vertical,
+        &[(form, 0.52), (maps, 0.48)],
+    );
     let parts = [(palette, 0.15), (middle, 0.58), (right, 0.27)];
     let root = split(&mut tiles, LinearDir::Horizontal, &parts);
     Tree::new("dock", root, tiles)
@@ -69,9 +86,37 @@ pub fn is_in_front(tree: &Tree<ViewKind>, kind: ViewKind) -> bool {
 
 /// Draws the panels through a function that draws one.
 pub struct Dock<'a> {
-    pub pane: &'a mut dyn FnMut(&mut egui::Ui, ViewKind),
+    pane: &'a mut dyn FnMut(&mut egui::Ui, ViewKind),
     /// What stands behind a tab's title, such as the number of problems.
-    pub note: &'a dyn Fn(ViewKind) -> Option<(String, Color32)>,
+    note: &'a dyn Fn(ViewKind) -> Option<(String, Color32)>,
+    /// The panel that a person closed in this frame.
+    closed: Option<TileId>,
+}
+
+impl<'a> Dock<'a> {
+    pub fn new(
+        pane: &'a mut dyn FnMut(&mut egui::Ui, ViewKind),
+        note: &'a dyn Fn(ViewKind) -> Option<(String, Color32)>,
+    ) -> Self {
+        Self {
+            pane,
+            note,
+            closed: None,
+        }
+    }
+
+    /// Draws all of them; the graph's panel cannot be closed.
+    pub fn ui(mut self, tree: &mut Tree<ViewKind>, ui: &mut egui::Ui) {
+        tree.ui(&mut self, ui);
+        if let Some(tile) = self.closed
+            && tree
+                .tiles
+                .get_pane(&tile)
+                .is_some_and(|kind| *kind != ViewKind::Editor)
+        {
+            tree.remove_recursively(tile);
+        }
+    }
 }
 
 impl egui_tiles::Behavior<ViewKind> for Dock<'_> {
@@ -87,7 +132,14 @@ impl egui_tiles::Behavior<ViewKind> for Dock<'_> {
             Some((note, color)) => {
                 let mut job = egui::text::LayoutJob::default();
                 let text = egui::TextFormat::default();
-                job.append(kind.title().get(), 0.0, egui::TextFormat { color: Color32::PLACEHOLDER, ..text.clone() });
+                job.append(
+                    kind.title().get(),
+                    0.0,
+                    egui::TextFormat {
+                        color: Color32::PLACEHOLDER,
+                        ..text.clone()
+                    },
+                );
                 job.append(&note, 6.0, egui::TextFormat { color, ..text });
                 job.into()
             }
@@ -95,8 +147,24 @@ impl egui_tiles::Behavior<ViewKind> for Dock<'_> {
         }
     }
 
-    fn is_tab_closable(&self, _: &Tiles<ViewKind>, _: TileId) -> bool {
-        true
+    /// A panel is closed from its tab's menu or by the middle button, as it is opened from the
+    /// menu of views; a cross on every tab would be in the way.
+    fn on_tab_button(
+        &mut self,
+        _: &mut Tiles<ViewKind>,
+        tile: TileId,
+        tab: egui::Response,
+    ) -> egui::Response {
+        if tab.middle_clicked() {
+            self.closed = Some(tile);
+        }
+        tab.context_menu(|ui| {
+            if ui.button(tr("Close this panel", "关闭此面板")).clicked() {
+                self.closed = Some(tile);
+                ui.close();
+            }
+        });
+        tab
     }
 
     fn tab_bar_height(&self, _: &egui::Style) -> f32 {
@@ -112,14 +180,30 @@ impl egui_tiles::Behavior<ViewKind> for Dock<'_> {
     }
 
     fn tab_bar_color(&self, visuals: &Visuals) -> Color32 {
-        theme::blend(visuals.panel_fill, visuals.widgets.noninteractive.bg_stroke.color, 0.45)
+        theme::blend(
+            visuals.panel_fill,
+            visuals.widgets.noninteractive.bg_stroke.color,
+            0.45,
+        )
     }
 
-    fn tab_outline_stroke(&self, _: &Visuals, _: &Tiles<ViewKind>, _: TileId, _: &egui_tiles::TabState) -> Stroke {
+    fn tab_outline_stroke(
+        &self,
+        _: &Visuals,
+        _: &Tiles<ViewKind>,
+        _: TileId,
+        _: &egui_tiles::TabState,
+    ) -> Stroke {
         Stroke::NONE
     }
 
-    fn tab_text_color(&self, visuals: &Visuals, _: &Tiles<ViewKind>, _: TileId, state: &egui_tiles::TabState) -> Color32 {
+    fn tab_text_color(
+        &self,
+        visuals: &Visuals,
+        _: &Tiles<ViewKind>,
+        _: TileId,
+        state: &egui_tiles::TabState,
+    ) -> Color32 {
         if state.active {
             visuals.strong_text_color()
         } else {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
+use super::theme;
 use crate::i18n::{Text, tr};
 
 /// What a file or folder is asked for.
@@ -25,8 +26,12 @@ impl Purpose {
         match self {
             Self::OpenProject => Text::new("Open a project", "打开项目"),
             Self::SaveProject => Text::new("Save the project as", "项目另存为"),
-            Self::SaveCheckpoint => Text::new("Save a checkpoint into a folder", "将检查点保存到文件夹"),
-            Self::ResumeCheckpoint => Text::new("Resume from a checkpoint folder", "从检查点文件夹继续训练"),
+            Self::SaveCheckpoint => {
+                Text::new("Save a checkpoint into a folder", "将检查点保存到文件夹")
+            }
+            Self::ResumeCheckpoint => {
+                Text::new("Resume from a checkpoint folder", "从检查点文件夹继续训练")
+            }
             Self::DataFile => Text::new("Choose a data file", "选择数据文件"),
             Self::DataFolder => Text::new("Choose a data folder", "选择数据文件夹"),
         }
@@ -75,13 +80,19 @@ impl FileDialogs {
         let asking = if self.typed_only {
             self.line()
         } else {
-            Asking::Dialog { answer: dialog(purpose, suggestion), since: Instant::now() }
+            Asking::Dialog {
+                answer: dialog(purpose, suggestion),
+                since: Instant::now(),
+            }
         };
         self.asking = Some((purpose, asking));
     }
 
     fn line(&self) -> Asking {
-        Asking::Line { text: self.suggestion.clone(), fresh: true }
+        Asking::Line {
+            text: self.suggestion.clone(),
+            fresh: true,
+        }
     }
 
     /// Draws what is open; gives the answer once.
@@ -119,11 +130,17 @@ impl FileDialogs {
 
 fn dialog(purpose: Purpose, suggestion: PathBuf) -> Chosen {
     let mut dialog = rfd::AsyncFileDialog::new().set_title(purpose.title().get());
-    let folder = if suggestion.is_dir() { Some(suggestion.as_path()) } else { suggestion.parent() };
+    let folder = if suggestion.is_dir() {
+        Some(suggestion.as_path())
+    } else {
+        suggestion.parent()
+    };
     if let Some(folder) = folder.filter(|folder| folder.is_dir()) {
         dialog = dialog.set_directory(folder);
     }
-    let name = suggestion.file_name().map(|name| name.to_string_lossy().into_owned());
+    let name = suggestion
+        .file_name()
+        .map(|name| name.to_string_lossy().into_owned());
     let path = |file: Option<rfd::FileHandle>| file.map(|file| file.path().to_owned());
     let project = tr("Layerlab project", "Layerlab 项目");
     match purpose {
@@ -148,33 +165,43 @@ fn dialog(purpose: Purpose, suggestion: PathBuf) -> Chosen {
 }
 
 /// `None` while it is open; then the path, or `None` if there is none.
-fn line_ui(ctx: &egui::Context, purpose: Purpose, text: &mut String, fresh: &mut bool) -> Option<Option<PathBuf>> {
+fn line_ui(
+    ctx: &egui::Context,
+    purpose: Purpose,
+    text: &mut String,
+    fresh: &mut bool,
+) -> Option<Option<PathBuf>> {
     let mut answer = None;
-    let modal = egui::Modal::new("path".into()).show(ctx, |ui| {
-        ui.set_width(460.0);
-        ui.heading(purpose.title().get());
-        ui.label(tr(
-            "This system offers no file dialog; please type the path.",
-            "此系统没有可用的文件对话框，请直接输入路径。",
-        ));
-        let field = egui::TextEdit::singleline(text).desired_width(f32::INFINITY);
-        let field = ui.add(field.hint_text(tr("path", "路径")));
-        if std::mem::take(fresh) {
-            field.request_focus();
-        }
-        let entered = field.lost_focus() && ui.input(|input| input.key_pressed(egui::Key::Enter));
-        ui.add_space(6.0);
-        ui.horizontal(|ui| {
-            let ready = !text.trim().is_empty();
-            let go = ui.add_enabled(ready, egui::Button::new(tr("OK", "确定"))).clicked();
-            if ready && (go || entered) {
-                answer = Some(Some(PathBuf::from(text.trim())));
+    let modal = egui::Modal::new("path".into())
+        .frame(theme::modal_frame(&ctx.global_style()))
+        .show(ctx, |ui| {
+            ui.set_width(460.0);
+            ui.heading(purpose.title().get());
+            ui.label(tr(
+                "This system offers no file dialog; please type the path.",
+                "此系统没有可用的文件对话框，请直接输入路径。",
+            ));
+            let field = egui::TextEdit::singleline(text).desired_width(f32::INFINITY);
+            let field = ui.add(field.hint_text(tr("path", "路径")));
+            if std::mem::take(fresh) {
+                field.request_focus();
             }
-            if ui.button(tr("Cancel", "取消")).clicked() {
-                answer = Some(None);
-            }
+            let entered =
+                field.lost_focus() && ui.input(|input| input.key_pressed(egui::Key::Enter));
+            ui.add_space(6.0);
+            ui.horizontal(|ui| {
+                let ready = !text.trim().is_empty();
+                let go = ui
+                    .add_enabled(ready, egui::Button::new(tr("OK", "确定")))
+                    .clicked();
+                if ready && (go || entered) {
+                    answer = Some(Some(PathBuf::from(text.trim())));
+                }
+                if ui.button(tr("Cancel", "取消")).clicked() {
+                    answer = Some(None);
+                }
+            });
         });
-    });
     if modal.should_close() && answer.is_none() {
         answer = Some(None);
     }
@@ -191,6 +218,8 @@ pub fn with_ending(mut path: PathBuf) -> PathBuf {
 
 /// The name for people of a file: without its folder.
 pub fn file_name(path: &std::path::Path) -> String {
-    let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
+    let name = path
+        .file_name()
+        .map(|name| name.to_string_lossy().into_owned());
     name.unwrap_or_else(|| path.display().to_string())
 }

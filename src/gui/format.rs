@@ -9,9 +9,18 @@ pub fn count(n: u64) -> String {
         return n.to_string();
     }
     let value = n as f64;
-    let (scale, unit) = UNITS.into_iter().find(|(scale, _)| value >= *scale).unwrap_or((1.0, ""));
+    let (scale, unit) = UNITS
+        .into_iter()
+        .find(|(scale, _)| value >= *scale)
+        .unwrap_or((1.0, ""));
     let scaled = value / scale;
-    let decimals = if scaled < 10.0 { 2 } else if scaled < 100.0 { 1 } else { 0 };
+    let decimals = if scaled < 10.0 {
+        2
+    } else if scaled < 100.0 {
+        1
+    } else {
+        0
+    };
     format!("{scaled:.decimals$} {unit}")
 }
 
@@ -53,8 +62,14 @@ pub fn size(size: Size) -> String {
 mod tests {
     #[test]
     fn numbers_are_short_and_right() {
-        let cases: [(u64, &str); 6] =
-            [(0, "0"), (9_999, "9999"), (10_000, "10.0 k"), (431_080, "431 k"), (61_100_840, "61.1 M"), (7_000_000_000, "7.00 G")];
+        let cases: [(u64, &str); 6] = [
+            (0, "0"),
+            (9_999, "9999"),
+            (10_000, "10.0 k"),
+            (431_080, "431 k"),
+            (61_100_840, "61.1 M"),
+            (7_000_000_000, "7.00 G"),
+        ];
         for (n, text) in cases {
             assert_eq!(super::count(n), text);
         }

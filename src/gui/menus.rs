@@ -8,8 +8,9 @@ use super::commands::{COMMANDS, Command, CommandId, Menu, Situation, shortcut_te
 use super::context::Action;
 use super::files;
 use super::settings::Settings;
+use super::theme;
 use crate::i18n::{Text, lang, tr};
-use crate::project::EXAMPLES;
+use crate::project::{EXAMPLES, Project};
 
 /// What a person chose in a menu.
 pub enum Choice {
@@ -22,12 +23,18 @@ pub enum Choice {
 /// A command as a line of a menu: its name, and its shortcut at the right.
 pub fn command_button(ui: &mut Ui, command: &Command, enabled: bool) -> egui::Response {
     let shortcut = shortcut_text(ui.ctx(), command);
-    let button = egui::Button::new(command.name.get()).shortcut_text(RichText::new(shortcut).weak());
+    let button =
+        egui::Button::new(command.name.get()).shortcut_text(RichText::new(shortcut).weak());
     ui.add_enabled(enabled, button.wrap_mode(egui::TextWrapMode::Extend))
 }
 
 /// The menu bar.
-pub fn bar_ui(ui: &mut Ui, now: &Situation, undo: [Option<Text>; 2], settings: &Settings) -> Option<Choice> {
+pub fn bar_ui(
+    ui: &mut Ui,
+    now: &Situation,
+    undo: [Option<Text>; 2],
+    settings: &Settings,
+) -> Option<Choice> {
     let mut choice = None;
     egui::MenuBar::new().ui(ui, |ui| {
         for menu in Menu::ALL {
@@ -52,7 +59,13 @@ pub fn bar_ui(ui: &mut Ui, now: &Situation, undo: [Option<Text>; 2], settings: &
 }
 
 /// A line of a menu; undo says what it takes back, and what is in force is marked.
-fn menu_line(ui: &mut Ui, command: &Command, now: &Situation, undo: [Option<Text>; 2], settings: &Settings) -> egui::Response {
+fn menu_line(
+    ui: &mut Ui,
+    command: &Command,
+    now: &Situation,
+    undo: [Option<Text>; 2],
+    settings: &Settings,
+) -> egui::Response {
     let mut command = *command;
     let of = match command.id {
         CommandId::Undo => undo[0],
@@ -86,7 +99,9 @@ fn file_menus(ui: &mut Ui, settings: &Settings) -> Option<Choice> {
             ui.weak(tr("nothing yet", "暂无"));
         }
         for path in &settings.recent {
-            let button = ui.button(files::file_name(path)).on_hover_text(path.display().to_string());
+            let button = ui
+                .button(files::file_name(path))
+                .on_hover_text(path.display().to_string());
             if button.clicked() {
                 choice = Some(Choice::Recent(path.clone()));
                 ui.close();
@@ -94,8 +109,14 @@ fn file_menus(ui: &mut Ui, settings: &Settings) -> Option<Choice> {
         }
     });
     ui.menu_button(tr("Examples", "示例"), |ui| {
-        for (index, (name, _)) in EXAMPLES.iter().enumerate() {
-            if ui.button(*name).clicked() {
+        for (index, (name, text)) in EXAMPLES.iter().enumerate() {
+            let project = Project::from_ron(text).unwrap_or_default();
+            let title = if project.title.is_empty() {
+                (*name).to_owned()
+            } else {
+                project.title
+            };
+            if ui.button(title).on_hover_text(project.about).clicked() {
                 choice = Some(Choice::Example(index));
                 ui.close();
             }
@@ -114,7 +135,10 @@ pub struct CommandPalette {
 
 impl CommandPalette {
     pub fn open(&mut self) {
-        *self = Self { open: true, ..Self::default() };
+        *self = Self {
+            open: true,
+            ..Self::default()
+        };
     }
 
     pub fn is_open(&self) -> bool {
@@ -126,11 +150,15 @@ impl CommandPalette {
             return None;
         }
         let mut chosen = None;
-        let area = egui::Modal::default_area("commands".into()).anchor(egui::Align2::CENTER_TOP, [0.0, 70.0]);
-        let modal = egui::Modal::new("commands".into()).area(area).show(ctx, |ui| {
-            ui.set_width(460.0);
-            chosen = self.list_ui(ui, now);
-        });
+        let area = egui::Modal::default_area("commands".into())
+            .anchor(egui::Align2::CENTER_TOP, [0.0, 70.0]);
+        let modal = egui::Modal::new("commands".into())
+            .frame(theme::modal_frame(&ctx.global_style()))
+            .area(area)
+            .show(ctx, |ui| {
+                ui.set_width(460.0);
+                chosen = self.list_ui(ui, now);
+            });
         if modal.should_close() || chosen.is_some() {
             self.open = false;
         }
@@ -146,31 +174,45 @@ impl CommandPalette {
         if field.changed() {
             self.selected = 0;
         }
-        let found: Vec<&Command> = COMMANDS.iter().filter(|command| matches(command, &self.query)).collect();
+        let found: Vec<&Command> = COMMANDS
+            .iter()
+            .filter(|command| matches(command, &self.query))
+            .collect();
         let last = found.len().saturating_sub(1);
-        self.selected = (self.selected + usize::from(down)).saturating_sub(usize::from(up)).min(last);
+        self.selected = (self.selected + usize::from(down))
+            .saturating_sub(usize::from(up))
+            .min(last);
         let mut chosen = None;
         let entered = ui.input(|input| input.key_pressed(Key::Enter));
         ui.add_space(4.0);
-        egui::ScrollArea::vertical().max_height(380.0).auto_shrink([false, true]).show(ui, |ui| {
-            ui.spacing_mut().item_spacing.y = 1.0;
-            if found.is_empty() {
-                ui.weak(tr("No command has this name.", "没有这样的命令。"));
-            }
-            for (index, command) in found.iter().enumerate() {
-                let enabled = command.id.enabled(now);
-                let name = format!("{}: {}", command.menu.text(), command.name);
-                let shortcut = RichText::new(shortcut_text(ui.ctx(), command)).weak();
-                let button = egui::Button::selectable(index == self.selected, name).shortcut_text(shortcut);
-                let response = ui.add_enabled_ui(enabled, |ui| ui.add_sized([ui.available_width(), 24.0], button)).inner;
-                if index == self.selected && (down || up) {
-                    response.scroll_to_me(None);
+        egui::ScrollArea::vertical()
+            .max_height(330.0)
+            .min_scrolled_height(330.0)
+            .auto_shrink(false)
+            .show(ui, |ui| {
+                ui.spacing_mut().item_spacing.y = 1.0;
+                if found.is_empty() {
+                    ui.weak(tr("No command has this name.", "没有这样的命令。"));
                 }
-                if response.clicked() || entered && index == self.selected && enabled {
-                    chosen = Some(command.id);
+                for (index, command) in found.iter().enumerate() {
+                    let enabled = command.id.enabled(now);
+                    let name = format!("{}: {}", command.menu.text(), command.name);
+                    let shortcut = RichText::new(shortcut_text(ui.ctx(), command)).weak();
+                    let button = egui::Button::selectable(index == self.selected, name)
+                        .shortcut_text(shortcut);
+                    let response = ui
+                        .add_enabled_ui(enabled, |ui| {
+                            ui.add_sized([ui.available_width(), 24.0], button)
+                        })
+                        .inner;
+                    if index == self.selected && (down || up) {
+                        response.scroll_to_me(None);
+                    }
+                    if response.clicked() || entered && index == self.selected && enabled {
+                        chosen = Some(command.id);
+                    }
                 }
-            }
-        });
+            });
         chosen
     }
 }
@@ -178,8 +220,14 @@ impl CommandPalette {
 /// Whether every word of the query is in the command's name, in either language.
 fn matches(command: &Command, query: &str) -> bool {
     let texts = [command.name, command.menu.text()];
-    let text = texts.map(|text| format!("{} {}", text.en, text.zh)).join(" ").to_lowercase();
-    query.to_lowercase().split_whitespace().all(|word| text.contains(word))
+    let text = texts
+        .map(|text| format!("{} {}", text.en, text.zh))
+        .join(" ")
+        .to_lowercase();
+    query
+        .to_lowercase()
+        .split_whitespace()
+        .all(|word| text.contains(word))
 }
 
 #[cfg(test)]

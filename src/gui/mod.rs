@@ -19,6 +19,7 @@ pub mod views;
 mod data;
 pub mod files;
 mod format;
+mod formula;
 pub mod frame_times;
 mod menus;
 mod modals;
@@ -33,7 +34,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::i18n::Text;
+use crate::i18n::{Lang, Text};
 
 /// The panels of the window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -81,7 +82,7 @@ impl ViewKind {
 ///
 /// # Errors
 /// If there is no display, or it cannot draw.
-pub fn run(file: Option<PathBuf>) -> anyhow::Result<()> {
+pub fn run(file: Option<PathBuf>, lang: Option<Lang>) -> anyhow::Result<()> {
     let options = eframe::NativeOptions {
         viewport: egui::ViewportBuilder::default()
             .with_app_id(app::APP_ID)
@@ -94,7 +95,10 @@ pub fn run(file: Option<PathBuf>) -> anyhow::Result<()> {
         app::APP_ID,
         options,
         Box::new(|creation| {
-            let settings = settings::Settings::load(creation.storage);
+            let mut settings = settings::Settings::load(creation.storage);
+            if let Some(lang) = lang {
+                settings.set_language(lang);
+            }
             let storage = eframe::storage_dir(app::APP_ID);
             let app = app::App::new(&creation.egui_ctx, settings, storage, file);
             Ok(Box::new(app))

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use egui::RichText;
 
 use super::files::file_name;
+use super::theme;
 use crate::i18n::{tr, tr_format};
 use crate::project::recovery::Leftover;
 
@@ -30,32 +31,34 @@ pub enum Guard {
 /// Asks about unsaved changes.
 pub fn guard_ui(ctx: &egui::Context, title: &str) -> Option<Guard> {
     let mut answer = None;
-    let modal = egui::Modal::new("unsaved".into()).show(ctx, |ui| {
-        ui.set_width(400.0);
-        ui.heading(tr("Save the changes?", "保存更改？"));
-        ui.add_space(4.0);
-        ui.label(tr_format!(
-            "“{title}” has changes that are not in its file.",
-            "“{title}”有尚未保存的更改。"
-        ));
-        ui.add_space(10.0);
-        ui.horizontal(|ui| {
-            let save = egui::Button::new(RichText::new(tr("Save", "保存")).strong());
-            let save = ui.add(save);
-            if ui.memory(|memory| memory.focused().is_none()) {
-                save.request_focus();
-            }
-            if save.clicked() {
-                answer = Some(Guard::Save);
-            }
-            if ui.button(tr("Don't save", "不保存")).clicked() {
-                answer = Some(Guard::Discard);
-            }
-            if ui.button(tr("Cancel", "取消")).clicked() {
-                answer = Some(Guard::Cancel);
-            }
+    let modal = egui::Modal::new("unsaved".into())
+        .frame(theme::modal_frame(&ctx.global_style()))
+        .show(ctx, |ui| {
+            ui.set_width(400.0);
+            ui.heading(tr("Save the changes?", "保存更改？"));
+            ui.add_space(4.0);
+            ui.label(tr_format!(
+                "“{title}” has changes that are not in its file.",
+                "“{title}”有尚未保存的更改。"
+            ));
+            ui.add_space(10.0);
+            ui.horizontal(|ui| {
+                let save = egui::Button::new(RichText::new(tr("Save", "保存")).strong());
+                let save = ui.add(save);
+                if ui.memory(|memory| memory.focused().is_none()) {
+                    save.request_focus();
+                }
+                if save.clicked() {
+                    answer = Some(Guard::Save);
+                }
+                if ui.button(tr("Don't save", "不保存")).clicked() {
+                    answer = Some(Guard::Discard);
+                }
+                if ui.button(tr("Cancel", "取消")).clicked() {
+                    answer = Some(Guard::Cancel);
+                }
+            });
         });
-    });
     if modal.should_close() && answer.is_none() {
         answer = Some(Guard::Cancel);
     }
@@ -65,7 +68,7 @@ pub fn guard_ui(ctx: &egui::Context, title: &str) -> Option<Guard> {
 /// Offers work that a crash left; whether to take it.
 pub fn recovery_ui(ctx: &egui::Context, leftover: &Leftover) -> Option<bool> {
     let mut answer = None;
-    egui::Modal::new("recovery".into()).show(ctx, |ui| {
+    egui::Modal::new("recovery".into()).frame(theme::modal_frame(&ctx.global_style())).show(ctx, |ui| {
         ui.set_width(440.0);
         ui.heading(tr("Recover unsaved work?", "恢复未保存的工作？"));
         ui.add_space(4.0);
@@ -91,7 +94,7 @@ pub fn recovery_ui(ctx: &egui::Context, leftover: &Leftover) -> Option<bool> {
 /// Whether it stays open.
 pub fn about_ui(ctx: &egui::Context) -> bool {
     let mut open = true;
-    let modal = egui::Modal::new("about".into()).show(ctx, |ui| {
+    let modal = egui::Modal::new("about".into()).frame(theme::modal_frame(&ctx.global_style())).show(ctx, |ui| {
         ui.set_width(400.0);
         ui.heading(format!("Layerlab {}", env!("CARGO_PKG_VERSION")));
         ui.add_space(4.0);

@@ -1,6 +1,6 @@
 //! What each command does.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use egui::Context;
 
@@ -16,11 +16,11 @@ use super::modals::Next;
 use super::run::Status;
 use super::toasts::Tone;
 use super::training::Start;
-use crate::data::SplitName;
+use crate::data::{BUILT_IN, SplitName};
 use crate::graph::Comment;
 use crate::i18n::{Text, set_lang, tr_format};
 use crate::project::{EXAMPLES, Project};
-use crate::train::Command;
+use crate::train::{Command, Stage};
 
 impl App {
     /// Carries a command out, if it makes sense now.
@@ -59,9 +59,15 @@ impl App {
             CommandId::TrainOrPause | CommandId::Step | CommandId::Stop | CommandId::Restart => {
                 self.perform_training(id);
             }
-            CommandId::SaveCheckpoint => self.files.ask(Purpose::SaveCheckpoint, Some(self.document.folder())),
-            CommandId::ResumeCheckpoint => self.files.ask(Purpose::ResumeCheckpoint, Some(self.document.folder())),
-            CommandId::EvaluateValidation => self.training.send(Command::Evaluate(SplitName::Validation)),
+            CommandId::SaveCheckpoint => self
+                .files
+                .ask(Purpose::SaveCheckpoint, Some(self.document.folder())),
+            CommandId::ResumeCheckpoint => self
+                .files
+                .ask(Purpose::ResumeCheckpoint, Some(self.document.folder())),
+            CommandId::EvaluateValidation => {
+                self.training.send(Command::Evaluate(SplitName::Validation))
+            }
             CommandId::EvaluateTest => self.training.send(Command::Evaluate(SplitName::Test)),
             CommandId::Show(kind) => dock::open(&mut self.settings.layout, kind),
             CommandId::ResetLayout => self.settings.layout = dock::default_layout(),
@@ -83,15 +89,22 @@ impl App {
     fn perform_on_graph(&mut self, id: CommandId, ctx: &Context) {
         let graph = &self.document.project().graph;
         let chosen = edits::with_folded(graph, &self.selection);
-        let folds = (edits::foldable(graph, &self.selection), edits::unfoldable(graph, &self.selection));
+        let folds = (
+            edits::foldable(graph, &self.selection),
+            edits::unfoldable(graph, &self.selection),
+        );
         let action = match id {
             CommandId::Duplicate => {
                 let fragment = graph.fragment(&chosen);
-                return self.add_fragment(Text::new("Duplicate", "创建副本"), fragment, [36.0, 36.0]);
+                return self.add_fragment(
+                    Text::new("Duplicate", "创建副本"),
+                    fragment,
+                    [36.0, 36.0],
+                );
             }
             CommandId::AddLayer => {
                 dock::open(&mut self.settings.layout, ViewKind::Palette);
-                return self.panels.focus_palette();
+                return self.settings.panels.focus_palette();
             }
             CommandId::AddComment => {
                 let place = self.editor.pointed_place();
@@ -113,7 +126,10 @@ impl App {
                 project.graph.folded.extend(folds.0);
             }),
             CommandId::Unfold => Action::edit(Text::new("Unfold", "展开"), move |project| {
-                project.graph.folded.retain(|group| !folds.1.contains(group));
+                project
+                    .graph
+                    .folded
+                    .retain(|group| !folds.1.contains(group));
             }),
             CommandId::AlignLeft => self.editor.align(&self.selection, Align::Left),
             CommandId::AlignTop => self.editor.align(&self.selection, Align::Top),
@@ -131,7 +147,10 @@ impl App {
         let command = match (id, self.training.run.status()) {
             _ if !self.training.is_live() && id != CommandId::Stop => {
                 let one_step = id == CommandId::Step;
-                return self.start(Start { resume: None, one_step });
+                return self.start(Start {
+                    resume: None,
+                    one_step,
+                });
             }
             (CommandId::Restart, _) => return self.start(Start::default()),
             (CommandId::TrainOrPause, Status::Paused) => Command::Resume,
@@ -158,24 +177,35 @@ impl App {
     pub(super) fn paste(&mut self, text: &str) {
         match edits::from_text(text) {
             Ok(fragment) if !fragment.nodes.is_empty() => {
-                let corner = fragment.nodes.iter().fold([f32::INFINITY; 2], |corner, node| {
-                    [corner[0].min(node.position[0]), corner[1].min(node.position[1])]
-                });
+                let corner = fragment
+                    .nodes
+                    .iter()
+                    .fold([f32::INFINITY; 2], |corner, node| {
+                        [
+                            corner[0].min(node.position[0]),
+                            corner[1].min(node.position[1]),
+                        ]
+                    });
                 let place = self.editor.pointed_place();
                 let offset = [(place.x - corner[0]).round(), (place.y - corner[1]).round()];
                 self.add_fragment(Text::new("Paste", "粘贴"), fragment, offset);
             }
             Ok(_) => {}
-            Err(error) => self.toasts.show(Tone::Warning, tr_format!(
-                "the clipboard holds no layers ({error})",
-                "剪贴板中没有可粘贴的层（{error}）"
-            )),
+            Err(error) => self.toasts.show(
+                Tone::Warning,
+                tr_format!(
+                    "the clipboard holds no layers ({error})",
+                    "剪贴板中没有可粘贴的层（{error}）"
+                ),
+            ),
         }
     }
 
     fn add_fragment(&mut self, name: Text, fragment: crate::graph::Fragment, offset: [f32; 2]) {
         let mut new = std::collections::BTreeSet::new();
-        self.document.edit(name, None, |project| new = project.graph.paste(&fragment, offset));
+        self.document.edit(name, None, |project| {
+            new = project.graph.paste(&fragment, offset)
+        });
         self.select(new);
     }
 
@@ -190,11 +220,19 @@ impl App {
 
     pub(super) fn go_on(&mut self, next: Next, ctx: &Context) {
         match next {
-            Next::New => self.show(Document::new(Project::default(), None)),
+            Next::New => {
+                let project = Project {
+                    stages: vec![Stage::default()],
+                    ..Project::default()
+                };
+                self.show(Document::new(project, None));
+            }
             Next::AskOpen => self.files.ask(Purpose::OpenProject, self.start_folder()),
             Next::Open(path) => self.open(path),
             Next::Example(index) => {
-                let Some((_, text)) = EXAMPLES.get(index) else { return };
+                let Some((_, text)) = EXAMPLES.get(index) else {
+                    return;
+                };
                 match Project::from_ron(text) {
                     Ok(project) => self.show(Document::new(project, None)),
                     Err(error) => self.toasts.show(Tone::Error, error.to_string()),
@@ -240,24 +278,66 @@ impl App {
 
     fn ask_save(&mut self) {
         let title = &self.document.project().title;
-        let stem: String = title.chars().map(|c| if c.is_alphanumeric() { c } else { '-' }).collect();
+        let stem: String = title
+            .chars()
+            .map(|c| if c.is_alphanumeric() { c } else { '-' })
+            .collect();
         let stem = stem.trim_matches('-').to_lowercase();
-        let name = if stem.is_empty() { "network.ron".to_owned() } else { format!("{stem}.ron") };
-        let folder = self.start_folder().and_then(|path| if path.is_dir() { Some(path) } else { path.parent().map(PathBuf::from) });
+        let name = if stem.is_empty() {
+            "network.ron".to_owned()
+        } else {
+            format!("{stem}.ron")
+        };
+        let folder = self.start_folder().and_then(|path| {
+            if path.is_dir() {
+                Some(path)
+            } else {
+                path.parent().map(PathBuf::from)
+            }
+        });
         let here = self.document.path().map(PathBuf::from);
-        let suggestion = here.unwrap_or_else(|| folder.or_else(std::env::home_dir).unwrap_or_default().join(name));
+        let suggestion = here.unwrap_or_else(|| {
+            folder
+                .or_else(std::env::home_dir)
+                .unwrap_or_default()
+                .join(name)
+        });
         self.files.ask(Purpose::SaveProject, Some(suggestion));
+    }
+
+    /// A relative path of data means the same file when the project moves to another folder.
+    fn keep_data(&mut self, path: &Path) {
+        let source = Path::new(&self.document.project().data.source);
+        let built_in = BUILT_IN.iter().any(|(name, _)| Path::new(name) == source);
+        let old = self.document.folder().join(source);
+        let new_folder = path.parent().unwrap_or(Path::new(""));
+        if built_in || source.is_absolute() || !old.exists() || new_folder.join(source).exists() {
+            return;
+        }
+        let Ok(old) = std::path::absolute(old) else {
+            return;
+        };
+        let inside = std::path::absolute(new_folder)
+            .ok()
+            .and_then(|folder| old.strip_prefix(folder).ok());
+        let source = inside.unwrap_or(&old).display().to_string();
+        self.document
+            .edit(Text::new("Save elsewhere", "另存"), None, move |project| {
+                project.data.source = source
+            });
     }
 
     /// Writes the project; a relative data path still means the same file afterwards.
     fn save_to(&mut self, path: PathBuf, ctx: &Context) {
+        self.keep_data(&path);
         let project = self.document.shared();
         match project.save(&path) {
             Ok(()) => {
                 self.settings.add_recent(&path);
                 let name = super::files::file_name(&path);
                 self.document.saved_as(path, project);
-                self.toasts.show(Tone::Info, tr_format!("{name} saved", "{name} 已保存"));
+                self.toasts
+                    .show(Tone::Info, tr_format!("{name} saved", "{name} 已保存"));
                 if let Some(next) = self.after_save.take() {
                     self.go_on(next, ctx);
                 }
@@ -270,7 +350,11 @@ impl App {
     }
 
     pub(super) fn browse_data(&mut self, folder: bool) {
-        let purpose = if folder { Purpose::DataFolder } else { Purpose::DataFile };
+        let purpose = if folder {
+            Purpose::DataFolder
+        } else {
+            Purpose::DataFile
+        };
         self.files.ask(purpose, Some(self.document.folder()));
     }
 
@@ -280,14 +364,24 @@ impl App {
             Purpose::OpenProject => self.open(path),
             Purpose::SaveProject => self.save_to(with_ending(path), ctx),
             Purpose::SaveCheckpoint => self.training.send(Command::Save(path)),
-            Purpose::ResumeCheckpoint => self.start(Start { resume: Some(path), one_step: false }),
+            Purpose::ResumeCheckpoint => self.start(Start {
+                resume: Some(path),
+                one_step: false,
+            }),
             Purpose::DataFile | Purpose::DataFolder => {
                 let inside = path.strip_prefix(self.document.folder()).ok();
                 let inside = inside.filter(|_| self.document.path().is_some());
-                let source = inside.map_or_else(|| path.display().to_string(), |inside| inside.display().to_string());
-                self.document.edit(Text::new("Choose data", "选择数据"), None, move |project| {
-                    project.data.source = source;
-                });
+                let source = inside.map_or_else(
+                    || path.display().to_string(),
+                    |inside| inside.display().to_string(),
+                );
+                self.document.edit(
+                    Text::new("Choose data", "选择数据"),
+                    None,
+                    move |project| {
+                        project.data.source = source;
+                    },
+                );
             }
         }
     }

@@ -96,6 +96,35 @@ pub fn labelled(label: &str, value: &str) -> String {
     }
 }
 
+/// Labelled grid lines at round numbers, as many as there is room for.
+pub fn round_grid(input: GridInput) -> Vec<GridMark> {
+    let (lo, hi) = input.bounds;
+    // egui_plot's finest lines are a few points apart; a line of text needs four times that.
+    let step = round_step(input.base_step_size * 4.0);
+    let first = (lo / step).ceil();
+    if !(step > 0.0 && first.is_finite() && (hi - lo) / step < 1000.0) {
+        return Vec::new();
+    }
+    (0..=((hi - lo) / step) as u32)
+        .map(|index| (first + f64::from(index)) * step)
+        .filter(|value| *value <= hi)
+        .map(|value| GridMark {
+            value,
+            step_size: step,
+        })
+        .collect()
+}
+
+/// 1, 2 or 5 times a power of ten, at least `rough`; NaN where there is none.
+fn round_step(rough: f64) -> f64 {
+    let unit = 10f64.powf(rough.log10().floor());
+    let steps = [1.0, 2.0, 5.0, 10.0].map(|factor| factor * unit);
+    steps
+        .into_iter()
+        .find(|step| *step >= rough)
+        .unwrap_or(f64::NAN)
+}
+
 /// Grid lines of an axis that shows log₁₀: at 1, 2 and 5 of each decade, or at round numbers
 /// where less than a decade is seen.
 pub fn log_grid(input: GridInput) -> Vec<GridMark> {
@@ -130,15 +159,10 @@ pub fn log_grid(input: GridInput) -> Vec<GridMark> {
 
 fn round_marks(lo: f64, hi: f64) -> Vec<GridMark> {
     let (least, greatest) = (10f64.powf(lo), 10f64.powf(hi));
-    let rough = (greatest - least) / 5.0;
-    let unit = 10f64.powf(rough.log10().floor());
-    let step = [1.0, 2.0, 5.0, 10.0]
-        .map(|factor| factor * unit)
-        .into_iter()
-        .find(|step| *step >= rough);
-    let Some(step) = step.filter(|step| *step > 0.0) else {
+    let step = round_step((greatest - least) / 5.0);
+    if step.is_nan() || step <= 0.0 {
         return Vec::new();
-    };
+    }
     let first = (least / step).ceil();
     (0..12)
         .map(|index| ((first + f64::from(index)) * step).log10())
@@ -208,6 +232,33 @@ mod tests {
             (-3.0, "0 s"),
         ] {
             assert_eq!(duration(seconds), text);
+        }
+    }
+
+    #[test]
+    fn a_linear_axis_has_labels_at_round_numbers() {
+        let values = |lo, hi, base_step_size| {
+            let marks = round_grid(GridInput {
+                bounds: (lo, hi),
+                base_step_size,
+            });
+            marks
+                .iter()
+                .map(|mark| (mark.value * 1e6).round() / 1e6)
+                .collect::<Vec<f64>>()
+        };
+        assert_eq!(values(0.924, 0.98, 0.005), [0.94, 0.96, 0.98]);
+        assert_eq!(
+            values(-1.0, 3.0, 0.1),
+            [-1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0]
+        );
+        for (lo, hi, step) in [
+            (f64::NAN, 1.0, 0.1),
+            (0.0, f64::INFINITY, 0.1),
+            (0.0, 1.0, 0.0),
+            (0.0, 1e300, 1e-300),
+        ] {
+            assert!(values(lo, hi, step).is_empty());
         }
     }
 

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ViewKind;
 use super::dock;
+use super::panels::Panels;
 use crate::i18n::Lang;
 
 const KEY: &str = "settings";
@@ -13,7 +14,7 @@ const RECENT: usize = 10;
 
 /// A person's settings. What an older or newer version wrote and this one cannot read is
 /// replaced by the defaults.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Serialize, Deserialize)]
 #[serde(default)]
 pub struct Settings {
     /// `None` follows the system's locale.
@@ -23,6 +24,7 @@ pub struct Settings {
     pub recent: Vec<PathBuf>,
     pub layout: egui_tiles::Tree<ViewKind>,
     pub frame_times: bool,
+    pub panels: Panels,
 }
 
 impl Default for Settings {
@@ -33,6 +35,7 @@ impl Default for Settings {
             recent: Vec::new(),
             layout: dock::default_layout(),
             frame_times: false,
+            panels: Panels::default(),
         }
     }
 }

@@ -8,20 +8,38 @@ use super::format;
 use super::frame_times::FrameTimes;
 use crate::i18n::{tr, tr_format};
 
-pub fn status_ui(ui: &mut Ui, ctx: &Ctx<'_>, opening: bool, times: Option<&FrameTimes>, actions: &mut Vec<Action>) {
+pub fn status_ui(
+    ui: &mut Ui,
+    ctx: &Ctx<'_>,
+    opening: bool,
+    times: Option<&FrameTimes>,
+    actions: &mut Vec<Action>,
+) {
     ui.horizontal(|ui| {
         ui.spacing_mut().item_spacing.x = 14.0;
         let small = |text: String| RichText::new(text).small();
         let totals = &ctx.inference.totals;
-        let (nodes, params) = (ctx.project.graph.nodes().len(), format::count(totals.params));
+        let (nodes, params) = (
+            ctx.project.graph.nodes().len(),
+            format::count(totals.params),
+        );
         ui.label(small(tr_format!("{nodes} nodes", "{nodes} 个节点")));
-        ui.label(small(tr_format!("{params} parameters", "{params} 参数"))).on_hover_text(format::exact(totals.params));
+        ui.label(small(tr_format!("{params} parameters", "{params} 参数")))
+            .on_hover_text(format::exact(totals.params));
         let macs = format::count(totals.macs);
-        let about = tr("Multiply-adds per example, forward", "每个样本前向的乘加次数");
-        ui.label(small(tr_format!("{macs} multiply-adds", "{macs} 次乘加"))).on_hover_text(about);
+        let about = tr(
+            "Multiply-adds per example, forward",
+            "每个样本前向的乘加次数",
+        );
+        ui.label(small(tr_format!("{macs} multiply-adds", "{macs} 次乘加")))
+            .on_hover_text(about);
         let memory = format::bytes(totals.activations.saturating_mul(4));
-        let about = tr("All outputs of one example in 32-bit numbers", "单个样本所有输出（32 位浮点）");
-        ui.label(small(tr_format!("{memory} activations", "激活值 {memory}"))).on_hover_text(about);
+        let about = tr(
+            "All outputs of one example in 32-bit numbers",
+            "单个样本所有输出（32 位浮点）",
+        );
+        ui.label(small(tr_format!("{memory} activations", "激活值 {memory}")))
+            .on_hover_text(about);
         data_ui(ui, ctx, opening);
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
             problems_ui(ui, ctx, actions);
@@ -40,13 +58,21 @@ pub fn status_ui(ui: &mut Ui, ctx: &Ctx<'_>, opening: bool, times: Option<&Frame
 fn data_ui(ui: &mut Ui, ctx: &Ctx<'_>, opening: bool) {
     let source = &ctx.project.data.source;
     let text = match ctx.data {
-        _ if opening => RichText::new(tr_format!("opening {source}…", "正在打开 {source}…")).small().weak(),
+        _ if opening => RichText::new(tr_format!("opening {source}…", "正在打开 {source}…"))
+            .small()
+            .weak(),
         Some(Ok(feed)) => {
             let summary = feed.summary();
             let (train, classes) = (summary.train, summary.classes);
-            RichText::new(tr_format!("{source}: {train} to train on, {classes} classes", "{source}：训练样本 {train} 个，{classes} 类")).small()
+            RichText::new(tr_format!(
+                "{source}: {train} to train on, {classes} classes",
+                "{source}：训练样本 {train} 个，{classes} 类"
+            ))
+            .small()
         }
-        Some(Err(_)) => RichText::new(tr_format!("⚠ {source}", "⚠ {source}")).small().color(ui.visuals().error_fg_color),
+        Some(Err(_)) => RichText::new(tr_format!("⚠ {source}", "⚠ {source}"))
+            .small()
+            .color(ui.visuals().error_fg_color),
         None => RichText::new(String::new()),
     };
     let label = ui.label(text);
@@ -57,13 +83,28 @@ fn data_ui(ui: &mut Ui, ctx: &Ctx<'_>, opening: bool) {
 
 fn problems_ui(ui: &mut Ui, ctx: &Ctx<'_>, actions: &mut Vec<Action>) {
     use crate::graph::Severity;
-    let count = |severity| ctx.inference.diagnostics.iter().filter(|d| d.severity() == severity).count();
+    let count = |severity| {
+        ctx.inference
+            .diagnostics
+            .iter()
+            .filter(|d| d.severity() == severity)
+            .count()
+    };
     let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
     let visuals = ui.visuals();
     let (text, color) = match (errors, warnings) {
-        (0, 0) => (tr("no problems", "没有问题").to_owned(), visuals.weak_text_color()),
-        (0, n) => (tr_format!("⚠ {n} warnings", "⚠ {n} 个警告"), visuals.warn_fg_color),
-        (n, _) => (tr_format!("⚠ {n} errors", "⚠ {n} 个错误"), visuals.error_fg_color),
+        (0, 0) => (
+            tr("no problems", "没有问题").to_owned(),
+            visuals.weak_text_color(),
+        ),
+        (0, n) => (
+            tr_format!("⚠ {n} warnings", "⚠ {n} 个警告"),
+            visuals.warn_fg_color,
+        ),
+        (n, _) => (
+            tr_format!("⚠ {n} errors", "⚠ {n} 个错误"),
+            visuals.error_fg_color,
+        ),
     };
     let button = egui::Button::new(RichText::new(text).small().color(color)).frame(false);
     if ui.add(button).clicked() {

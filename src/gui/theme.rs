@@ -67,7 +67,8 @@ fn dark() -> Visuals {
     visuals.code_bg_color = Color32::from_rgb(0x2a, 0x2d, 0x36);
     visuals.warn_fg_color = Color32::from_rgb(0xf2, 0xb3, 0x4b);
     visuals.error_fg_color = Color32::from_rgb(0xff, 0x73, 0x73);
-    let grays = [0x34, 0x2c, 0x38, 0x44].map(|gray: u8| Color32::from_rgb(gray, gray + 3, gray + 12));
+    let grays =
+        [0x34, 0x2c, 0x38, 0x44].map(|gray: u8| Color32::from_rgb(gray, gray + 3, gray + 12));
     finish(visuals, text, grays)
 }
 
@@ -81,7 +82,8 @@ fn light() -> Visuals {
     visuals.code_bg_color = Color32::from_rgb(0xe9, 0xec, 0xf1);
     visuals.warn_fg_color = Color32::from_rgb(0xa8, 0x62, 0x00);
     visuals.error_fg_color = Color32::from_rgb(0xc6, 0x28, 0x28);
-    let grays = [0xd6, 0xe8, 0xdd, 0xcf].map(|gray: u8| Color32::from_rgb(gray, gray + 2, gray + 8));
+    let grays =
+        [0xd6, 0xe8, 0xdd, 0xcf].map(|gray: u8| Color32::from_rgb(gray, gray + 2, gray + 8));
     finish(visuals, text, grays)
 }
 
@@ -116,6 +118,11 @@ fn finish(mut visuals: Visuals, text: Color32, grays: [Color32; 4]) -> Visuals {
     widgets.hovered.bg_stroke = Stroke::new(1.0, line);
     widgets.active.bg_stroke = Stroke::new(1.0, accent);
     visuals
+}
+
+/// The frame of a question in the middle of the window.
+pub fn modal_frame(style: &Style) -> egui::Frame {
+    egui::Frame::popup(style).inner_margin(18).corner_radius(8)
 }
 
 /// The one colour for what is selected, running or recommended.

@@ -82,7 +82,11 @@ fn toast_ui(ui: &mut egui::Ui, toast: &Toast) -> bool {
     let response = frame.show(ui, |ui| {
         ui.set_max_width(420.0);
         ui.horizontal_top(|ui| {
-            let sign = if toast.tone == Tone::Info { "●" } else { "⚠" };
+            let sign = if toast.tone == Tone::Info {
+                "●"
+            } else {
+                "⚠"
+            };
             ui.label(RichText::new(sign).color(color));
             ui.add(egui::Label::new(&toast.text).wrap());
         });

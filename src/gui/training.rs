@@ -10,7 +10,9 @@ use std::time::{Duration, Instant};
 use super::document::Document;
 use super::run::Run;
 use crate::data::{Feed, SplitName};
-use crate::train::{Command, DeviceChoice, Job, Session, Watch};
+use crate::graph::{Graph, Node};
+use crate::project::Project;
+use crate::train::{Command, DeviceChoice, Event, Job, Session, Watch};
 
 /// Events of one frame are taken no longer than this; the rest waits for the next frame.
 const DRAIN: Duration = Duration::from_millis(10);
@@ -31,8 +33,8 @@ pub struct Training {
     session: Option<Session>,
     /// Waits for the data to be open.
     pending: Option<Start>,
-    /// What the session trains is the document's graph of this revision.
-    graph_revision: u64,
+    /// The project that the session trains.
+    trained: Option<Arc<Project>>,
     watch: Watch,
     /// Nodes that views asked for beside the selected ones.
     pub asked: BTreeSet<String>,
@@ -48,9 +50,11 @@ impl Training {
         self.pending.is_some()
     }
 
-    /// Whether the session trains another graph than the document shows.
+    /// Whether the session trains another network than the document shows.
     pub fn is_outdated(&self, document: &Document) -> bool {
-        self.is_live() && self.graph_revision != document.graph_revision()
+        let other =
+            |trained: &Arc<Project>| !same_network(&trained.graph, &document.project().graph);
+        self.is_live() && self.trained.as_ref().is_some_and(other)
     }
 
     /// Starts as soon as the data are open; a running session ends.
@@ -62,7 +66,9 @@ impl Training {
     /// Begins the pending session if its data are there.
     pub fn begin(&mut self, document: &Document, feed: Option<&Arc<Feed>>, ctx: &egui::Context) {
         let Some(feed) = feed else { return };
-        let Some(start) = self.pending.take() else { return };
+        let Some(start) = self.pending.take() else {
+            return;
+        };
         let project = document.project();
         let job = Job {
             graph: project.graph.clone(),
@@ -83,7 +89,7 @@ impl Training {
         if start.one_step {
             session.send(Command::Step);
         }
-        self.graph_revision = document.graph_revision();
+        self.trained = Some(document.shared());
         self.run.begin();
         self.session = Some(session);
     }
@@ -95,7 +101,10 @@ impl Training {
 
     /// Stops without waiting for the end, as when another project is opened.
     pub fn drop_session(&mut self) {
-        *self = Self { watch: std::mem::take(&mut self.watch), ..Self::default() };
+        *self = Self {
+            watch: std::mem::take(&mut self.watch),
+            ..Self::default()
+        };
     }
 
     pub fn send(&self, command: Command) {
@@ -107,7 +116,11 @@ impl Training {
     /// Tells the session what the open views want to see.
     pub fn watch(&mut self, selected: BTreeSet<String>, example: (SplitName, usize)) {
         let nodes = selected.union(&self.asked).cloned().collect();
-        let watch = Watch { nodes, split: Some(example.0), index: example.1 };
+        let watch = Watch {
+            nodes,
+            split: Some(example.0),
+            index: example.1,
+        };
         if watch != self.watch {
             self.send(Command::Watch(watch.clone()));
             self.watch = watch;
@@ -115,14 +128,17 @@ impl Training {
     }
 
     /// Takes what the session has said; gives back what a person should be told.
-    pub fn drain(&mut self, ctx: &egui::Context) -> Vec<crate::train::Event> {
-        let Some(session) = &self.session else { return Vec::new() };
+    pub fn drain(&mut self, ctx: &egui::Context) -> Vec<Event> {
+        let Some(session) = &self.session else {
+            return Vec::new();
+        };
         let begun = Instant::now();
         let mut notable = Vec::new();
-        loop {
-            let Some(event) = session.next_event() else { break };
-            use crate::train::Event;
-            if matches!(event, Event::Ended(_) | Event::Saved { .. } | Event::Refused(_)) {
+        while let Some(event) = session.next_event() {
+            if matches!(
+                event,
+                Event::Ended(_) | Event::Saved { .. } | Event::Refused(_)
+            ) {
                 notable.push(event.clone());
             }
             self.run.apply(event);
@@ -139,4 +155,19 @@ impl Training {
         }
         notable
     }
+}
+
+/// Equal but for how it is drawn.
+fn same_network(a: &Graph, b: &Graph) -> bool {
+    let same = |(a, b): (&Node, &Node)| {
+        a.name == b.name
+            && a.layer.same_as(&*b.layer)
+            && a.inputs == b.inputs
+            && a.test_inputs == b.test_inputs
+            && a.phases == b.phases
+            && a.key == b.key
+            && a.multipliers == b.multipliers
+            && a.loss_weight == b.loss_weight
+    };
+    a.nodes().len() == b.nodes().len() && a.nodes().iter().zip(b.nodes()).all(same)
 }

@@ -120,8 +120,10 @@ mod tests {
         let second = Slot::take(folder.path()).unwrap().unwrap();
         assert_ne!(first.number, second.number);
         assert!(first.leftover().is_none());
-        let mut project = Project::default();
-        project.title = "half done".to_owned();
+        let project = Project {
+            title: "half done".to_owned(),
+            ..Project::default()
+        };
         second
             .keep(&project, Some(Path::new("/home/a/b.ron")))
             .unwrap();

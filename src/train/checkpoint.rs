@@ -13,12 +13,15 @@
 //! to their places, and until they have, readers look into `.saved` first. The state carries
 //! checksums, so that damaged files and files of two sets are refused.
 
+mod tensors;
+
+pub use tensors::load_weights;
+
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
-use candle_core::{DType, Device, Tensor};
-use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use candle_core::Tensor;
 use serde::{Deserialize, Serialize};
 
 use super::{History, Momentum, RateChange};
@@ -39,8 +42,6 @@ const FILES: [&str; 5] = [WEIGHTS, OPTIMIZER, HISTORY, PROJECT, STATE];
 const SAVING: &str = ".saving";
 const SAVED: &str = ".saved";
 
-/// No network that [`Net`] accepts has larger files.
-const MAX_TENSOR_BYTES: u64 = 5 << 30;
 const MAX_TEXT_BYTES: u64 = 256 << 20;
 
 #[derive(Debug, thiserror::Error)]
@@ -123,8 +124,8 @@ impl Checkpoint {
     fn write_files(&self, folder: &Path, project: &str) -> Result<(), CheckpointError> {
         let history = (self.history.to_csv())
             .map_err(|error| write_error(&folder.join(HISTORY), std::io::Error::other(error)))?;
-        let weights = tensor_bytes(&folder.join(WEIGHTS), &self.weights)?;
-        let optimizer = tensor_bytes(&folder.join(OPTIMIZER), &self.momentum)?;
+        let weights = tensors::to_bytes(&folder.join(WEIGHTS), &self.weights)?;
+        let optimizer = tensors::to_bytes(&folder.join(OPTIMIZER), &self.momentum)?;
         let mut state = State {
             version: VERSION,
             iteration: self.iteration,
@@ -177,9 +178,9 @@ impl Checkpoint {
         verify(STATE, &path, state.text(&path)?.as_bytes())?;
         let tensors = |name| {
             let path = current(folder, name);
-            let bytes = read_bounded(&path, MAX_TENSOR_BYTES)?;
+            let bytes = read_bounded(&path, tensors::MAX_BYTES)?;
             verify(name, &path, &bytes)?;
-            parse_tensors(&path, &bytes)
+            tensors::parse(&path, &bytes)
         };
         let (weights, momentum) = (tensors(WEIGHTS)?, tensors(OPTIMIZER)?);
         let path = current(folder, HISTORY);
@@ -195,31 +196,11 @@ impl Checkpoint {
         })
     }
 
-    /// Puts the weights into a network and the momentum beside it; every shape must fit.
+    /// Puts the weights into a network and returns the momentum on its device; every shape must
+    /// fit. `folder` is for messages.
     pub fn restore(&self, folder: &Path, net: &mut Net) -> Result<Momentum, CheckpointError> {
-        let path = folder.join(OPTIMIZER);
-        let mut momentum = Momentum::new();
-        for (key, tensor) in &self.momentum {
-            let tensor_error = |problem| CheckpointError::Tensor {
-                path: path.clone(),
-                key: key.clone(),
-                problem,
-            };
-            let Some(param) = net.params().get(key) else {
-                return Err(tensor_error(no_such_param()));
-            };
-            if param.tensor.dims() != tensor.dims() {
-                return Err(tensor_error(wrong_shape(
-                    tensor.dims(),
-                    param.tensor.dims(),
-                )));
-            }
-            let moved = (tensor.to_dtype(net.config().dtype))
-                .and_then(|tensor| tensor.to_device(&net.config().device));
-            let moved = moved.map_err(|error| tensor_error(error.to_string()))?;
-            momentum.insert(key.clone(), moved);
-        }
-        set_weights(net, &self.weights, &folder.join(WEIGHTS))?;
+        let momentum = tensors::momentum_for(net, &self.momentum, &folder.join(OPTIMIZER))?;
+        tensors::set_weights(net, &self.weights, &folder.join(WEIGHTS))?;
         Ok(momentum)
     }
 }
@@ -229,65 +210,6 @@ impl State {
         ron::ser::to_string_pretty(self, ron::ser::PrettyConfig::new())
             .map_err(|error| format_error(path, error.to_string()))
     }
-}
-
-/// Reads a weights file into a network: every parameter must be there with its shape, and
-/// nothing else.
-pub fn load_weights(net: &mut Net, path: &Path) -> Result<(), CheckpointError> {
-    let tensors = parse_tensors(path, &read_bounded(path, MAX_TENSOR_BYTES)?)?;
-    set_weights(net, &tensors, path)
-}
-
-fn set_weights(
-    net: &mut Net,
-    weights: &BTreeMap<String, Tensor>,
-    path: &Path,
-) -> Result<(), CheckpointError> {
-    let tensor_error = |key: &str, problem| CheckpointError::Tensor {
-        path: path.to_owned(),
-        key: key.to_owned(),
-        problem,
-    };
-    for (key, param) in net.params() {
-        let expected = param.tensor.dims();
-        match weights.get(key) {
-            Some(tensor) if tensor.dims() != expected => {
-                let problem = wrong_shape(tensor.dims(), expected);
-                return Err(tensor_error(key, problem));
-            }
-            Some(_) => {}
-            None => {
-                let problem = tr(
-                    "is missing; these weights belong to another network",
-                    "缺失；这些权重属于另一个网络",
-                );
-                return Err(tensor_error(key, problem.to_owned()));
-            }
-        }
-    }
-    for (key, tensor) in weights {
-        if !net.params().contains_key(key) {
-            return Err(tensor_error(key, no_such_param()));
-        }
-        net.set_param(key, tensor.clone())
-            .map_err(|error| tensor_error(key, error.to_string()))?;
-    }
-    Ok(())
-}
-
-fn no_such_param() -> String {
-    tr(
-        "is no parameter of the network; these weights belong to another one",
-        "不是该网络的参数；这些权重属于另一个网络",
-    )
-    .to_owned()
-}
-
-fn wrong_shape(found: &[usize], expected: &[usize]) -> String {
-    tr_format!(
-        "has the shape {found:?}, but the network needs {expected:?}",
-        "的形状为 {found:?}，而网络需要 {expected:?}"
-    )
 }
 
 /// Where a file of the folder's newest complete set is.
@@ -329,74 +251,6 @@ fn checksum(bytes: &[u8]) -> u32 {
     crc.sum()
 }
 
-/// A safetensors file; `path` is for messages.
-fn tensor_bytes(
-    path: &Path,
-    tensors: &BTreeMap<String, Tensor>,
-) -> Result<Vec<u8>, CheckpointError> {
-    let mut raw = Vec::with_capacity(tensors.len());
-    for (key, tensor) in tensors {
-        let (dtype, bytes) = bytes_of(tensor).map_err(|error| CheckpointError::Tensor {
-            path: path.to_owned(),
-            key: key.clone(),
-            problem: error.to_string(),
-        })?;
-        raw.push((key, dtype, tensor.dims().to_vec(), bytes));
-    }
-    let failed = |error: safetensors::SafeTensorError| format_error(path, error.to_string());
-    let mut views = Vec::with_capacity(raw.len());
-    for (key, dtype, dims, bytes) in &raw {
-        let view = TensorView::new(*dtype, dims.clone(), bytes).map_err(failed)?;
-        views.push((key, view));
-    }
-    safetensors::serialize(views, None).map_err(failed)
-}
-
-fn bytes_of(tensor: &Tensor) -> candle_core::Result<(Dtype, Vec<u8>)> {
-    let flat = tensor.flatten_all()?;
-    if tensor.dtype() == DType::F64 {
-        let values = flat.to_vec1::<f64>()?;
-        let bytes = values.into_iter().flat_map(f64::to_le_bytes).collect();
-        return Ok((Dtype::F64, bytes));
-    }
-    let values = flat.to_dtype(DType::F32)?.to_vec1::<f32>()?;
-    let bytes = values.into_iter().flat_map(f32::to_le_bytes).collect();
-    Ok((Dtype::F32, bytes))
-}
-
-fn parse_tensors(path: &Path, bytes: &[u8]) -> Result<BTreeMap<String, Tensor>, CheckpointError> {
-    let damaged = |error: safetensors::SafeTensorError| {
-        let problem = tr_format!(
-            "is not a whole safetensors file: {error}",
-            "不是完整的 safetensors 文件：{error}"
-        );
-        format_error(path, problem)
-    };
-    let file = SafeTensors::deserialize(bytes).map_err(damaged)?;
-    let mut tensors = BTreeMap::new();
-    for (key, view) in file.tensors() {
-        let tensor_error = |problem| CheckpointError::Tensor {
-            path: path.to_owned(),
-            key: key.clone(),
-            problem,
-        };
-        let dtype = match view.dtype() {
-            Dtype::F32 => DType::F32,
-            Dtype::F64 => DType::F64,
-            other => {
-                return Err(tensor_error(tr_format!(
-                    "is of type {other}; only F32 and F64 can be read",
-                    "的类型为 {other}；只能读取 F32 和 F64"
-                )));
-            }
-        };
-        let tensor = Tensor::from_raw_buffer(view.data(), dtype, view.shape(), &Device::Cpu)
-            .map_err(|error| tensor_error(error.to_string()))?;
-        tensors.insert(key, tensor);
-    }
-    Ok(tensors)
-}
-
 fn read_bounded(path: &Path, limit: u64) -> Result<Vec<u8>, CheckpointError> {
     let read_error = |source| CheckpointError::Read {
         path: path.to_owned(),
@@ -428,146 +282,4 @@ fn format_error(path: &Path, problem: impl Into<String>) -> CheckpointError {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::train::Progress;
-
-    fn checkpoint(iteration: u64, value: f32) -> Checkpoint {
-        let tensor = |values: &[f32]| Tensor::new(values, &Device::Cpu).unwrap();
-        let step = |iteration| Progress {
-            iteration,
-            stage: 0,
-            loss: 1.0 / value as f64,
-            rate: 0.1,
-            examples: 8,
-            seconds: 0.5,
-        };
-        Checkpoint {
-            iteration,
-            seed: 7,
-            rate_changes: vec![RateChange {
-                iteration: 1,
-                base_lr: 0.3,
-            }],
-            weights: BTreeMap::from([
-                ("ip.bias".to_owned(), tensor(&[value])),
-                (
-                    "ip.weight".to_owned(),
-                    tensor(&[value, f32::MIN_POSITIVE, -0.0]),
-                ),
-            ]),
-            momentum: BTreeMap::from([("ip.bias".to_owned(), tensor(&[-value]))]),
-            history: History {
-                steps: (1..=iteration).map(step).collect(),
-                evaluations: Vec::new(),
-            },
-        }
-    }
-
-    fn bits(tensors: &BTreeMap<String, Tensor>) -> Vec<(String, Vec<u32>)> {
-        let values = |tensor: &Tensor| tensor.to_vec1::<f32>().unwrap();
-        let bits = |values: Vec<f32>| values.into_iter().map(f32::to_bits).collect();
-        let entries = tensors.iter();
-        entries
-            .map(|(key, tensor)| (key.clone(), bits(values(tensor))))
-            .collect()
-    }
-
-    #[track_caller]
-    fn assert_same(a: &Checkpoint, b: &Checkpoint) {
-        assert_eq!((a.iteration, a.seed), (b.iteration, b.seed));
-        assert_eq!(a.rate_changes, b.rate_changes);
-        assert_eq!(a.history, b.history);
-        assert_eq!(bits(&a.weights), bits(&b.weights));
-        assert_eq!(bits(&a.momentum), bits(&b.momentum));
-    }
-
-    #[test]
-    fn every_bit_comes_back_and_the_newest_set_counts() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("deep/run");
-        for saved in [checkpoint(3, 0.1), checkpoint(5, 0.7)] {
-            saved.save(&path, "project").unwrap();
-            assert_same(&Checkpoint::load(&path).unwrap(), &saved);
-        }
-        assert_eq!(fs::read_to_string(path.join(PROJECT)).unwrap(), "project");
-        let names: Vec<_> = fs::read_dir(&path)
-            .unwrap()
-            .map(|e| e.unwrap().file_name())
-            .collect();
-        assert_eq!(names.len(), FILES.len(), "{names:?}");
-    }
-
-    /// A crash at any moment of a save leaves the old checkpoint or the new one.
-    #[test]
-    fn an_interrupted_save_leaves_one_whole_set() {
-        let (old, new) = (checkpoint(3, 0.1), checkpoint(5, 0.7));
-        let folder = tempfile::tempdir().unwrap();
-        for moved in 0..=FILES.len() {
-            let path = folder.path().join(format!("saved{moved}"));
-            old.save(&path, "old").unwrap();
-            // While the new set is written, however far that came:
-            new.save(&path.join(SAVING), "new").unwrap();
-            fs::remove_file(path.join(SAVING).join(STATE)).unwrap();
-            assert_same(&Checkpoint::load(&path).unwrap(), &old);
-            // While its files move to their places:
-            fs::remove_dir_all(path.join(SAVING)).unwrap();
-            new.save(&path.join(SAVED), "new").unwrap();
-            for name in &FILES[..moved] {
-                fs::rename(path.join(SAVED).join(name), path.join(name)).unwrap();
-            }
-            assert_same(&Checkpoint::load(&path).unwrap(), &new);
-            // The next save clears up.
-            old.save(&path, "old").unwrap();
-            assert_same(&Checkpoint::load(&path).unwrap(), &old);
-            assert!(!path.join(SAVED).exists());
-        }
-    }
-
-    #[test]
-    fn files_of_two_sets_are_refused_by_name() {
-        let folder = tempfile::tempdir().unwrap();
-        let (a, b) = (folder.path().join("a"), folder.path().join("b"));
-        checkpoint(3, 0.1).save(&a, "").unwrap();
-        // The same iteration of another run.
-        checkpoint(3, 0.7).save(&b, "").unwrap();
-        for name in [WEIGHTS, OPTIMIZER] {
-            checkpoint(3, 0.1).save(&a, "").unwrap();
-            fs::copy(b.join(name), a.join(name)).unwrap();
-            let error = Checkpoint::load(&a).unwrap_err().to_string();
-            assert!(error.contains(name), "{error}");
-        }
-        checkpoint(3, 0.1).save(&a, "").unwrap();
-        let state = fs::read_to_string(a.join(STATE)).unwrap();
-        fs::write(a.join(STATE), state.replace("seed: 7", "seed: 8")).unwrap();
-        assert!(
-            Checkpoint::load(&a)
-                .unwrap_err()
-                .to_string()
-                .contains(STATE)
-        );
-    }
-
-    #[test]
-    fn a_newer_format_and_a_missing_file_are_said() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path();
-        checkpoint(3, 0.1).save(path, "").unwrap();
-        let state = fs::read_to_string(path.join(STATE)).unwrap();
-        fs::write(path.join(STATE), state.replace("version: 1", "version: 2")).unwrap();
-        assert!(
-            Checkpoint::load(path)
-                .unwrap_err()
-                .to_string()
-                .contains("newer")
-        );
-        fs::write(path.join(STATE), state).unwrap();
-        fs::remove_file(path.join(WEIGHTS)).unwrap();
-        assert!(
-            Checkpoint::load(path)
-                .unwrap_err()
-                .to_string()
-                .contains(WEIGHTS)
-        );
-    }
-}
+mod tests;

@@ -91,7 +91,7 @@ pub fn name(device: &Device) -> String {
 fn guarded(open: fn() -> candle_core::Result<Device>) -> Result<Device, String> {
     match std::panic::catch_unwind(open) {
         Ok(opened) => opened.map_err(|error| error.to_string()),
-        Err(panic) => Err(super::panic_text(&*panic)),
+        Err(panic) => Err(super::session::panic_text(&*panic)),
     }
 }
 

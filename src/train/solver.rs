@@ -50,3 +50,104 @@ pub fn update(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use candle_core::{DType, Device};
+
+    use super::*;
+    use crate::graph::{DataFacts, Facts, Graph, Inputs, Multiplier, Node, PortRef};
+    use crate::layers::make;
+    use crate::net::NetConfig;
+
+    /// Two inputs, one output, a bias of twice the rate and no decay, a frozen twin.
+    fn net() -> Net {
+        let mut graph = Graph::default();
+        graph.add(Node::new("data", make("Data").unwrap()));
+        for name in ["ip", "frozen"] {
+            let mut ip = Node::new(name, make("InnerProduct").unwrap());
+            ip.inputs = Inputs(vec![Some(PortRef::new("data", 0))]);
+            let bias = Multiplier {
+                lr: 2.0,
+                decay: 0.0,
+            };
+            ip.multipliers.insert("bias".to_owned(), bias);
+            if name == "frozen" {
+                let still = Multiplier {
+                    lr: 0.0,
+                    decay: 1.0,
+                };
+                ip.multipliers = ["weight", "bias"].map(|key| (key.to_owned(), still)).into();
+            }
+            graph.add(ip);
+        }
+        let facts = Facts {
+            data: Some(DataFacts {
+                shape: vec![1, 1, 2],
+                classes: Some(2),
+            }),
+            ..Facts::default()
+        };
+        let config = NetConfig {
+            dtype: DType::F64,
+            ..NetConfig::default()
+        };
+        Net::compile(&graph, &facts, config).unwrap()
+    }
+
+    fn value(net: &Net, key: &str) -> f64 {
+        let values = net.params()[key].tensor.flatten_all().unwrap();
+        values.to_vec1::<f64>().unwrap()[0]
+    }
+
+    /// Caffe's `SGDSolver` on one number: history ← μ history + η m (∇ + λ d w), w ← w − history.
+    #[test]
+    fn three_steps_follow_caffe_with_multipliers() {
+        let mut net = net();
+        let solver = Solver {
+            momentum: 0.9,
+            weight_decay: 0.01,
+            ..Solver::default()
+        };
+        let mut momentum = Momentum::new();
+        let (mut w, mut b) = (value(&net, "ip.weight"), value(&net, "ip.bias"));
+        let (mut history_w, mut history_b) = (0.0, 0.0);
+        let frozen = value(&net, "frozen.weight");
+        for (rate, gradient) in [(0.1, 0.5), (0.05, -2.0), (0.2, 0.25)] {
+            let gradients = net.params().iter().map(|(key, param)| {
+                let ones = param.tensor.ones_like().unwrap();
+                (key.clone(), ones.affine(gradient, 0.0).unwrap())
+            });
+            let gradients: BTreeMap<String, Tensor> = gradients.collect();
+            let before = net.params()["ip.weight"].tensor.clone();
+            update(&mut net, &gradients, &mut momentum, &solver, rate).unwrap();
+            let kept = before.flatten_all().unwrap().to_vec1::<f64>().unwrap()[0];
+            assert_eq!(kept, w, "a held tensor keeps its values");
+            history_w = 0.9 * history_w + rate * (gradient + 0.01 * w);
+            w -= history_w;
+            history_b = 0.9 * history_b + rate * 2.0 * gradient;
+            b -= history_b;
+            assert!((value(&net, "ip.weight") - w).abs() < 1e-14);
+            assert!((value(&net, "ip.bias") - b).abs() < 1e-14);
+        }
+        assert_eq!(value(&net, "frozen.weight"), frozen);
+        assert_eq!(
+            momentum.keys().collect::<Vec<_>>(),
+            ["ip.bias", "ip.weight"]
+        );
+    }
+
+    #[test]
+    fn a_gradient_without_its_parameter_is_an_error() {
+        let gradient = Tensor::zeros(1, DType::F64, &Device::Cpu).unwrap();
+        let gradients = BTreeMap::from([("gone.weight".to_owned(), gradient)]);
+        let failed = update(
+            &mut net(),
+            &gradients,
+            &mut Momentum::new(),
+            &Solver::default(),
+            0.1,
+        );
+        assert!(failed.unwrap_err().to_string().contains("gone.weight"));
+    }
+}

@@ -271,15 +271,17 @@ mod tests {
         }
     }
 
+    type Spoil = fn(&mut Stage);
+
     #[test]
     fn senseless_settings_are_named() {
-        let problem = |spoil: fn(&mut Stage)| {
+        let problem = |spoil: Spoil| {
             let mut stage = Stage::default();
             spoil(&mut stage);
             stage.problem()
         };
         assert_eq!(problem(|_| {}), None);
-        let cases: [(&str, fn(&mut Stage)); 4] = [
+        let cases: [(&str, Spoil); 4] = [
             ("base_lr", |s| s.solver.base_lr = -1.0),
             ("momentum", |s| s.solver.momentum = 1.5),
             ("weight_decay", |s| s.solver.weight_decay = f64::NAN),

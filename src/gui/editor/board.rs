@@ -27,7 +27,12 @@ impl Board {
     pub fn update(&mut self, graph: &Graph, inference: &Inference) {
         let cards = cards(graph, inference);
         let alive: BTreeSet<&Key> = cards.iter().map(|(card, _)| &card.key).collect();
-        let gone: Vec<Key> = self.boxes.keys().filter(|key| !alive.contains(key)).cloned().collect();
+        let gone: Vec<Key> = self
+            .boxes
+            .keys()
+            .filter(|key| !alive.contains(key))
+            .cloned()
+            .collect();
         for key in gone {
             if let Some(id) = self.boxes.remove(&key) {
                 self.snarl.remove_node(id);
@@ -36,7 +41,11 @@ impl Board {
         }
         for (card, position) in cards {
             let place = Pos2::from(position);
-            match self.boxes.get(&card.key).and_then(|id| self.snarl.get_node_info_mut(*id)) {
+            match self
+                .boxes
+                .get(&card.key)
+                .and_then(|id| self.snarl.get_node_info_mut(*id))
+            {
                 Some(node) => {
                     node.pos = place;
                     node.value = card;
@@ -57,7 +66,11 @@ impl Board {
             self.snarl.disconnect(from, to);
         }
         let (mut outputs, mut inputs) = (BTreeMap::new(), BTreeMap::new());
-        for (node, card) in self.snarl.nodes_ids_data().map(|(id, node)| (id, &node.value)) {
+        for (node, card) in self
+            .snarl
+            .nodes_ids_data()
+            .map(|(id, node)| (id, &node.value))
+        {
             for (output, pin) in card.outputs.iter().enumerate() {
                 outputs.insert(pin.at, OutPinId { node, output });
             }
@@ -106,8 +119,13 @@ impl Board {
 
     /// The rectangle around all boxes, or around those that show these nodes.
     pub fn bounds(&self, of: Option<&BTreeSet<NodeId>>) -> Option<Rect> {
-        let wanted = |card: &&Card| of.is_none_or(|of| card.nodes.iter().any(|node| of.contains(node)));
-        let rects = self.snarl.nodes().filter(wanted).filter_map(|card| self.rect(&card.key));
+        let wanted =
+            |card: &&Card| of.is_none_or(|of| card.nodes.iter().any(|node| of.contains(node)));
+        let rects = self
+            .snarl
+            .nodes()
+            .filter(wanted)
+            .filter_map(|card| self.rect(&card.key));
         rects.reduce(|a, b| a.union(b))
     }
 
@@ -115,7 +133,8 @@ impl Board {
     pub fn pulled_out(&self, before: &BTreeSet<(OutPinId, InPinId)>) -> Vec<(NodeId, usize)> {
         let now: BTreeSet<(OutPinId, InPinId)> = self.snarl.wires().collect();
         let gone = before.difference(&now);
-        gone.filter_map(|(_, to)| Some(self.card(to.node)?.inputs.get(to.input)?.at)).collect()
+        gone.filter_map(|(_, to)| Some(self.card(to.node)?.inputs.get(to.input)?.at))
+            .collect()
     }
 }
 

@@ -57,9 +57,13 @@ pub struct Pin {
 /// The folded group that a node's box is hidden in: the outermost one.
 pub fn folded_group<'a>(graph: &'a Graph, node: &Node) -> Option<&'a str> {
     let inside = |group: &&String| {
-        node.name.strip_prefix(group.as_str()).is_some_and(|rest| rest.starts_with('/'))
+        node.name
+            .strip_prefix(group.as_str())
+            .is_some_and(|rest| rest.starts_with('/'))
     };
-    (graph.folded.iter().filter(inside)).min_by_key(|group| group.len()).map(String::as_str)
+    (graph.folded.iter().filter(inside))
+        .min_by_key(|group| group.len())
+        .map(String::as_str)
 }
 
 /// Every box of the graph with the place of its left and top corner.
@@ -67,7 +71,9 @@ pub fn cards(graph: &Graph, inference: &Inference) -> Vec<(Card, [f32; 2])> {
     let mut badges: BTreeMap<NodeId, (Severity, String)> = BTreeMap::new();
     for diagnostic in &inference.diagnostics {
         let Some(id) = diagnostic.node else { continue };
-        let badge = badges.entry(id).or_insert((diagnostic.severity(), String::new()));
+        let badge = badges
+            .entry(id)
+            .or_insert((diagnostic.severity(), String::new()));
         badge.0 = badge.0.min(diagnostic.severity());
         if !badge.1.is_empty() {
             badge.1.push('\n');
@@ -78,7 +84,12 @@ pub fn cards(graph: &Graph, inference: &Inference) -> Vec<(Card, [f32; 2])> {
     for phase in Phase::BOTH {
         read.extend(graph.wires(phase).into_iter().map(|(from, _)| from));
     }
-    let shown = Shown { graph, inference, badges, read };
+    let shown = Shown {
+        graph,
+        inference,
+        badges,
+        read,
+    };
     let mut cards = Vec::new();
     let mut groups: BTreeMap<&str, Vec<&Node>> = BTreeMap::new();
     for node in graph.nodes() {
@@ -89,7 +100,10 @@ pub fn cards(graph: &Graph, inference: &Inference) -> Vec<(Card, [f32; 2])> {
     }
     for (group, nodes) in groups {
         let position = nodes.iter().fold([f32::INFINITY; 2], |corner, node| {
-            [corner[0].min(node.position[0]), corner[1].min(node.position[1])]
+            [
+                corner[0].min(node.position[0]),
+                corner[1].min(node.position[1]),
+            ]
         });
         cards.push((shown.group(group, &nodes), position));
     }
@@ -151,15 +165,23 @@ impl Shown<'_> {
         let shape = |port: usize| info?.outputs.as_ref()?.get(port);
         let ports = node.layer.outputs();
         // Of a layer with open-ended outputs, only those in use are shown, and one.
-        let used = (0..ports.len()).filter(|port| self.read.contains(&(node.id, *port))).max();
+        let used = (0..ports.len())
+            .filter(|port| self.read.contains(&(node.id, *port)))
+            .max();
         let open_ended = ports.len() > 4;
-        let count = if open_ended { used.unwrap_or(0) + 1 } else { ports.len() };
+        let count = if open_ended {
+            used.unwrap_or(0) + 1
+        } else {
+            ports.len()
+        };
         let pin = |port: usize| {
             let kind = ports[port].kind;
             let name = ports[port].name;
             Pin {
                 at: (node.id, port),
-                label: shape(port).map(example_shape).unwrap_or_else(|| name.to_owned()),
+                label: shape(port)
+                    .and_then(example_shape)
+                    .unwrap_or_else(|| name.to_owned()),
                 kind,
                 about: about_pin(&node.name, name, kind, shape(port)),
                 wired: self.read.contains(&(node.id, port)),
@@ -181,7 +203,12 @@ impl Shown<'_> {
                 }
             }
         }
-        let within = |name: &str| name.strip_prefix(group).unwrap_or(name).trim_start_matches('/').to_owned();
+        let within = |name: &str| {
+            name.strip_prefix(group)
+                .unwrap_or(name)
+                .trim_start_matches('/')
+                .to_owned()
+        };
         let mut card = empty(Key::Group(group.to_owned()), group.to_owned());
         let (mut params, mut macs) = (0u64, 0u64);
         let mut keys = BTreeSet::new();
@@ -202,8 +229,13 @@ impl Shown<'_> {
                 }
             }
             if let Some(info) = self.inference.node(node.id) {
-                let new = info.params.iter().filter(|(key, spec)| spec.learnable && keys.insert(key.clone()));
-                params = new.fold(params, |sum, (_, spec)| sum.saturating_add(spec.count() as u64));
+                let new = info
+                    .params
+                    .iter()
+                    .filter(|(key, spec)| spec.learnable && keys.insert(key.clone()));
+                params = new.fold(params, |sum, (_, spec)| {
+                    sum.saturating_add(spec.count() as u64)
+                });
                 macs = macs.saturating_add(info.macs.unwrap_or(0));
             }
             if let Some((severity, text)) = self.badges.get(&node.id) {
@@ -228,13 +260,25 @@ impl Shown<'_> {
 
 /// Every input of a node, and for one that may repeat the next free one.
 fn input_pins(node: &Node) -> Vec<Pin> {
-    let InputPorts { ports, repeat_last, .. } = node.layer.inputs();
-    let in_use = Phase::BOTH.map(|phase| node.inputs_in(phase).0.len()).into_iter().max();
+    let InputPorts {
+        ports, repeat_last, ..
+    } = node.layer.inputs();
+    let in_use = Phase::BOTH
+        .map(|phase| node.inputs_in(phase).0.len())
+        .into_iter()
+        .max();
     let in_use = in_use.unwrap_or(0);
-    let count = if repeat_last { ports.len().max(in_use + 1) } else { ports.len() };
+    let count = if repeat_last {
+        ports.len().max(in_use + 1)
+    } else {
+        ports.len()
+    };
     let pin = |index: usize| {
         let port = node.layer.inputs().port(index)?;
-        let name = match (repeat_last && index + 1 >= ports.len(), index + 1 - ports.len().min(index + 1)) {
+        let name = match (
+            repeat_last && index + 1 >= ports.len(),
+            index + 1 - ports.len().min(index + 1),
+        ) {
             (true, repeat) if repeat > 0 => format!("{} {}", port.name, repeat + 1),
             _ => port.name.to_owned(),
         };
@@ -243,7 +287,9 @@ fn input_pins(node: &Node) -> Vec<Pin> {
             about: about_pin(&node.name, &name, port.kind, None),
             label: name,
             kind: port.kind,
-            wired: Phase::BOTH.iter().any(|&phase| node.inputs_in(phase).get(index).is_some()),
+            wired: Phase::BOTH
+                .iter()
+                .any(|&phase| node.inputs_in(phase).get(index).is_some()),
         })
     };
     (0..count).filter_map(pin).collect()
@@ -252,24 +298,26 @@ fn input_pins(node: &Node) -> Vec<Pin> {
 fn about_pin(node: &str, port: &str, kind: PortType, shape: Option<&Shape>) -> String {
     let kind = kind.text();
     match shape {
-        Some(shape) => tr_format!("{node}, {port}: {kind} {shape}", "{node}，{port}：{kind} {shape}"),
+        Some(shape) => tr_format!(
+            "{node}, {port}: {kind} {shape}",
+            "{node}，{port}：{kind} {shape}"
+        ),
         None => tr_format!("{node}, {port}: {kind}", "{node}，{port}：{kind}"),
     }
 }
 
-/// The shape of one example; of a batch of single numbers or a scalar, what it is.
-fn example_shape(shape: &Shape) -> String {
-    match shape.rank() {
-        0 => tr("scalar", "标量").to_owned(),
-        1 => "N".to_owned(),
-        _ => {
-            let dims = shape.0[1..].iter().map(|dim| match dim {
-                Some(size) => size.to_string(),
-                None => "?".to_owned(),
-            });
-            dims.collect::<Vec<_>>().join("×")
-        }
-    }
+/// The shape of one example; a single number or one number per example needs no shape.
+fn example_shape(shape: &Shape) -> Option<String> {
+    let dims = shape
+        .0
+        .get(1..)
+        .filter(|dims| !dims.is_empty())?
+        .iter()
+        .map(|dim| match dim {
+            Some(size) => size.to_string(),
+            None => "?".to_owned(),
+        });
+    Some(dims.collect::<Vec<_>>().join("×"))
 }
 
 fn cost(info: &NodeInfo) -> String {
@@ -286,7 +334,7 @@ fn costs(params: u64, macs: u64) -> String {
         let count = format::count(macs);
         parts.push(tr_format!("{count} MACs", "{count} 次乘加"));
     }
-    parts.join(" · ")
+    parts.join(", ")
 }
 
 /// The parameters that a reader of a diagram looks for: sizes and kernels, and whatever
@@ -300,10 +348,14 @@ fn parameter_lines(node: &Node) -> Vec<String> {
     }
     let mut words = Vec::new();
     node.layer.clone_layer().fields(&mut |field: Field<'_>| {
-        let Some(value) = short_value(&field.value) else { return };
+        let Some(value) = short_value(&field.value) else {
+            return;
+        };
         let says_size = matches!(field.value, FieldValue::Size { .. });
         let is_kernel = field.name == "kernel" || field.name == "ratio";
-        let differs = usual.get(field.name).is_none_or(|usual| *usual != Some(value.clone()));
+        let differs = usual
+            .get(field.name)
+            .is_none_or(|usual| *usual != Some(value.clone()));
         if says_size || is_kernel || differs {
             words.push(match field.value {
                 FieldValue::Choice(_) => value,
@@ -316,7 +368,7 @@ fn parameter_lines(node: &Node) -> Vec<String> {
     for word in words {
         match lines.last_mut() {
             Some(line) if line.chars().count() + word.chars().count() < 26 => {
-                line.push_str(" · ");
+                line.push_str(", ");
                 line.push_str(&word);
             }
             _ => lines.push(word),
@@ -333,7 +385,12 @@ fn short_value(value: &FieldValue<'_>) -> Option<String> {
         FieldValue::Pair { value: [h, w], .. } => format!("{h}×{w}"),
         FieldValue::Size { value, .. } => format::size(**value),
         FieldValue::Real { value, .. } => value.to_string(),
-        FieldValue::Flag(value) => if **value { tr("yes", "是") } else { tr("no", "否") }.to_owned(),
+        FieldValue::Flag(value) => if **value {
+            tr("yes", "是")
+        } else {
+            tr("no", "否")
+        }
+        .to_owned(),
         FieldValue::Choice(choice) => choice.options().get(choice.index())?.1.get().to_owned(),
         FieldValue::Filler(_) => return None,
         FieldValue::Counts { value, .. } => join(value),

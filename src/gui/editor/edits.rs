@@ -15,7 +15,10 @@ pub fn refusal(graph: &Graph, from: (NodeId, usize), to: (NodeId, usize)) -> Opt
     let output = source.layer.outputs().get(from.1)?;
     let Some(input) = target.layer.inputs().port(to.1) else {
         let name = &target.name;
-        return Some(tr_format!("“{name}” has no such input", "“{name}”没有这个输入"));
+        return Some(tr_format!(
+            "“{name}” has no such input",
+            "“{name}”没有这个输入"
+        ));
     };
     if !input.kind.accepts(output.kind) {
         let (gives, takes, port) = (output.kind.text(), input.kind.text(), input.name);
@@ -72,43 +75,69 @@ fn stem(kind: &str, role: Role) -> String {
     }
 }
 
-/// Wires the free inputs of a node: tensors from the selected nodes in their order from left to
-/// right, labels from whatever gives labels.
+/// An output that can be read.
+type Offer = ((NodeId, usize), PortType);
+
+/// Wires the free inputs of a node: from the selected nodes in their order from left to right,
+/// labels also from whatever brings labels in. Beside a loss or metric, which give nothing
+/// to go on with, the node reads what they read.
 fn wire_inputs(graph: &mut Graph, id: NodeId, selection: &BTreeSet<NodeId>) {
-    let Some(ports) = graph.node(id).map(|node| node.layer.inputs()) else { return };
+    let Some(ports) = graph.node(id).map(|node| node.layer.inputs()) else {
+        return;
+    };
     let mut sources: Vec<&Node> = (graph.nodes().iter())
         .filter(|node| selection.contains(&node.id) && node.id != id)
         .collect();
     sources.sort_by(|a, b| a.position[0].total_cmp(&b.position[0]));
-    let mut offers: Vec<(NodeId, usize, PortType)> = Vec::new();
-    for node in sources {
-        let outputs = node.layer.outputs().iter().enumerate();
-        offers.extend(outputs.map(|(port, output)| (node.id, port, output.kind)));
-    }
-    let labels = graph.nodes().iter().filter(|node| node.layer.spec().role == Role::Data);
-    let labels: Vec<(NodeId, usize, PortType)> = labels
-        .flat_map(|node| {
-            let outputs = node.layer.outputs().iter().enumerate();
-            outputs.map(|(port, output)| (node.id, port, output.kind)).collect::<Vec<_>>()
-        })
-        .filter(|offer| offer.2 == PortType::Labels)
+    let mut offers: Vec<Offer> = sources
+        .iter()
+        .flat_map(|node| offers_of(graph, node))
         .collect();
-    let mut wanted = ports.ports.len();
-    if ports.repeat_last {
-        wanted = wanted.max(offers.len());
-    }
+    let bringers = graph
+        .nodes()
+        .iter()
+        .filter(|node| node.layer.spec().role == Role::Data);
+    let mut labels: Vec<Offer> = bringers.flat_map(outputs_of).collect();
+    labels.retain(|offer| offer.1 == PortType::Labels);
+    let wanted = if ports.repeat_last {
+        ports.ports.len().max(offers.len())
+    } else {
+        ports.ports.len()
+    };
     for index in 0..wanted {
-        let Some(port) = ports.port(index) else { break };
-        let fits = |offer: &(NodeId, usize, PortType)| {
-            port.kind.accepts(offer.2) && refusal(graph, (offer.0, offer.1), (id, index)).is_none()
-        };
+        let to = (id, index);
+        let fits = |offer: &Offer| refusal(graph, offer.0, to).is_none();
         if let Some(place) = offers.iter().position(fits) {
             let offer = offers.remove(place);
-            graph.connect((offer.0, offer.1), (id, index));
-        } else if let Some(offer) = labels.iter().find(|offer| fits(offer)) {
-            graph.connect((offer.0, offer.1), (id, index));
+            graph.connect(offer.0, to);
+        } else if let Some(offer) = labels.iter().find(|offer| fits(offer)).copied() {
+            graph.connect(offer.0, to);
         }
     }
+}
+
+fn outputs_of(node: &Node) -> Vec<Offer> {
+    let outputs = node.layer.outputs().iter().enumerate();
+    outputs
+        .map(|(port, output)| ((node.id, port), output.kind))
+        .collect()
+}
+
+fn offers_of(graph: &Graph, node: &Node) -> Vec<Offer> {
+    if !matches!(node.layer.spec().role, Role::Loss | Role::Metric) {
+        return outputs_of(node);
+    }
+    let wires = Phase::BOTH.iter().flat_map(|&phase| graph.wires(phase));
+    let mut read: Vec<Offer> = Vec::new();
+    for (from, _) in wires.filter(|(_, to)| to.0 == node.id) {
+        let kind = graph
+            .node(from.0)
+            .and_then(|source| Some(source.layer.outputs().get(from.1)?.kind));
+        if let Some(kind) = kind.filter(|kind| !read.contains(&(from, *kind))) {
+            read.push((from, kind));
+        }
+    }
+    read
 }
 
 /// Wires the selected nodes in a row, from left to right: each to the first free input of the
@@ -122,15 +151,19 @@ pub fn connect_row(graph: &mut Graph, selection: &BTreeSet<NodeId>) -> usize {
     let mut made = 0;
     for pair in row.windows(2) {
         let (from, to) = (pair[0].2, pair[1].2);
-        let wire = graph.node(from).zip(graph.node(to)).and_then(|(source, target)| {
-            let ports = target.layer.inputs();
-            let used = target.inputs.0.len();
-            let free = (0..=used.max(ports.ports.len()))
-                .filter(|port| target.inputs.get(*port).is_none() && ports.port(*port).is_some());
-            let outputs = 0..source.layer.outputs().len();
-            free.flat_map(|port| outputs.clone().map(move |output| (output, port)))
-                .find(|(output, port)| refusal(graph, (from, *output), (to, *port)).is_none())
-        });
+        let wire = graph
+            .node(from)
+            .zip(graph.node(to))
+            .and_then(|(source, target)| {
+                let ports = target.layer.inputs();
+                let used = target.inputs.0.len();
+                let free = (0..=used.max(ports.ports.len())).filter(|port| {
+                    target.inputs.get(*port).is_none() && ports.port(*port).is_some()
+                });
+                let outputs = 0..source.layer.outputs().len();
+                free.flat_map(|port| outputs.clone().map(move |output| (output, port)))
+                    .find(|(output, port)| refusal(graph, (from, *output), (to, *port)).is_none())
+            });
         if let Some((output, port)) = wire {
             graph.connect((from, output), (to, port));
             made += 1;
@@ -140,7 +173,10 @@ pub fn connect_row(graph: &mut Graph, selection: &BTreeSet<NodeId>) -> usize {
 }
 
 /// The nodes as text for the clipboard: a project document that holds nothing else.
-pub fn to_text(graph: &Graph, selection: &BTreeSet<NodeId>) -> Result<String, crate::project::ProjectError> {
+pub fn to_text(
+    graph: &Graph,
+    selection: &BTreeSet<NodeId>,
+) -> Result<String, crate::project::ProjectError> {
     let mut project = Project::default();
     for node in graph.fragment(selection).nodes {
         project.graph.add(node);
@@ -151,7 +187,9 @@ pub fn to_text(graph: &Graph, selection: &BTreeSet<NodeId>) -> Result<String, cr
 /// Reads nodes from a text of the clipboard: a part that was copied, or a whole project.
 pub fn from_text(text: &str) -> Result<Fragment, crate::project::ProjectError> {
     let project = Project::from_ron(text)?;
-    Ok(Fragment { nodes: project.graph.nodes().to_vec() })
+    Ok(Fragment {
+        nodes: project.graph.nodes().to_vec(),
+    })
 }
 
 /// Puts the selected nodes into a new group, inside the group that they share.
@@ -161,13 +199,18 @@ pub fn group(graph: &mut Graph, selection: &BTreeSet<NodeId>) {
         .map(|node| node.name.as_str())
         .collect();
     let Some(first) = names.first() else { return };
-    let parents = |name: &str| name.rsplit_once('/').map_or(String::new(), |(group, _)| format!("{group}/"));
+    let parents = |name: &str| {
+        name.rsplit_once('/')
+            .map_or(String::new(), |(group, _)| format!("{group}/"))
+    };
     let mut shared = parents(first);
     while !names.iter().all(|name| name.starts_with(&shared)) {
         shared = parents(shared.trim_end_matches('/'));
     }
     let taken = graph.groups();
-    let free = (1..).map(|n| format!("{shared}group{n}")).find(|name| !taken.contains(name));
+    let free = (1..)
+        .map(|n| format!("{shared}group{n}"))
+        .find(|name| !taken.contains(name));
     let Some(group) = free else { return };
     let renamed: Vec<(NodeId, String)> = (graph.nodes().iter())
         .filter(|node| selection.contains(&node.id))
@@ -218,12 +261,21 @@ pub fn unfoldable(graph: &Graph, selection: &BTreeSet<NodeId>) -> BTreeSet<Strin
 
 /// Every other node of the groups of these nodes, and these: what a fold box stands for.
 pub fn with_folded(graph: &Graph, selection: &BTreeSet<NodeId>) -> BTreeSet<NodeId> {
-    let groups = if selection.is_empty() { BTreeSet::new() } else { unfoldable(graph, selection) };
+    let groups = if selection.is_empty() {
+        BTreeSet::new()
+    } else {
+        unfoldable(graph, selection)
+    };
     let is_in = |node: &&Node| {
         selection.contains(&node.id)
             || super::card::folded_group(graph, node).is_some_and(|group| groups.contains(group))
     };
-    graph.nodes().iter().filter(is_in).map(|node| node.id).collect()
+    graph
+        .nodes()
+        .iter()
+        .filter(is_in)
+        .map(|node| node.id)
+        .collect()
 }
 
 /// The node to the right (`forward`) or left along a wire, for the arrow keys.

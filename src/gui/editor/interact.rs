@@ -24,7 +24,8 @@ impl Editor {
         actions: &mut Vec<Action>,
     ) {
         let Some(view) = self.view else { return };
-        let (pressed, pointer) = ui.input(|input| (input.pointer.any_pressed(), input.pointer.latest_pos()));
+        let (pressed, pointer) =
+            ui.input(|input| (input.pointer.any_pressed(), input.pointer.latest_pos()));
         let over = pointer.is_some_and(|pointer| view.contains(pointer));
         if pressed {
             self.active = over;
@@ -32,7 +33,11 @@ impl Editor {
         if let Some(pointer) = pointer.filter(|_| over) {
             self.pointer = Some(self.drawing.to_window.inverse() * pointer);
         }
-        let boxes: Vec<(Key, BoxId)> = self.board.boxes().map(|(key, id)| (key.clone(), id)).collect();
+        let boxes: Vec<(Key, BoxId)> = self
+            .board
+            .boxes()
+            .map(|(key, id)| (key.clone(), id))
+            .collect();
         for (key, id) in boxes {
             // The widget's own id of a box's frame, whose answer it keeps to itself.
             let frame = widget.with(("snarl-node", id)).with("frame");
@@ -51,8 +56,24 @@ impl Editor {
         self.arrow_keys(ui, ctx, actions);
     }
 
-    fn box_answer(&mut self, ui: &Ui, key: &Key, id: BoxId, answer: &Response, ctx: &Ctx<'_>, actions: &mut Vec<Action>) {
-        let Some(card) = self.board.card(id) else { return };
+    fn box_answer(
+        &mut self,
+        ui: &Ui,
+        key: &Key,
+        id: BoxId,
+        answer: &Response,
+        ctx: &Ctx<'_>,
+        actions: &mut Vec<Action>,
+    ) {
+        let touched = answer.clicked()
+            || answer.double_clicked()
+            || answer.secondary_clicked()
+            || answer.drag_started()
+            || answer.dragged()
+            || answer.drag_stopped();
+        let Some(card) = self.board.card(id).filter(|_| touched) else {
+            return;
+        };
         let nodes: BTreeSet<NodeId> = card.nodes.iter().copied().collect();
         let title = card.title.clone();
         let text = card.comment.as_ref().map(|(text, _)| text.clone());
@@ -68,7 +89,11 @@ impl Editor {
                 }
                 _ => {
                     let text = text.unwrap_or(title);
-                    self.drawing.typing = Some(Typing { key: key.clone(), text, fresh: true });
+                    self.drawing.typing = Some(Typing {
+                        key: key.clone(),
+                        text,
+                        fresh: true,
+                    });
                 }
             }
         } else if answer.clicked() || answer.drag_started() || answer.secondary_clicked() {
@@ -82,7 +107,11 @@ impl Editor {
                 _ if toggles && answer.clicked() => {
                     let change = |mut selection: BTreeSet<NodeId>| {
                         for node in &nodes {
-                            if selected { selection.remove(node); } else { selection.insert(*node); }
+                            if selected {
+                                selection.remove(node);
+                            } else {
+                                selection.insert(*node);
+                            }
                         }
                         selection
                     };
@@ -100,17 +129,28 @@ impl Editor {
 
     /// The widget moves the box under the pointer; the rest of the selection goes along, and
     /// at the end all of it becomes one edit.
-    fn drag(&mut self, key: &Key, id: BoxId, answer: &Response, selected: bool, ctx: &Ctx<'_>, actions: &mut Vec<Action>) {
+    fn drag(
+        &mut self,
+        key: &Key,
+        id: BoxId,
+        answer: &Response,
+        selected: bool,
+        ctx: &Ctx<'_>,
+        actions: &mut Vec<Action>,
+    ) {
         if answer.dragged_by(egui::PointerButton::Primary) {
             self.moving = true;
             let at = |editor: &Self, id| editor.board.snarl.get_node_info(id).map(|node| node.pos);
-            let moved = at(self, id).zip(self.home(key, ctx)).map_or(Vec2::ZERO, |(now, home)| now - home);
+            let moved = at(self, id)
+                .zip(self.home(key, ctx))
+                .map_or(Vec2::ZERO, |(now, home)| now - home);
             let others: Vec<(Key, BoxId)> = (self.board.boxes())
                 .filter(|(other, _)| selected && *other != key)
                 .filter(|(_, other)| {
                     let card = self.board.card(*other);
                     card.is_some_and(|card| {
-                        !card.nodes.is_empty() && card.nodes.iter().all(|node| ctx.selection.contains(node))
+                        !card.nodes.is_empty()
+                            && card.nodes.iter().all(|node| ctx.selection.contains(node))
                     })
                 })
                 .map(|(other, id)| (other.clone(), id))
@@ -147,7 +187,10 @@ impl Editor {
                 let card = self.board.card(self.board.id(key)?)?;
                 let members = card.nodes.iter().filter_map(|id| graph.node(*id));
                 members.fold([f32::INFINITY; 2], |corner, node| {
-                    [corner[0].min(node.position[0]), corner[1].min(node.position[1])]
+                    [
+                        corner[0].min(node.position[0]),
+                        corner[1].min(node.position[1]),
+                    ]
                 })
             }
         };
@@ -160,7 +203,9 @@ impl Editor {
             self.selecting_from = None;
             return;
         };
-        let Some(pointer) = answer.interact_pointer_pos() else { return };
+        let Some(pointer) = answer.interact_pointer_pos() else {
+            return;
+        };
         if answer.drag_started() {
             self.selecting_from = Some(pointer);
         }
@@ -170,7 +215,11 @@ impl Editor {
             let area = Rect::from_two_pos(from, pointer);
             let mut selection = ctx.selection.clone();
             for card in self.board.snarl.nodes() {
-                if self.board.rect(&card.key).is_some_and(|rect| rect.intersects(area)) {
+                if self
+                    .board
+                    .rect(&card.key)
+                    .is_some_and(|rect| rect.intersects(area))
+                {
                     selection.extend(&card.nodes);
                 }
             }
@@ -180,14 +229,23 @@ impl Editor {
 
     /// A layer that was dragged here from the palette.
     fn drop_layer(&mut self, ui: &Ui, view: Rect, ctx: &Ctx<'_>, actions: &mut Vec<Action>) {
-        let Some(pointer) = ui.input(|input| input.pointer.interact_pos()) else { return };
+        let Some(pointer) = ui.input(|input| input.pointer.interact_pos()) else {
+            return;
+        };
         let released = ui.input(|input| input.pointer.any_released());
-        if !released || !view.contains(pointer) || !egui::DragAndDrop::has_payload_of_type::<NewLayer>(ui.ctx()) {
+        if !released
+            || !view.contains(pointer)
+            || !egui::DragAndDrop::has_payload_of_type::<NewLayer>(ui.ctx())
+        {
             return;
         }
         if let Some(layer) = egui::DragAndDrop::take_payload::<NewLayer>(ui.ctx()) {
             let position = self.drawing.to_window.inverse() * pointer - egui::vec2(60.0, 16.0);
-            actions.push(Action::AddLayer { kind: layer.0, position: Some(place(position)), beside: ctx.selection.clone() });
+            actions.push(Action::AddLayer {
+                kind: layer.0,
+                position: Some(place(position)),
+                beside: ctx.selection.clone(),
+            });
         }
     }
 
@@ -212,7 +270,10 @@ impl Editor {
                 actions.push(self.nudge(ctx, direction * 8.0));
             }
         }
-        if ui.input(|input| input.key_pressed(KeyName::Escape)) && self.drawing.typing.is_none() && !ctx.selection.is_empty() {
+        if ui.input(|input| input.key_pressed(KeyName::Escape))
+            && self.drawing.typing.is_none()
+            && !ctx.selection.is_empty()
+        {
             actions.push(Action::Select(BTreeSet::new()));
         }
     }
@@ -230,15 +291,25 @@ impl Editor {
 
     /// The nearest box in a direction from the selection; the leftmost if nothing is selected.
     fn next_box(&self, ctx: &Ctx<'_>, direction: Vec2) -> Option<BTreeSet<NodeId>> {
-        let from = self.board.bounds(Some(ctx.selection).filter(|nodes| !nodes.is_empty()))?;
-        let from = if ctx.selection.is_empty() { from.left_center() - egui::vec2(1.0, 0.0) } else { from.center() };
+        let from = self
+            .board
+            .bounds(Some(ctx.selection).filter(|nodes| !nodes.is_empty()))?;
+        let from = if ctx.selection.is_empty() {
+            from.left_center() - egui::vec2(1.0, 0.0)
+        } else {
+            from.center()
+        };
         let cost = |rect: Rect| {
             let way = rect.center() - from;
             let along = way.dot(direction);
             let aside = (way - direction * along).length();
             (along > 1.0).then_some(along + 2.0 * aside)
         };
-        let boxes = self.board.snarl.nodes().filter(|card| !card.nodes.is_empty());
+        let boxes = self
+            .board
+            .snarl
+            .nodes()
+            .filter(|card| !card.nodes.is_empty());
         let costs = boxes.filter_map(|card| Some((cost(self.board.rect(&card.key)?)?, card)));
         let nearest = costs.min_by(|a, b| a.0.total_cmp(&b.0))?;
         Some(nearest.1.nodes.iter().copied().collect())

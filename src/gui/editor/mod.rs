@@ -42,8 +42,8 @@ enum Look {
 #[derive(Default)]
 pub struct Editor {
     board: Board,
-    /// The inference's revision that the board shows.
-    shown: Option<u64>,
+    /// The revisions of graph and inference that the board shows.
+    shown: Option<[u64; 2]>,
     groups: Vec<(String, Vec<Key>)>,
     drawing: Drawing,
     look: Option<Look>,
@@ -62,8 +62,14 @@ pub struct Editor {
 }
 
 impl Editor {
-    /// Draws the graph; `revision` counts the changes of the inference that `ctx` carries.
-    pub fn ui(&mut self, ui: &mut Ui, ctx: &Ctx<'_>, revision: u64, actions: &mut Vec<Action>) {
+    /// Draws the graph; `revision` counts the changes of the graph and of the inference.
+    pub fn ui(
+        &mut self,
+        ui: &mut Ui,
+        ctx: &Ctx<'_>,
+        revision: [u64; 2],
+        actions: &mut Vec<Action>,
+    ) {
         self.update(ctx, revision);
         let view = ui.available_rect_before_wrap();
         self.view = Some(view);
@@ -87,15 +93,21 @@ impl Editor {
             style: ui.style().clone(),
             situation: self.situation,
         };
-        let response = SnarlWidget::new().id(widget_id).style(style).show(snarl, &mut viewer, ui);
+        let response = SnarlWidget::new()
+            .id(widget_id)
+            .style(style)
+            .show(snarl, &mut viewer, ui);
         if self.board.snarl.wires().count() != before.len() {
             let wires = self.board.pulled_out(&before);
             self.shown = None;
-            actions.push(Action::edit(Text::new("Remove a wire", "删除连线"), move |project| {
-                for to in wires {
-                    project.graph.disconnect(to);
-                }
-            }));
+            actions.push(Action::edit(
+                Text::new("Remove a wire", "删除连线"),
+                move |project| {
+                    for to in wires {
+                        project.graph.disconnect(to);
+                    }
+                },
+            ));
         }
         self.interact(ui, widget_id, &response, ctx, actions);
         if ctx.project.graph.nodes().is_empty() {
@@ -104,7 +116,7 @@ impl Editor {
         self.tools_ui(ui, view, actions);
     }
 
-    fn update(&mut self, ctx: &Ctx<'_>, revision: u64) {
+    fn update(&mut self, ctx: &Ctx<'_>, revision: [u64; 2]) {
         if self.shown == Some(revision) || self.moving {
             return;
         }
@@ -118,7 +130,13 @@ impl Editor {
         for group in ctx.project.graph.groups() {
             let prefix = format!("{group}/");
             let inside = |card: &&Card| card.comment.is_none() && card.title.starts_with(&prefix);
-            let keys: Vec<Key> = self.board.snarl.nodes().filter(inside).map(|card| card.key.clone()).collect();
+            let keys: Vec<Key> = self
+                .board
+                .snarl
+                .nodes()
+                .filter(inside)
+                .map(|card| card.key.clone())
+                .collect();
             if !keys.is_empty() {
                 groups.insert(group, keys);
             }
@@ -167,7 +185,11 @@ impl Editor {
             return;
         }
         let room = view.shrink2(vec2(28.0, 40.0)).size() / bounds.size().max(vec2(1.0, 1.0));
-        self.drawing.go_to = Some(centred(bounds.center(), view, room.min_elem().clamp(0.1, 1.1)));
+        self.drawing.go_to = Some(centred(
+            bounds.center(),
+            view,
+            room.min_elem().clamp(0.1, 1.1),
+        ));
     }
 
     /// Begins to rename the one selected box in its place.
@@ -182,6 +204,11 @@ impl Editor {
         }
     }
 
+    /// Where the editor was drawn last.
+    pub fn view(&self) -> Option<Rect> {
+        self.view
+    }
+
     pub fn selected_comment(&self) -> Option<usize> {
         self.drawing.selected_comment
     }
@@ -194,7 +221,9 @@ impl Editor {
     /// the middle of the view.
     pub fn free_place(&self, selection: &BTreeSet<NodeId>) -> Pos2 {
         let size = vec2(170.0, 84.0);
-        let beside = self.board.bounds(Some(selection).filter(|nodes| !nodes.is_empty()));
+        let beside = self
+            .board
+            .bounds(Some(selection).filter(|nodes| !nodes.is_empty()));
         let mut place = match (beside, self.view) {
             (Some(bounds), _) if !selection.is_empty() => bounds.right_top() + vec2(56.0, 0.0),
             (_, Some(view)) => self.drawing.to_window.inverse() * view.center() - size / 2.0,
@@ -204,7 +233,11 @@ impl Editor {
         if beside.is_some() && !selection.is_empty() {
             place += viewer::MARGIN.left_top();
         }
-        let taken: Vec<Rect> = self.board.boxes().filter_map(|(key, _)| self.board.rect(key)).collect();
+        let taken: Vec<Rect> = self
+            .board
+            .boxes()
+            .filter_map(|(key, _)| self.board.rect(key))
+            .collect();
         let overlaps = |place: Pos2| {
             let rect = Rect::from_min_size(place, size);
             taken.iter().find(|other| other.intersects(rect)).copied()
@@ -220,30 +253,50 @@ impl Editor {
 
     /// Where a comment goes, or what is pasted: under the pointer, or into the middle.
     pub fn pointed_place(&self) -> Pos2 {
-        let middle = self.view.map(|view| self.drawing.to_window.inverse() * view.center());
+        let middle = self
+            .view
+            .map(|view| self.drawing.to_window.inverse() * view.center());
         self.pointer.or(middle).unwrap_or_default()
     }
 
     /// Places every box anew.
     pub fn auto_layout(&mut self) -> Action {
-        let cards: Vec<&Card> = self.board.snarl.nodes().filter(|card| card.comment.is_none()).collect();
+        let cards: Vec<&Card> = self
+            .board
+            .snarl
+            .nodes()
+            .filter(|card| card.comment.is_none())
+            .collect();
         let owner: BTreeMap<NodeId, usize> = (cards.iter().enumerate())
             .flat_map(|(index, card)| card.nodes.iter().map(move |node| (*node, index)))
             .collect();
         let mut reads: Vec<BTreeSet<usize>> = vec![BTreeSet::new(); cards.len()];
         for (from, to) in self.board.snarl.wires() {
-            let end = |id| self.board.card(id).and_then(|card| owner.get(card.nodes.first()?));
+            let end = |id| {
+                self.board
+                    .card(id)
+                    .and_then(|card| owner.get(card.nodes.first()?))
+            };
             if let (Some(from), Some(to)) = (end(from.node), end(to.node)) {
                 reads[*to].insert(*from);
             }
         }
-        let size = |card: &&Card| self.board.rect(&card.key).map_or(vec2(170.0, 84.0), |rect| rect.size());
+        let size = |card: &&Card| {
+            self.board
+                .rect(&card.key)
+                .map_or(vec2(170.0, 84.0), |rect| rect.size())
+        };
         let blocks: Vec<layout::Block> = (cards.iter().zip(reads))
-            .map(|(card, reads)| layout::Block { size: size(card), reads: reads.into_iter().collect() })
+            .map(|(card, reads)| layout::Block {
+                size: size(card),
+                reads: reads.into_iter().collect(),
+            })
             .collect();
-        let places = layout::layered(&blocks);
-        let moves = (cards.iter().zip(places))
-            .filter_map(|(card, place)| Some((card.key.clone(), place - self.board.rect(&card.key)?.min)));
+        let view = self.view.map_or(vec2(1000.0, 600.0), |view| view.size());
+        let places = layout::layered(&blocks, view);
+        let moves = (cards.iter().zip(places)).filter_map(|(card, place)| {
+            Some((card.key.clone(), place - self.board.rect(&card.key)?.min))
+        });
         let moves: Vec<(Key, egui::Vec2)> = moves.collect();
         self.fit();
         self.settle = 2;
@@ -252,7 +305,9 @@ impl Editor {
 
     /// Lines the selected boxes up.
     pub fn align(&self, selection: &BTreeSet<NodeId>, how: layout::Align) -> Action {
-        let chosen = |card: &&Card| !card.nodes.is_empty() && card.nodes.iter().all(|node| selection.contains(node));
+        let chosen = |card: &&Card| {
+            !card.nodes.is_empty() && card.nodes.iter().all(|node| selection.contains(node))
+        };
         let boxes: BTreeMap<Key, Rect> = (self.board.snarl.nodes().filter(chosen))
             .filter_map(|card| Some((card.key.clone(), self.board.rect(&card.key)?)))
             .collect();
@@ -298,34 +353,68 @@ impl Editor {
     fn tools_ui(&mut self, ui: &mut Ui, view: Rect, actions: &mut Vec<Action>) {
         let corner = view.left_bottom() + vec2(10.0, -36.0);
         let mut zoom = None;
-        egui::Area::new(ui.id().with("tools")).fixed_pos(corner).order(egui::Order::Middle).show(ui.ctx(), |ui| {
-            let frame = egui::Frame::popup(ui.style()).inner_margin(3).shadow(egui::Shadow::NONE);
-            frame.show(ui, |ui| ui.horizontal(|ui| {
-                ui.spacing_mut().item_spacing.x = 2.0;
-                if ui.button("−").on_hover_text(tr("Zoom out (Ctrl+wheel)", "缩小（Ctrl+滚轮）")).clicked() {
-                    zoom = Some(1.0 / 1.25);
-                }
-                let percent = (self.drawing.to_window.scaling * 100.0).round();
-                let text = RichText::new(format!("{percent:.0} %")).small();
-                if ui.add_sized([44.0, 22.0], egui::Button::new(text)).on_hover_text("100 %").clicked() {
-                    zoom = Some(1.0 / self.drawing.to_window.scaling);
-                }
-                if ui.button("+").on_hover_text(tr("Zoom in (Ctrl+wheel)", "放大（Ctrl+滚轮）")).clicked() {
-                    zoom = Some(1.25);
-                }
-                if ui.button(tr("Fit", "全图")).on_hover_text(tr("Show the whole graph (F)", "显示整个网络（F）")).clicked() {
-                    self.fit();
-                }
-                let about = tr("Place all boxes anew, from left to right (Ctrl+L)", "从左到右重新排列所有节点（Ctrl+L）");
-                if ui.button(tr("Arrange", "排列")).on_hover_text(about).clicked() {
-                    actions.push(Action::Run(CommandId::AutoLayout));
-                }
-            }));
-        });
+        egui::Area::new(ui.id().with("tools"))
+            .fixed_pos(corner)
+            .order(egui::Order::Middle)
+            .show(ui.ctx(), |ui| {
+                let frame = egui::Frame::popup(ui.style())
+                    .inner_margin(3)
+                    .shadow(egui::Shadow::NONE);
+                frame.show(ui, |ui| {
+                    ui.horizontal(|ui| {
+                        ui.spacing_mut().item_spacing.x = 2.0;
+                        if ui
+                            .button("−")
+                            .on_hover_text(tr("Zoom out (Ctrl+wheel)", "缩小（Ctrl+滚轮）"))
+                            .clicked()
+                        {
+                            zoom = Some(1.0 / 1.25);
+                        }
+                        let percent = (self.drawing.to_window.scaling * 100.0).round();
+                        let text = RichText::new(format!("{percent:.0} %")).small();
+                        if ui
+                            .add_sized([44.0, 22.0], egui::Button::new(text))
+                            .on_hover_text("100 %")
+                            .clicked()
+                        {
+                            zoom = Some(1.0 / self.drawing.to_window.scaling);
+                        }
+                        if ui
+                            .button("+")
+                            .on_hover_text(tr("Zoom in (Ctrl+wheel)", "放大（Ctrl+滚轮）"))
+                            .clicked()
+                        {
+                            zoom = Some(1.25);
+                        }
+                        if ui
+                            .button(tr("Fit", "全图"))
+                            .on_hover_text(tr("Show the whole graph (F)", "显示整个网络（F）"))
+                            .clicked()
+                        {
+                            self.fit();
+                        }
+                        let about = tr(
+                            "Place all boxes anew, from left to right (Ctrl+L)",
+                            "从左到右重新排列所有节点（Ctrl+L）",
+                        );
+                        if ui
+                            .button(tr("Arrange", "排列"))
+                            .on_hover_text(about)
+                            .clicked()
+                        {
+                            actions.push(Action::Run(CommandId::AutoLayout));
+                        }
+                    })
+                });
+            });
         if let Some(factor) = zoom {
             let now = self.drawing.to_window;
             let middle = now.inverse() * view.center();
-            self.drawing.go_to = Some(centred(middle, view, (now.scaling * factor).clamp(0.1, 2.0)));
+            self.drawing.go_to = Some(centred(
+                middle,
+                view,
+                (now.scaling * factor).clamp(0.1, 2.0),
+            ));
             ui.ctx().request_repaint();
         }
     }
@@ -344,6 +433,18 @@ fn empty_ui(ui: &mut Ui, view: Rect) {
         "Drag a layer here from the list, or press Ctrl+K, type its name and press Enter.\nBegin with Data.",
         "从列表中拖入一层，或按 Ctrl+K 输入名称后回车。\n先添加 Data（数据）层。",
     );
-    painter.text(view.center() - vec2(0.0, 26.0), egui::Align2::CENTER_CENTER, title, egui::FontId::proportional(18.0), color);
-    painter.text(view.center() + vec2(0.0, 16.0), egui::Align2::CENTER_CENTER, hint, egui::FontId::proportional(13.0), color);
+    painter.text(
+        view.center() - vec2(0.0, 26.0),
+        egui::Align2::CENTER_CENTER,
+        title,
+        egui::FontId::proportional(18.0),
+        color,
+    );
+    painter.text(
+        view.center() + vec2(0.0, 16.0),
+        egui::Align2::CENTER_CENTER,
+        hint,
+        egui::FontId::proportional(13.0),
+        color,
+    );
 }

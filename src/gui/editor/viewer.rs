@@ -5,7 +5,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use egui::emath::TSTransform;
-use egui::{Color32, CornerRadius, Frame, Id, Margin, Pos2, Rect, RichText, Stroke, Ui, Vec2, vec2};
+use egui::{
+    Color32, CornerRadius, Frame, Id, Label, Margin, Pos2, Rect, RichText, Stroke, Ui, Vec2, vec2,
+};
 use egui_snarl::ui::{AnyPins, BackgroundPattern, PinInfo, SnarlPin, SnarlStyle, SnarlViewer};
 use egui_snarl::{InPin, NodeId as BoxId, OutPin, Snarl};
 
@@ -75,6 +77,9 @@ pub struct Viewer<'a> {
 /// Margins between a box's frame and its contents.
 pub const MARGIN: Margin = Margin::symmetric(10, 6);
 
+/// Small text is not drawn where the view shows boxes smaller than this.
+const LEGIBLE: f32 = 0.32;
+
 // Parts of a box whose sizes are remembered; pins follow.
 const HEADER: usize = 0;
 const FOOTER: usize = 1;
@@ -83,27 +88,41 @@ const OUTPUTS: usize = 1 << 20;
 
 impl Viewer<'_> {
     fn edit(&mut self, name: Text, edit: impl FnOnce(&mut crate::project::Project) + 'static) {
-        self.actions.push(Action::Edit { name, merge: None, edit: Box::new(edit) });
+        self.actions.push(Action::Edit {
+            name,
+            merge: None,
+            edit: Box::new(edit),
+        });
     }
 
     fn is_selected(&self, card: &Card) -> bool {
         match card.key {
             Key::Comment(index) => self.drawing.selected_comment == Some(index),
-            _ => card.nodes.iter().all(|node| self.ctx.selection.contains(node)),
+            _ => card
+                .nodes
+                .iter()
+                .all(|node| self.ctx.selection.contains(node)),
         }
     }
 
-    /// Draws a part of a box, or leaves its room empty where nobody can see it.
-    fn part(&mut self, ui: &mut Ui, id: BoxId, part: usize, draw: impl FnOnce(&mut Self, &mut Ui)) {
-        let at = ui.next_widget_position();
+    /// Draws a part of a box, or leaves its room empty where nobody can see or read it.
+    fn part(
+        &mut self,
+        ui: &mut Ui,
+        id: BoxId,
+        part: usize,
+        draw: impl FnOnce(&mut Self, &mut Ui) -> Rect,
+    ) {
         if let Some(size) = self.drawing.sizes.get(&(id.0, part)) {
+            let at = ui.next_widget_position();
             let room = Rect::from_min_size(at, *size).expand2(vec2(size.x + 20.0, 20.0));
-            if !ui.clip_rect().intersects(room) {
+            let legible = part == HEADER || self.drawing.to_window.scaling > LEGIBLE;
+            if !legible || !ui.clip_rect().intersects(room) {
                 ui.allocate_space(*size);
                 return;
             }
         }
-        let drawn = ui.scope(|ui| draw(self, ui)).response.rect.size();
+        let drawn = draw(self, ui).size();
         self.drawing.sizes.insert((id.0, part), drawn);
     }
 
@@ -114,19 +133,26 @@ impl Viewer<'_> {
         }
         if let Some((severity, text)) = &card.badge {
             let color = theme::severity_color(*severity, ui.visuals());
-            ui.label(RichText::new("⚠").color(color)).on_hover_text(text);
+            ui.label(RichText::new("⚠").color(color))
+                .on_hover_text(text);
         }
-        ui.label(RichText::new(&card.title).strong());
-        ui.label(RichText::new(&card.kind).small().weak());
+        ui.add(Label::new(RichText::new(&card.title).strong()).extend());
+        ui.add(Label::new(RichText::new(&card.kind).small().weak()).extend());
         if let Some(phases) = card.phases {
             let text = RichText::new(phases.text().get()).small();
-            ui.label(text.background_color(ui.visuals().code_bg_color));
+            let text = text.background_color(ui.visuals().code_bg_color);
+            ui.add(Label::new(text).extend());
         }
     }
 
     /// The text field of a box that is being renamed; whether there is one.
     fn typing_ui(&mut self, card: &Card, ui: &mut Ui) -> bool {
-        let Some(typing) = self.drawing.typing.as_mut().filter(|typing| typing.key == card.key) else {
+        let Some(typing) = self
+            .drawing
+            .typing
+            .as_mut()
+            .filter(|typing| typing.key == card.key)
+        else {
             return false;
         };
         let lines = matches!(card.key, Key::Comment(_));
@@ -166,25 +192,28 @@ impl Viewer<'_> {
                     edits::rename_group(&mut project.graph, &group, &text);
                 });
             }
-            Key::Comment(index) => self.edit(Text::new("Edit a comment", "编辑注释"), move |project| {
-                if let Some(comment) = project.graph.comments.get_mut(index) {
-                    comment.text = text;
-                }
-            }),
+            Key::Comment(index) => {
+                self.edit(Text::new("Edit a comment", "编辑注释"), move |project| {
+                    if let Some(comment) = project.graph.comments.get_mut(index) {
+                        comment.text = text;
+                    }
+                })
+            }
             _ => {}
         }
     }
 
-    fn footer_ui(&mut self, card: &Card, ui: &mut Ui) {
-        ui.vertical(|ui| {
+    fn footer_ui(&mut self, card: &Card, ui: &mut Ui) -> Rect {
+        let column = ui.vertical(|ui| {
             ui.spacing_mut().item_spacing.y = 1.0;
             for line in &card.lines {
-                ui.label(RichText::new(line).small());
+                ui.add(Label::new(RichText::new(line).small()).extend());
             }
             if !card.cost.is_empty() {
-                ui.label(RichText::new(&card.cost).small().weak());
+                ui.add(Label::new(RichText::new(&card.cost).small().weak()).extend());
             }
         });
+        column.response.rect
     }
 
     /// What a pin looks like; `end` is the pin itself, `id` the widget that the pin will have.
@@ -194,11 +223,26 @@ impl Viewer<'_> {
         }
         let color = theme::port_color(pin.kind, ui.visuals());
         let ground = ui.visuals().window_fill;
-        let reason = self.drawing.wire.filter(|wire| *wire != end).map(|wire| self.cannot_join(wire, end));
-        if let Some(response) = ui.ctx().read_response(id)
-            && response.contains_pointer()
-        {
+        let reason = self
+            .drawing
+            .wire
+            .filter(|wire| *wire != end)
+            .map(|wire| self.cannot_join(wire, end));
+        if let Some(response) = ui.ctx().read_response(id) {
+            let name = match end {
+                End::Input(..) => tr("input", "输入"),
+                End::Output(..) => tr("output", "输出"),
+            };
+            let named = || {
+                egui::WidgetInfo::labeled(
+                    egui::WidgetType::Button,
+                    true,
+                    format!("{name} {}", pin.about),
+                )
+            };
+            response.widget_info(named);
             match &reason {
+                _ if !response.contains_pointer() => {}
                 Some(Err(text)) => response.show_tooltip_text(text.as_str()),
                 _ => drop(response.on_hover_text(&pin.about)),
             }
@@ -209,14 +253,21 @@ impl Viewer<'_> {
             None if pin.wired => (color, Stroke::new(1.0, color)),
             None => (ground, Stroke::new(1.5, color)),
         };
-        PinInfo::circle().with_fill(fill).with_stroke(stroke).with_wire_color(color)
+        PinInfo::circle()
+            .with_fill(fill)
+            .with_stroke(stroke)
+            .with_wire_color(color)
     }
 
     fn cannot_join(&self, wire: End, pin: End) -> Result<(), String> {
         let (from, to) = match (wire, pin) {
-            (End::Output(from, _), End::Input(to, _)) | (End::Input(to, _), End::Output(from, _)) => (from, to),
+            (End::Output(from, _), End::Input(to, _))
+            | (End::Input(to, _), End::Output(from, _)) => (from, to),
             _ => {
-                let text = tr("a wire leads from an output to an input", "连线应从输出连到输入");
+                let text = tr(
+                    "a wire leads from an output to an input",
+                    "连线应从输出连到输入",
+                );
                 return Err(text.to_owned());
             }
         };
@@ -253,7 +304,9 @@ impl Viewer<'_> {
             family = Some(spec.family);
             let members: Vec<_> = (CATALOGUE.iter())
                 .filter(|other| other.spec().family == spec.family)
-                .filter(|other| wire.is_none_or(|wire| fitting_port(&*other.make(), wire).is_some()))
+                .filter(|other| {
+                    wire.is_none_or(|wire| fitting_port(&*other.make(), wire).is_some())
+                })
                 .collect();
             if members.is_empty() {
                 continue;
@@ -275,7 +328,10 @@ impl Viewer<'_> {
         self.edit(Text::new("Add a layer", "添加层"), move |project| {
             let graph = &mut project.graph;
             let none = BTreeSet::new();
-            let Some(id) = edits::add_layer(graph, kind, super::board::place(position), &none) else { return };
+            let Some(id) = edits::add_layer(graph, kind, super::board::place(position), &none)
+            else {
+                return;
+            };
             let layer = graph.node(id).map(|node| node.layer.clone_layer());
             let port = layer.and_then(|layer| fitting_port(&*layer, wire?));
             match (wire, port) {
@@ -290,8 +346,15 @@ impl Viewer<'_> {
 /// The first port of a layer that can be at the other end of this wire.
 fn fitting_port(layer: &dyn crate::graph::Layer, wire: End) -> Option<usize> {
     match wire {
-        End::Output(_, kind) => layer.inputs().ports.iter().position(|port| port.kind.accepts(kind)),
-        End::Input(_, kind) => layer.outputs().iter().position(|port| kind.accepts(port.kind)),
+        End::Output(_, kind) => layer
+            .inputs()
+            .ports
+            .iter()
+            .position(|port| port.kind.accepts(kind)),
+        End::Input(_, kind) => layer
+            .outputs()
+            .iter()
+            .position(|port| kind.accepts(port.kind)),
     }
 }
 
@@ -308,8 +371,17 @@ impl SnarlViewer<Card> for Viewer<'_> {
         card.outputs.len()
     }
 
-    fn node_frame(&mut self, _: Frame, id: BoxId, _: &[InPin], _: &[OutPin], snarl: &Snarl<Card>) -> Frame {
-        let Some(card) = snarl.get_node(id) else { return Frame::NONE };
+    fn node_frame(
+        &mut self,
+        _: Frame,
+        id: BoxId,
+        _: &[InPin],
+        _: &[OutPin],
+        snarl: &Snarl<Card>,
+    ) -> Frame {
+        let Some(card) = snarl.get_node(id) else {
+            return Frame::NONE;
+        };
         let visuals = &self.style.visuals;
         let accent = theme::accent(visuals);
         let stroke = match (&card.badge, self.is_selected(card)) {
@@ -318,11 +390,26 @@ impl SnarlViewer<Card> for Viewer<'_> {
             _ => visuals.window_stroke,
         };
         let note = theme::blend(visuals.window_fill, visuals.warn_fg_color, 0.12);
-        let fill = if card.comment.is_some() { note } else { visuals.window_fill };
-        Frame::new().inner_margin(MARGIN).corner_radius(6).fill(fill).stroke(stroke)
+        let fill = if card.comment.is_some() {
+            note
+        } else {
+            visuals.window_fill
+        };
+        Frame::new()
+            .inner_margin(MARGIN)
+            .corner_radius(6)
+            .fill(fill)
+            .stroke(stroke)
     }
 
-    fn header_frame(&mut self, _: Frame, id: BoxId, _: &[InPin], _: &[OutPin], snarl: &Snarl<Card>) -> Frame {
+    fn header_frame(
+        &mut self,
+        _: Frame,
+        id: BoxId,
+        _: &[InPin],
+        _: &[OutPin],
+        snarl: &Snarl<Card>,
+    ) -> Frame {
         let Some(card) = snarl.get_node(id).filter(|card| card.comment.is_none()) else {
             return Frame::new().inner_margin(MARGIN);
         };
@@ -330,43 +417,85 @@ impl SnarlViewer<Card> for Viewer<'_> {
         let family = theme::family_color(card.family, visuals);
         let part = if visuals.dark_mode { 0.30 } else { 0.22 };
         Frame::new()
-            .inner_margin(Margin { bottom: 4, ..MARGIN })
-            .corner_radius(CornerRadius { nw: 6, ne: 6, sw: 0, se: 0 })
+            .inner_margin(Margin {
+                bottom: 4,
+                ..MARGIN
+            })
+            .corner_radius(CornerRadius {
+                nw: 6,
+                ne: 6,
+                sw: 0,
+                se: 0,
+            })
             .fill(theme::blend(visuals.window_fill, family, part))
             .outer_margin(Margin::same(0))
     }
 
-    fn show_header(&mut self, id: BoxId, _: &[InPin], _: &[OutPin], ui: &mut Ui, snarl: &mut Snarl<Card>) {
-        let Some(card) = snarl.get_node(id) else { return };
+    fn show_header(
+        &mut self,
+        id: BoxId,
+        _: &[InPin],
+        _: &[OutPin],
+        ui: &mut Ui,
+        snarl: &mut Snarl<Card>,
+    ) {
+        let Some(card) = snarl.get_node(id) else {
+            return;
+        };
         if let Some((text, size)) = &card.comment {
             if !self.typing_ui(card, ui) {
                 ui.set_width(size[0]);
                 let empty = tr("Double-click to write", "双击以编辑");
-                let text = if text.is_empty() { RichText::new(empty).weak() } else { RichText::new(text) };
+                let text = if text.is_empty() {
+                    RichText::new(empty).weak()
+                } else {
+                    RichText::new(text)
+                };
                 ui.add(egui::Label::new(text).wrap());
             }
             return;
         }
         self.part(ui, id, HEADER, |viewer, ui| {
-            ui.horizontal(|ui| viewer.header_ui(card, ui));
+            viewer.header_ui(card, ui);
+            ui.min_rect()
         });
     }
 
-    fn show_input(&mut self, pin: &InPin, ui: &mut Ui, snarl: &mut Snarl<Card>) -> impl SnarlPin + 'static {
-        let found = snarl.get_node(pin.id.node).and_then(|card| card.inputs.get(pin.id.input));
-        let Some(found) = found else { return PinInfo::circle() };
+    fn show_input(
+        &mut self,
+        pin: &InPin,
+        ui: &mut Ui,
+        snarl: &mut Snarl<Card>,
+    ) -> impl SnarlPin + 'static {
+        let found = snarl
+            .get_node(pin.id.node)
+            .and_then(|card| card.inputs.get(pin.id.input));
+        let Some(found) = found else {
+            return PinInfo::circle();
+        };
         self.part(ui, pin.id.node, INPUTS + pin.id.input, |_, ui| {
-            ui.label(RichText::new(&found.label).small().weak());
+            let text = RichText::new(&found.label).small().weak();
+            ui.add(Label::new(text).extend()).rect
         });
         let id = ui.next_auto_id();
         self.pin_info(found, End::Input(found.at, found.kind), id, ui)
     }
 
-    fn show_output(&mut self, pin: &OutPin, ui: &mut Ui, snarl: &mut Snarl<Card>) -> impl SnarlPin + 'static {
-        let found = snarl.get_node(pin.id.node).and_then(|card| card.outputs.get(pin.id.output));
-        let Some(found) = found else { return PinInfo::circle() };
+    fn show_output(
+        &mut self,
+        pin: &OutPin,
+        ui: &mut Ui,
+        snarl: &mut Snarl<Card>,
+    ) -> impl SnarlPin + 'static {
+        let found = snarl
+            .get_node(pin.id.node)
+            .and_then(|card| card.outputs.get(pin.id.output));
+        let Some(found) = found else {
+            return PinInfo::circle();
+        };
         self.part(ui, pin.id.node, OUTPUTS + pin.id.output, |_, ui| {
-            ui.label(RichText::new(&found.label).small());
+            let text = RichText::new(&found.label).small();
+            ui.add(Label::new(text).extend()).rect
         });
         let id = ui.next_auto_id();
         self.pin_info(found, End::Output(found.at, found.kind), id, ui)
@@ -376,8 +505,17 @@ impl SnarlViewer<Card> for Viewer<'_> {
         !card.lines.is_empty() || !card.cost.is_empty()
     }
 
-    fn show_footer(&mut self, id: BoxId, _: &[InPin], _: &[OutPin], ui: &mut Ui, snarl: &mut Snarl<Card>) {
-        let Some(card) = snarl.get_node(id) else { return };
+    fn show_footer(
+        &mut self,
+        id: BoxId,
+        _: &[InPin],
+        _: &[OutPin],
+        ui: &mut Ui,
+        snarl: &mut Snarl<Card>,
+    ) {
+        let Some(card) = snarl.get_node(id) else {
+            return;
+        };
         self.part(ui, id, FOOTER, |viewer, ui| viewer.footer_ui(card, ui));
     }
 
@@ -391,8 +529,17 @@ impl SnarlViewer<Card> for Viewer<'_> {
         true
     }
 
-    fn show_node_menu(&mut self, id: BoxId, _: &[InPin], _: &[OutPin], ui: &mut Ui, snarl: &mut Snarl<Card>) {
-        let is_comment = snarl.get_node(id).is_some_and(|card| card.comment.is_some());
+    fn show_node_menu(
+        &mut self,
+        id: BoxId,
+        _: &[InPin],
+        _: &[OutPin],
+        ui: &mut Ui,
+        snarl: &mut Snarl<Card>,
+    ) {
+        let is_comment = snarl
+            .get_node(id)
+            .is_some_and(|card| card.comment.is_some());
         let ids: &[CommandId] = if is_comment {
             &[CommandId::Delete]
         } else {
@@ -419,7 +566,13 @@ impl SnarlViewer<Card> for Viewer<'_> {
     fn show_graph_menu(&mut self, position: Pos2, ui: &mut Ui, _: &mut Snarl<Card>) {
         self.add_layer_menu(ui, position, None);
         ui.separator();
-        let ids = [CommandId::Paste, CommandId::AddComment, CommandId::SelectAll, CommandId::AutoLayout, CommandId::ZoomFit];
+        let ids = [
+            CommandId::Paste,
+            CommandId::AddComment,
+            CommandId::SelectAll,
+            CommandId::AutoLayout,
+            CommandId::ZoomFit,
+        ];
         self.command_buttons(ui, &ids);
     }
 
@@ -427,7 +580,13 @@ impl SnarlViewer<Card> for Viewer<'_> {
         true
     }
 
-    fn show_dropped_wire_menu(&mut self, position: Pos2, ui: &mut Ui, pins: AnyPins, snarl: &mut Snarl<Card>) {
+    fn show_dropped_wire_menu(
+        &mut self,
+        position: Pos2,
+        ui: &mut Ui,
+        pins: AnyPins,
+        snarl: &mut Snarl<Card>,
+    ) {
         let end = match pins {
             AnyPins::Out(pins) => pins.first().and_then(|pin| {
                 let pin = snarl.get_node(pin.node)?.outputs.get(pin.output)?;
@@ -443,31 +602,46 @@ impl SnarlViewer<Card> for Viewer<'_> {
     }
 
     fn connect(&mut self, from: &OutPin, to: &InPin, snarl: &mut Snarl<Card>) {
-        let output = snarl.get_node(from.id.node).and_then(|card| card.outputs.get(from.id.output));
-        let input = snarl.get_node(to.id.node).and_then(|card| card.inputs.get(to.id.input));
-        let (Some(output), Some(input)) = (output, input) else { return };
+        let output = snarl
+            .get_node(from.id.node)
+            .and_then(|card| card.outputs.get(from.id.output));
+        let input = snarl
+            .get_node(to.id.node)
+            .and_then(|card| card.inputs.get(to.id.input));
+        let (Some(output), Some(input)) = (output, input) else {
+            return;
+        };
         let (from, to) = (output.at, input.at);
         match edits::refusal(&self.ctx.project.graph, from, to) {
             Some(reason) => self.actions.push(Action::Say(Tone::Warning, reason)),
-            None => self.edit(Text::new("Connect", "连接"), move |project| project.graph.connect(from, to)),
+            None => self.edit(Text::new("Connect", "连接"), move |project| {
+                project.graph.connect(from, to)
+            }),
         }
     }
 
     fn disconnect(&mut self, _: &OutPin, to: &InPin, snarl: &mut Snarl<Card>) {
-        let input = snarl.get_node(to.id.node).and_then(|card| card.inputs.get(to.id.input));
+        let input = snarl
+            .get_node(to.id.node)
+            .and_then(|card| card.inputs.get(to.id.input));
         if let Some(input) = input {
             self.pull_out(vec![input.at]);
         }
     }
 
     fn drop_outputs(&mut self, pin: &OutPin, snarl: &mut Snarl<Card>) {
-        let ends = pin.remotes.iter().filter_map(|to| Some(snarl.get_node(to.node)?.inputs.get(to.input)?.at));
+        let ends = pin
+            .remotes
+            .iter()
+            .filter_map(|to| Some(snarl.get_node(to.node)?.inputs.get(to.input)?.at));
         let ends: Vec<_> = ends.collect();
         self.pull_out(ends);
     }
 
     fn drop_inputs(&mut self, pin: &InPin, snarl: &mut Snarl<Card>) {
-        let input = snarl.get_node(pin.id.node).and_then(|card| card.inputs.get(pin.id.input));
+        let input = snarl
+            .get_node(pin.id.node)
+            .and_then(|card| card.inputs.get(pin.id.input));
         if let Some(input) = input {
             self.pull_out(vec![input.at]);
         }
@@ -488,12 +662,26 @@ impl SnarlViewer<Card> for Viewer<'_> {
         let color = theme::family_color(crate::graph::Family::Structure, &style.visuals);
         for (group, keys) in self.groups {
             let rects = keys.iter().filter_map(|key| self.rects.get(key));
-            let Some(bounds) = rects.copied().reduce(|a, b| a.union(b)) else { continue };
+            let Some(bounds) = rects.copied().reduce(|a, b| a.union(b)) else {
+                continue;
+            };
             let depth = 10.0 + 4.0 * group.matches('/').count() as f32;
             let mut frame = bounds.expand(40.0 - depth.min(30.0));
             frame.min.y -= 14.0;
-            painter.rect(frame, 8.0, color.gamma_multiply(0.07), Stroke::new(1.0, color.gamma_multiply(0.4)), egui::StrokeKind::Inside);
-            painter.text(frame.min + vec2(8.0, 5.0), egui::Align2::LEFT_TOP, group, egui::FontId::proportional(11.0), color);
+            painter.rect(
+                frame,
+                8.0,
+                color.gamma_multiply(0.07),
+                Stroke::new(1.0, color.gamma_multiply(0.4)),
+                egui::StrokeKind::Inside,
+            );
+            painter.text(
+                frame.min + vec2(8.0, 5.0),
+                egui::Align2::LEFT_TOP,
+                group,
+                egui::FontId::proportional(11.0),
+                color,
+            );
         }
     }
 
@@ -512,13 +700,24 @@ pub fn snarl_style(style: &egui::Style) -> SnarlStyle {
         node_frame: Some(Frame::new().inner_margin(MARGIN)),
         header_drag_space: Some(Vec2::ZERO),
         collapsible: Some(false),
-        pin_size: Some(10.0),
+        pin_size: Some(9.0),
         pin_placement: Some(egui_snarl::ui::PinPlacement::Edge),
         wire_width: Some(2.0),
         wire_frame_size: Some(60.0),
         bg_frame: Some(Frame::new().fill(visuals.extreme_bg_color)),
-        bg_pattern: Some(BackgroundPattern::Grid(egui_snarl::ui::Grid { spacing: vec2(48.0, 48.0), angle: 0.0 })),
-        bg_pattern_stroke: Some(Stroke::new(1.0, visuals.widgets.noninteractive.bg_stroke.color.gamma_multiply(0.35))),
+        bg_pattern: Some(BackgroundPattern::Grid(egui_snarl::ui::Grid {
+            spacing: vec2(48.0, 48.0),
+            angle: 0.0,
+        })),
+        bg_pattern_stroke: Some(Stroke::new(
+            1.0,
+            visuals
+                .widgets
+                .noninteractive
+                .bg_stroke
+                .color
+                .gamma_multiply(0.35),
+        )),
         min_scale: Some(0.1),
         max_scale: Some(2.0),
         centering: Some(false),

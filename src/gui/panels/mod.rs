@@ -5,6 +5,7 @@ mod palette;
 mod problems;
 
 use egui::{RichText, Ui};
+use serde::{Deserialize, Serialize};
 
 use super::ViewKind;
 use super::commands::CommandId;
@@ -12,11 +13,15 @@ use super::context::{Action, Ctx, View};
 use super::views::Views;
 use crate::i18n::tr;
 
-/// One of each panel.
-#[derive(Default)]
+/// One of each panel; what a person set in the views is remembered.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Panels {
+    #[serde(skip)]
     palette: palette::Palette,
+    #[serde(skip)]
     form: form::Form,
+    #[serde(skip)]
     problems: problems::Problems,
     views: Views,
 }
@@ -37,21 +42,26 @@ impl Panels {
         frame.show(ui, |ui| view.ui(ui, ctx, actions));
     }
 
-    /// The training bar; `outdated`: the graph has changed since the session started.
-    pub fn training_ui(&mut self, ui: &mut Ui, ctx: &Ctx<'_>, outdated: bool, pending: bool, actions: &mut Vec<Action>) {
+    /// The training bar, and what is to be said about the run. `outdated`: the graph has changed
+    /// since the session started; `pending`: it waits for its data.
+    pub fn training_ui(
+        &mut self,
+        ui: &mut Ui,
+        ctx: &Ctx<'_>,
+        outdated: bool,
+        pending: bool,
+        actions: &mut Vec<Action>,
+    ) {
         self.views.training_bar.ui(ui, ctx, actions);
-        if !pending && !outdated {
-            return;
-        }
-        ui.horizontal(|ui| {
-            if pending {
+        if pending {
+            ui.horizontal(|ui| {
                 ui.spinner();
                 ui.label(tr("waiting for the data…", "正在等待数据…"));
-            }
-            if outdated {
-                outdated_ui(ui, actions);
-            }
-        });
+            });
+        }
+        if outdated {
+            ui.horizontal(|ui| outdated_ui(ui, actions));
+        }
     }
 
     /// Puts the text cursor into the palette's search box.
@@ -62,7 +72,10 @@ impl Panels {
 
 fn outdated_ui(ui: &mut Ui, actions: &mut Vec<Action>) {
     let color = ui.visuals().warn_fg_color;
-    let text = tr("The graph has changed since the training began.", "训练开始后网络已被修改。");
+    let text = tr(
+        "The graph has changed since the training began.",
+        "训练开始后网络已被修改。",
+    );
     ui.label(RichText::new(text).color(color)).on_hover_text(tr(
         "The run goes on with the graph that it started with; start anew to train this one.",
         "当前训练仍使用开始时的网络；重新开始才会训练现在的网络。",

@@ -4,15 +4,15 @@ use std::sync::Arc;
 
 use egui::{
     Align2, Color32, CursorIcon, FontId, Rect, RichText, ScrollArea, Sense, Stroke, StrokeKind, Ui,
-    WidgetInfo, WidgetType, pos2, vec2,
+    pos2, vec2,
 };
 use serde::{Deserialize, Serialize};
 
+use super::gallery::{Entry, Gallery};
 use super::maps::ink_on;
-use super::thumbnails::{Shot, Thumbnails};
+use super::thumbnails::Thumbnails;
 use super::tiles::{Grid, Tiles};
-use crate::data::{Feed, SplitName};
-use crate::gui::ViewKind;
+use crate::data::SplitName;
 use crate::gui::context::{Action, Ctx, View};
 use crate::gui::format::exact;
 use crate::gui::plots::{color, empty_ui, percent, train_hint};
@@ -65,31 +65,20 @@ impl View for ConfusionView {
             return nothing_ui(ui, ctx, actions);
         };
         self.keep(ctx, evaluation);
-        let Some(kept) = self.kept.take() else { return };
-        match &kept.matrix {
-            Some(matrix) => {
-                self.summary_ui(ui, ctx, &kept.of, matrix);
-                let list = if self.cell.is_some() { LIST } else { 0.0 };
-                let height = (ui.available_height() - list).max(80.0);
-                ScrollArea::both()
-                    .auto_shrink(false)
-                    .max_height(height)
-                    .show(ui, |ui| {
-                        self.matrix_ui(ui, ctx, matrix, height);
-                    });
-                self.kept = Some(kept);
-                self.list_ui(ui, ctx, actions);
-            }
-            None => {
-                let title = tr("Too many classes for a matrix", "类别过多，无法显示矩阵");
-                let hint = tr_format!(
-                    "It shows up to {MAX_CLASSES}.",
-                    "最多显示 {MAX_CLASSES} 类。"
-                );
-                empty_ui(ui, title, &hint);
-                self.kept = Some(kept);
-            }
+        let Some(mut kept) = self.kept.take() else {
+            return;
+        };
+        if kept.matrix.is_some() {
+            self.matrix_and_list_ui(ui, ctx, &mut kept, actions);
+        } else {
+            let title = tr("Too many classes for a matrix", "类别过多，无法显示矩阵");
+            let hint = tr_format!(
+                "It shows up to {MAX_CLASSES}.",
+                "最多显示 {MAX_CLASSES} 类。"
+            );
+            empty_ui(ui, title, &hint);
         }
+        self.kept = Some(kept);
     }
 }
 
@@ -137,6 +126,48 @@ impl ConfusionView {
             listed: None,
         });
         self.serial += 1;
+    }
+
+    fn matrix_and_list_ui(
+        &mut self,
+        ui: &mut Ui,
+        ctx: &Ctx<'_>,
+        kept: &mut Kept,
+        actions: &mut Vec<Action>,
+    ) {
+        let Some(matrix) = &kept.matrix else { return };
+        self.summary_ui(ui, ctx, &kept.of, matrix);
+        let room = ui.available_size();
+        // The list stands beside the matrix where the panel is flat, else below it.
+        let square = room.y + 2.0 * SCORE + 60.0;
+        let beside = room.x > square + 220.0;
+        let size = match (self.cell, beside) {
+            (None, _) => room,
+            (Some(_), true) => vec2(square, room.y),
+            (Some(_), false) => vec2(room.x, (room.y - LIST).max(80.0)),
+        };
+        let both = |ui: &mut Ui| {
+            let area = ScrollArea::both().auto_shrink(false);
+            area.max_width(size.x).max_height(size.y).show(ui, |ui| {
+                self.matrix_ui(ui, ctx, matrix, size.y);
+            });
+            if let Some(cell) = self.cell {
+                if kept.listed.as_ref().is_none_or(|(of, _)| *of != cell) {
+                    let examples = Confusion::cell(&kept.of.predictions, cell.0, cell.1);
+                    kept.listed = Some((cell, examples));
+                }
+                let examples = kept
+                    .listed
+                    .as_ref()
+                    .map_or(&[] as &[_], |(_, listed)| listed);
+                ui.vertical(|ui| self.list_ui(ui, ctx, cell, kept.of.split, examples, actions));
+            }
+        };
+        if beside {
+            ui.horizontal_top(both);
+        } else {
+            ui.vertical(both);
+        }
     }
 
     fn summary_ui(
@@ -212,7 +243,8 @@ impl ConfusionView {
         );
         self.cells_ui(&mut child, ctx, matrix, cell);
         ui.allocate_rect(whole, Sense::hover());
-        axis_words(ui, Rect::from_min_size(corner, vec2(side, side)), origin);
+        let cells = Rect::from_min_size(corner, vec2(side, side));
+        axis_words(ui, cells, origin, named);
         if named {
             names_ui(ui, &names, corner, cell, upright(cell), &font);
             scores_ui(ui, matrix, corner + vec2(side, 0.0), cell, &font);
@@ -246,14 +278,14 @@ impl ConfusionView {
             let min = response.rect.min + vec2(predicted as f32, truth as f32) * cell;
             Rect::from_min_size(min, vec2(cell, cell))
         };
-        if cell >= 22.0 {
+        if cell >= 15.0 {
             for truth in 0..classes {
                 for predicted in
                     (0..classes).filter(|predicted| matrix.count(truth, *predicted) > 0)
                 {
                     let text = self.cell_text(matrix, truth, predicted);
                     let ink = ink_on(colors.of_cell(matrix, truth, predicted));
-                    let size = (cell * 0.36).clamp(9.0, 13.0);
+                    let size = (cell * 0.36).clamp(8.5, 13.0);
                     let at = place(truth, predicted).center();
                     ui.painter().text(
                         at,
@@ -300,130 +332,61 @@ impl ConfusionView {
         }
     }
 
-    fn list_ui(&mut self, ui: &mut Ui, ctx: &Ctx<'_>, actions: &mut Vec<Action>) {
-        let (Some(cell), Some(kept)) = (self.cell, &mut self.kept) else {
-            return;
-        };
-        let (truth, predicted) = cell;
-        if kept.listed.as_ref().is_none_or(|(of, _)| *of != cell) {
-            kept.listed = Some((
-                cell,
-                Confusion::cell(&kept.of.predictions, truth, predicted),
-            ));
-        }
-        let split = kept.of.split;
-        let Some((_, examples)) = &kept.listed else {
-            return;
-        };
-        ui.separator();
-        let (true_name, other) = (
+    fn list_ui(
+        &mut self,
+        ui: &mut Ui,
+        ctx: &Ctx<'_>,
+        (truth, predicted): (u32, u32),
+        split: SplitName,
+        examples: &[Mistake],
+        actions: &mut Vec<Action>,
+    ) {
+        let (is, said) = (
             class_name(ctx, truth as usize),
             class_name(ctx, predicted as usize),
         );
         let number = exact(examples.len() as u64);
         let text = match truth == predicted {
-            true => tr_format!(
-                "{number} examples of {true_name} recognised, the most confident first",
-                "{number} 个 {true_name} 识别正确，按置信度从高到低"
-            ),
+            true => tr_format!("{number} of {is} recognised", "{number} 个 {is} 识别正确"),
             false => tr_format!(
-                "{number} examples of {true_name} taken for {other}, the most confident first",
-                "{number} 个 {true_name} 被误判为 {other}，按置信度从高到低"
+                "{number} of {is} taken for {said}",
+                "{number} 个 {is} 被误判为 {said}"
             ),
         };
-        let closed = ui.horizontal(|ui| {
-            let closed = ui.button("×").on_hover_text(tr("close", "关闭")).clicked();
-            ui.add(egui::Label::new(text).truncate());
-            closed
-        });
-        if let Some(Ok(feed)) = ctx.data {
-            self.thumbnails.begin(feed);
-            examples_ui(
-                ui,
-                ctx,
-                feed,
-                &mut self.thumbnails,
-                split,
-                examples,
-                actions,
-            );
-        }
-        if closed.inner {
-            self.cell = None;
-        }
-    }
-}
-
-/// Thumbnails in one row; only those in sight are made.
-fn examples_ui(
-    ui: &mut Ui,
-    ctx: &Ctx<'_>,
-    feed: &Feed,
-    thumbnails: &mut Thumbnails,
-    split: SplitName,
-    examples: &[Mistake],
-    actions: &mut Vec<Action>,
-) {
-    let step = 66.0;
-    ScrollArea::horizontal()
-        .id_salt("examples of the cell")
-        .auto_shrink(false)
-        .show_viewport(ui, |ui, seen| {
-            ui.set_width(step * examples.len() as f32);
-            let origin = ui.max_rect().min;
-            let first = (seen.left() / step).floor().max(0.0) as usize;
-            let last = ((seen.right() / step).ceil().max(0.0) as usize).min(examples.len());
-            for (place, Mistake { index, confidence }) in
-                examples.iter().enumerate().take(last).skip(first)
-            {
-                let rect = Rect::from_min_size(
-                    origin + vec2(place as f32 * step, 0.0),
-                    vec2(step - 6.0, 76.0),
-                );
-                let response = ui.interact(rect, ui.id().with(place), Sense::click());
-                response.widget_info(|| {
-                    WidgetInfo::labeled(WidgetType::Button, true, index.to_string())
-                });
-                let image = Rect::from_min_size(rect.min, vec2(step - 6.0, step - 6.0));
-                let shot = Shot {
-                    split,
-                    index: *index,
-                    preprocessed: false,
-                };
-                thumbnails.draw(ui, feed, shot, image);
-                let visuals = ui.visuals();
-                let text = percent(f64::from(*confidence));
-                ui.painter().text(
-                    rect.center_bottom(),
-                    Align2::CENTER_BOTTOM,
-                    text,
-                    FontId::proportional(11.0),
-                    visuals.text_color(),
-                );
-                if ctx.example == (split, *index) {
-                    ui.painter().rect_stroke(
-                        image,
-                        2.0,
-                        Stroke::new(2.0, visuals.hyperlink_color),
-                        StrokeKind::Outside,
-                    );
-                }
-                if response.clicked() {
-                    actions.push(Action::ShowExample(split, *index));
-                }
-                if response.double_clicked() {
-                    actions.push(Action::Open(ViewKind::Maps));
-                }
-                response.on_hover_text(tr_format!(
-                    "example {index}; click: show in the views",
-                    "样本 {index}；单击：在各视图中显示"
-                ));
+        ui.horizontal(|ui| {
+            if ui.button("×").on_hover_text(tr("close", "关闭")).clicked() {
+                self.cell = None;
             }
-            ui.allocate_rect(
-                Rect::from_min_size(origin, vec2(step * examples.len() as f32, 78.0)),
-                Sense::hover(),
-            );
+            let label = egui::Label::new(text).truncate();
+            ui.add(label).on_hover_text(tr(
+                "with the probability that the network gave them, the highest first",
+                "附网络给出的概率，从高到低",
+            ));
         });
+        let Some(Ok(feed)) = ctx.data else { return };
+        let entry = |place: usize| {
+            let Some(Mistake { index, confidence }) = examples.get(place).copied() else {
+                return Entry::default();
+            };
+            Entry {
+                index,
+                caption: percent(f64::from(confidence)),
+                wrong: truth != predicted,
+                about: tr_format!(
+                    "example {index}: {is}, predicted {said}",
+                    "样本 {index}：{is}，预测为 {said}"
+                ),
+            }
+        };
+        let gallery = Gallery {
+            split,
+            preprocessed: false,
+            side: 60.0,
+            total: examples.len(),
+            entry: &entry,
+        };
+        gallery.ui(ui, ctx, feed, &mut self.thumbnails, actions);
+    }
 }
 
 fn cell_hover_ui(ui: &mut Ui, ctx: &Ctx<'_>, matrix: &Confusion, truth: usize, predicted: usize) {
@@ -465,8 +428,11 @@ impl CellColors {
     }
 
     fn of_cell(&self, matrix: &Confusion, truth: usize, predicted: usize) -> [u8; 3] {
-        // The root lifts the few mistakes of a good network into sight.
-        let part = matrix.row_fraction(truth, predicted).unwrap_or(0.0).sqrt() as f32;
+        // The power lifts the few mistakes of a good network into sight.
+        let part = matrix
+            .row_fraction(truth, predicted)
+            .unwrap_or(0.0)
+            .powf(0.35) as f32;
         let full = if truth == predicted {
             self.right
         } else {
@@ -497,7 +463,7 @@ fn text_width(ui: &Ui, text: &str, font: &FontId) -> f32 {
 }
 
 /// The meaning of the two axes, once.
-fn axis_words(ui: &Ui, cells: Rect, origin: egui::Pos2) {
+fn axis_words(ui: &Ui, cells: Rect, origin: egui::Pos2, scores: bool) {
     let (font, ink) = (FontId::proportional(11.0), ui.visuals().weak_text_color());
     let painter = ui.painter();
     painter.text(
@@ -513,10 +479,8 @@ fn axis_words(ui: &Ui, cells: Rect, origin: egui::Pos2) {
     painter.add(
         egui::epaint::TextShape::new(at, galley, ink).with_angle(-std::f32::consts::FRAC_PI_2),
     );
-    for (index, word) in [tr("recall", "召回率"), tr("precision", "精确率")]
-        .into_iter()
-        .enumerate()
-    {
+    let words = [tr("recall", "召回率"), tr("precision", "精确率")];
+    for (index, word) in words.into_iter().enumerate().filter(|_| scores) {
         let right = cells.right() + (index + 1) as f32 * SCORE;
         painter.text(
             pos2(right, cells.top() - 4.0),

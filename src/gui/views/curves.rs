@@ -3,7 +3,7 @@
 //! The plots share their horizontal axis. Each curve is asked for the points that its width can
 //! show, so a frame costs the same after a million iterations as after a thousand.
 
-use egui::{Color32, Id, Slider, Stroke, Ui, Vec2, vec2};
+use egui::{Color32, Id, Slider, Stroke, TextStyle, Ui, Vec2, vec2};
 use egui_plot::{
     Corner, HoverPosition, Legend, Line, LineStyle, Plot, PlotPoint, PlotUi, Points, Text, VLine,
 };
@@ -12,7 +12,9 @@ use serde::{Deserialize, Serialize};
 use crate::data::SplitName;
 use crate::gui::context::{Action, Ctx, View};
 use crate::gui::format::exact;
-use crate::gui::plots::{color, empty_ui, labelled, log_grid, number, percent, short, train_hint};
+use crate::gui::plots::{
+    color, empty_ui, labelled, log_grid, number, percent, round_grid, short, train_hint,
+};
 use crate::gui::run::{Curve, Run};
 use crate::i18n::{tr, tr_format};
 
@@ -249,6 +251,10 @@ impl SubPlot<'_> {
         let group = Id::new("training curves");
         let value = move |y: f64| if log { 10f64.powf(y) } else { y };
         let end = run.iteration().max(1) as f64;
+        let text_style = match size.y < 160.0 {
+            true => TextStyle::Small,
+            false => TextStyle::Body,
+        };
         let text = ui.visuals().text_color();
         let (grid, cursor) = (text.gamma_multiply(0.22), text.gamma_multiply(0.5));
         // A plot keeps its bounds; on the other axis they would mean something else.
@@ -271,11 +277,13 @@ impl SubPlot<'_> {
                 Legend::default()
                     .follow_insertion_order(true)
                     .background_alpha(0.6)
+                    .text_style(text_style)
                     .position(self.corner()),
             );
-        if log {
-            plot = plot.y_grid_spacer(log_grid);
-        }
+        plot = match log {
+            true => plot.y_grid_spacer(log_grid),
+            false => plot.y_grid_spacer(round_grid),
+        };
         if self.kind == Kind::Rate && !log {
             plot = plot.include_y(0.0);
         }

@@ -1,17 +1,14 @@
 //! The data set: its splits and classes, and its examples before and after preprocessing.
 
-use egui::{
-    Align2, CollapsingHeader, ComboBox, CursorIcon, Rect, RichText, ScrollArea, Sense, Slider,
-    Stroke, StrokeKind, TextStyle, Ui, WidgetInfo, WidgetType, vec2,
-};
+use egui::{CollapsingHeader, ComboBox, RichText, ScrollArea, Slider, TextStyle, Ui};
 use serde::{Deserialize, Serialize};
 
-use super::thumbnails::{Shot, Source, Thumbnails};
+use super::gallery::{Entry, Gallery};
+use super::thumbnails::{Source, Thumbnails};
 use crate::data::{Dataset, Feed, SplitName};
-use crate::gui::ViewKind;
 use crate::gui::context::{Action, Ctx, View};
 use crate::gui::format::exact;
-use crate::gui::plots::{empty_ui, labelled};
+use crate::gui::plots::empty_ui;
 use crate::i18n::{tr, tr_format};
 
 #[derive(Serialize, Deserialize)]
@@ -76,7 +73,7 @@ impl View for DataView {
         self.about_ui(ui, feed);
         self.settings_ui(ui, dataset);
         let total = self.list(feed);
-        self.grid_ui(ui, ctx, feed, total, actions);
+        self.gallery_ui(ui, ctx, feed, total, actions);
     }
 }
 
@@ -153,30 +150,42 @@ impl DataView {
             });
     }
 
+    /// What does not wrap by itself, a slider and a list, goes first in its row.
     fn settings_ui(&mut self, ui: &mut Ui, dataset: &Dataset) {
         ui.horizontal_wrapped(|ui| {
             for split in SplitName::ALL {
                 let (name, number) = (split.name(), exact(dataset.len(split) as u64));
                 let text = format!("{name} {number}");
-                ui.add_enabled_ui(!dataset.is_empty(split), |ui| ui.selectable_value(&mut self.split, split, text));
+                let option = egui::Button::selectable(self.split == split, text);
+                if ui.add_enabled(!dataset.is_empty(split), option).clicked() {
+                    self.split = split;
+                }
             }
-            ui.separator();
+        });
+        ui.horizontal_wrapped(|ui| {
+            ui.spacing_mut().slider_width = 50.0;
+            let size = Slider::new(&mut self.side, 28.0..=160.0).show_value(false);
+            ui.add(size)
+                .on_hover_text(tr("size of the images", "图像大小"));
             let all = tr("all classes", "所有类别");
-            let name = self.class.map_or(all.into(), |class| dataset.class_name(class));
-            let combo = ComboBox::from_id_salt("class").width(96.0).selected_text(name.as_ref());
-            combo.show_ui(ui, |ui| {
+            let name = self
+                .class
+                .map_or(all.into(), |class| dataset.class_name(class));
+            let combo = ComboBox::from_id_salt("class").width(96.0);
+            combo.selected_text(name.as_ref()).show_ui(ui, |ui| {
                 ui.selectable_value(&mut self.class, None, all);
                 for class in 0..dataset.classes().len() as u32 {
-                    ui.selectable_value(&mut self.class, Some(class), dataset.class_name(class).as_ref());
+                    let name = dataset.class_name(class);
+                    ui.selectable_value(&mut self.class, Some(class), name.as_ref());
                 }
             });
             let about = tr(
                 "as the network sees it: from each image's least value (black) to its greatest (white)",
                 "网络所见：每幅图像从最小值（黑）到最大值（白）",
             );
-            ui.checkbox(&mut self.preprocessed, tr("preprocessed", "预处理后")).on_hover_text(about);
-            ui.spacing_mut().slider_width = 60.0;
-            ui.add(Slider::new(&mut self.side, 28.0..=160.0).show_value(false).text(tr("size", "大小")));
+            let name = tr("preprocessed", "预处理后");
+            ui.checkbox(&mut self.preprocessed, name)
+                .on_hover_text(about);
         });
     }
 
@@ -209,15 +218,7 @@ impl DataView {
             .map_or(0, |listed| listed.indices.len())
     }
 
-    /// The example at a place of the grid.
-    fn at(&self, place: usize) -> usize {
-        let listed = self.listed.as_ref().filter(|_| self.class.is_some());
-        listed.map_or(place, |listed| {
-            listed.indices.get(place).copied().unwrap_or(0)
-        })
-    }
-
-    fn grid_ui(
+    fn gallery_ui(
         &mut self,
         ui: &mut Ui,
         ctx: &Ctx<'_>,
@@ -233,108 +234,37 @@ impl DataView {
             );
             return empty_ui(ui, title, hint);
         }
-        self.thumbnails.begin(feed);
-        let gap = 4.0;
-        let cell = vec2(self.side, self.side + 15.0);
-        let columns = ((ui.available_width() - 12.0 + gap) / (cell.x + gap))
-            .floor()
-            .max(1.0) as usize;
-        let rows = total.div_ceil(columns);
-        ui.spacing_mut().item_spacing = vec2(gap, gap);
-        ScrollArea::vertical()
-            .auto_shrink(false)
-            .id_salt(self.split.key())
-            .show_rows(ui, cell.y, rows, |ui, seen| {
-                for row in seen {
-                    ui.horizontal(|ui| {
-                        for place in row * columns..((row + 1) * columns).min(total) {
-                            self.cell_ui(ui, ctx, feed, self.at(place), cell, actions);
-                        }
-                    });
-                }
+        let split = self.split;
+        let listed = self.listed.as_ref().filter(|_| self.class.is_some());
+        let evaluation = ctx.run.evaluation(split);
+        let entry = |place: usize| {
+            let index = listed.map_or(place, |listed| {
+                listed.indices.get(place).copied().unwrap_or_default()
             });
-    }
-
-    fn cell_ui(
-        &mut self,
-        ui: &mut Ui,
-        ctx: &Ctx<'_>,
-        feed: &Feed,
-        index: usize,
-        cell: egui::Vec2,
-        actions: &mut Vec<Action>,
-    ) {
-        let (rect, response) = ui.allocate_exact_size(cell, Sense::click());
-        let label = feed.dataset().label(self.split, index).unwrap_or_default();
-        let name = feed.dataset().class_name(label);
-        response.widget_info(|| {
-            WidgetInfo::labeled(WidgetType::Button, true, format!("{index} {name}"))
-        });
-        let image = Rect::from_min_size(rect.min, vec2(cell.x, cell.x));
-        let shot = Shot {
-            split: self.split,
-            index,
+            let label = feed.dataset().label(split, index).unwrap_or_default();
+            let name = feed.dataset().class_name(label);
+            let mut about = tr_format!("example {index}: {name}", "样本 {index}：{name}");
+            let seen = evaluation.and_then(|evaluation| evaluation.predictions.get(index));
+            let wrong = seen.filter(|seen| seen.predicted != label);
+            if let Some(wrong) = wrong {
+                let other = feed.dataset().class_name(wrong.predicted);
+                about += &tr_format!("; the network says {other}", "；网络预测为 {other}");
+            }
+            Entry {
+                index,
+                caption: name.into_owned(),
+                wrong: wrong.is_some(),
+                about,
+            }
+        };
+        let gallery = Gallery {
+            split,
             preprocessed: self.preprocessed,
+            side: self.side,
+            total,
+            entry: &entry,
         };
-        self.thumbnails.draw(ui, feed, shot, image);
-        let visuals = ui.visuals();
-        let predicted = ctx
-            .run
-            .evaluation(self.split)
-            .and_then(|evaluation| evaluation.predictions.get(index));
-        let wrong = predicted.filter(|prediction| prediction.predicted != label);
-        let ink = match wrong {
-            Some(_) => visuals.error_fg_color,
-            None => visuals.text_color(),
-        };
-        let text = ui.painter().with_clip_rect(rect.intersect(ui.clip_rect()));
-        let font = TextStyle::Small.resolve(ui.style());
-        text.text(
-            rect.center_bottom(),
-            Align2::CENTER_BOTTOM,
-            name.as_ref(),
-            font,
-            ink,
-        );
-        let accent = visuals.hyperlink_color;
-        if ctx.example == (self.split, index) {
-            ui.painter()
-                .rect_stroke(image, 2.0, Stroke::new(2.0, accent), StrokeKind::Outside);
-        } else if response.hovered() {
-            ui.painter()
-                .rect_stroke(image, 2.0, Stroke::new(1.0, accent), StrokeKind::Outside);
-        }
-        if response.clicked() {
-            actions.push(Action::ShowExample(self.split, index));
-        }
-        if response.double_clicked() {
-            actions.push(Action::Open(ViewKind::Maps));
-        }
-        response
-            .on_hover_cursor(CursorIcon::PointingHand)
-            .on_hover_ui(|ui| {
-                ui.label(tr_format!(
-                    "example {index}: {name}",
-                    "样本 {index}：{name}"
-                ));
-                if let Some(wrong) = wrong {
-                    let other = feed.dataset().class_name(wrong.predicted);
-                    ui.colored_label(
-                        ui.visuals().error_fg_color,
-                        labelled(tr("predicted", "预测"), &other),
-                    );
-                }
-                match self.thumbnails.problem(shot) {
-                    Some(problem) => ui.colored_label(ui.visuals().error_fg_color, problem),
-                    None => ui.label(
-                        RichText::new(tr(
-                            "click: show in the views · double click: feature maps",
-                            "单击：在各视图中显示 · 双击：查看特征图",
-                        ))
-                        .weak(),
-                    ),
-                };
-            });
+        gallery.ui(ui, ctx, feed, &mut self.thumbnails, actions);
     }
 }
 

@@ -216,55 +216,45 @@ impl MapsView {
         sections: &[Section],
     ) {
         ui.horizontal_wrapped(|ui| {
-            for (gradients, name, about) in [
-                (
-                    false,
-                    tr("outputs", "输出"),
-                    tr(
-                        "what the node computes from the shown example",
-                        "节点对所示样本的计算结果",
-                    ),
-                ),
-                (
-                    true,
-                    tr("gradients", "梯度"),
-                    tr(
-                        "∂loss/∂output on the last training batch",
-                        "最近一个训练批次上的 ∂损失/∂输出",
-                    ),
-                ),
-            ] {
-                if ui
-                    .selectable_label(self.gradients == gradients, name)
-                    .on_hover_text(about)
-                    .clicked()
-                {
-                    self.gradients = gradients;
-                    self.enlarged = None;
-                }
-            }
+            self.kind_ui(ui);
             if self.gradients {
                 self.member_ui(ui, sections);
             }
             ui.separator();
+            ui.label(RichText::new(self.moment(ctx, snapshot)).weak());
+        });
+        ui.horizontal_wrapped(|ui| {
+            zoom_ui(ui, &mut self.zoom);
             coloring_ui(ui, self.coloring());
-            ui.spacing_mut().slider_width = 70.0;
-            let zoom = Slider::new(&mut self.zoom, 0.25..=8.0)
-                .logarithmic(true)
-                .show_value(false);
-            ui.add(zoom.text(tr("zoom", "缩放")))
-                .on_hover_text(tr("double click: fit the panel", "双击：适应面板"))
-                .double_clicked()
-                .then(|| self.zoom = 1.0);
             let about = tr(
                 "vectors as colours instead of bars",
                 "用颜色而不是条形显示向量",
             );
             ui.add(Checkbox::new(&mut self.strip, tr("strip", "色带")))
                 .on_hover_text(about);
-            ui.separator();
-            ui.label(RichText::new(self.moment(ctx, snapshot)).weak());
         });
+    }
+
+    /// Outputs or gradients.
+    fn kind_ui(&mut self, ui: &mut Ui) {
+        let outputs = tr(
+            "what the node computes from the shown example",
+            "节点对所示样本的计算结果",
+        );
+        let gradients = tr(
+            "∂loss/∂output on the last training batch",
+            "最近一个训练批次上的 ∂损失/∂输出",
+        );
+        for (kind, name, about) in [
+            (false, tr("outputs", "输出"), outputs),
+            (true, tr("gradients", "梯度"), gradients),
+        ] {
+            let button = ui.selectable_label(self.gradients == kind, name);
+            if button.on_hover_text(about).clicked() {
+                self.gradients = kind;
+                self.enlarged = None;
+            }
+        }
     }
 
     /// When this was computed, and from what.
@@ -486,6 +476,18 @@ pub fn ink_on([red, green, blue]: [u8; 3]) -> egui::Color32 {
         egui::Color32::BLACK
     } else {
         egui::Color32::WHITE
+    }
+}
+
+/// How large pictures are; it goes first in a row, because a slider does not wrap.
+pub fn zoom_ui(ui: &mut Ui, zoom: &mut f32) {
+    ui.spacing_mut().slider_width = 60.0;
+    let slider = Slider::new(zoom, 0.25..=8.0)
+        .logarithmic(true)
+        .show_value(false);
+    let about = tr("zoom; double click: fit the panel", "缩放；双击：适应面板");
+    if ui.add(slider).on_hover_text(about).double_clicked() {
+        *zoom = 1.0;
     }
 }
 

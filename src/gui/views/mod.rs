@@ -12,6 +12,7 @@ mod maps;
 mod training_bar;
 mod weights;
 
+mod gallery;
 mod sample;
 mod thumbnails;
 mod tiles;

@@ -34,7 +34,10 @@ pub fn picker_ui(
             response.on_hover_text(problem);
         }
         ui.vertical(|ui| {
-            ui.horizontal_wrapped(|ui| choice_ui(ui, ctx, feed, actions));
+            ui.horizontal_wrapped(|ui| {
+                ui.spacing_mut().item_spacing.x = 4.0;
+                choice_ui(ui, ctx, feed, actions);
+            });
             truth_ui(ui, ctx, feed);
         });
     });

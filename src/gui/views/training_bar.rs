@@ -244,12 +244,8 @@ fn state_ui(ui: &mut Ui, ctx: &Ctx<'_>, actions: &mut Vec<Action>) {
             ));
         }
         Status::Running | Status::Paused => progress_ui(ui, ctx),
-        Status::Ended(Ending::Failed {
-            iteration,
-            node,
-            message,
-        }) => {
-            failure_ui(ui, ctx, *iteration, node.as_deref(), message, actions);
+        Status::Ended(Ending::Failed { node, message, .. }) => {
+            failure_ui(ui, ctx, node.as_deref(), message, actions);
         }
         Status::Ended(Ending::Finished { iteration }) => {
             let done = exact(*iteration);
@@ -292,33 +288,26 @@ fn idle_ui(ui: &mut Ui, ctx: &Ctx<'_>, actions: &mut Vec<Action>) {
     }
 }
 
+/// Why the run failed; a click leads to the node that is to blame.
 fn failure_ui(
     ui: &mut Ui,
     ctx: &Ctx<'_>,
-    iteration: u64,
     node: Option<&str>,
     message: &str,
     actions: &mut Vec<Action>,
 ) {
-    let at = exact(iteration);
-    let head = match node {
-        Some(node) => tr_format!(
-            "Failed at iteration {at}, node “{node}”",
-            "第 {at} 次迭代在节点“{node}”处失败"
-        ),
-        None => tr_format!("Failed at iteration {at}", "第 {at} 次迭代失败"),
-    };
-    let response = link_ui(ui, &labelled(&head, message), ui.visuals().error_fg_color);
-    let graph = &ctx.project.graph;
-    let found = node.and_then(|name| {
+    let text = labelled(tr("Failed", "失败"), message);
+    let response = link_ui(ui, &text, ui.visuals().error_fg_color);
+    let named = |name| {
+        let graph = &ctx.project.graph;
         Phase::BOTH
             .iter()
             .find_map(|phase| graph.named(name, *phase))
-    });
-    if let Some(found) = found
+    };
+    if let Some(node) = node.and_then(named)
         && response.clicked()
     {
-        actions.push(Action::Reveal(found.id));
+        actions.push(Action::Reveal(node.id));
     }
 }
 
@@ -337,35 +326,30 @@ fn progress_ui(ui: &mut Ui, ctx: &Ctx<'_>) {
     let share = run.iteration() as f32 / run.total().max(1) as f32;
     let (done, total) = (exact(run.iteration()), exact(run.total()));
     let paused = *run.status() == Status::Paused;
-    let rest = match run.seconds_left() {
-        _ if paused => Some(tr("paused", "已暂停").to_owned()),
+    let rest = match run.seconds_left().filter(|_| !paused) {
         Some(seconds) => {
             let left = duration(seconds);
-            Some(tr_format!("{left} left", "剩余 {left}"))
+            tr_format!("{left} left", "剩余 {left}")
         }
-        None => None,
+        None if paused => tr("paused", "已暂停").to_owned(),
+        None => String::new(),
     };
-    let text = match rest {
-        Some(rest) => format!("{done} / {total} · {rest}"),
-        None => format!("{done} / {total}"),
+    let width = ui.available_width().max(60.0);
+    let text = match rest.is_empty() || width < 210.0 {
+        true => format!("{done} / {total}"),
+        false => format!("{done} / {total} · {rest}"),
     };
     let visuals = ui.visuals();
-    let fill = if paused {
-        visuals.widgets.active.bg_fill
-    } else {
-        visuals.selection.bg_fill
+    let fill = match paused {
+        true => visuals.widgets.active.bg_fill,
+        false => visuals.selection.bg_fill,
     };
-    let stage = run
-        .latest()
-        .and_then(|latest| ctx.project.stages.get(latest.stage));
-    let bar = ProgressBar::new(share)
-        .text(text)
-        .fill(fill)
-        .corner_radius(4.0)
-        .desired_width(ui.available_width().max(60.0));
-    let response = ui.add(bar);
-    if let Some(stage) = stage.filter(|_| ctx.project.stages.len() > 1) {
-        response.on_hover_text(labelled(tr("stage", "阶段"), &stage.name));
+    let bar = ProgressBar::new(share).text(text).fill(fill);
+    let response = ui.add(bar.corner_radius(4.0).desired_width(width));
+    let stage = run.latest().map_or(0, |latest| latest.stage);
+    if let Some(stage) = ctx.project.stages.get(stage) {
+        let stage = labelled(tr("stage", "阶段"), &stage.name);
+        response.on_hover_text(format!("{stage}\n{done} / {total}\n{rest}"));
     }
 }
 

@@ -5,12 +5,11 @@ use std::collections::BTreeMap;
 
 use candle_core::Tensor;
 use egui::{
-    Checkbox, Label, Rect, RichText, ScrollArea, Sense, Slider, Ui, WidgetInfo, WidgetType, pos2,
-    vec2,
+    Checkbox, Label, Rect, RichText, ScrollArea, Sense, Ui, WidgetInfo, WidgetType, pos2, vec2,
 };
 use serde::{Deserialize, Serialize};
 
-use super::maps::coloring_ui;
+use super::maps::{coloring_ui, zoom_ui};
 use super::tiles::{Grid, Hit, Tiles};
 use crate::graph::Node;
 use crate::gui::context::{Action, Ctx, View};
@@ -183,12 +182,8 @@ impl Shown {
 impl WeightsView {
     fn settings_ui(&mut self, ui: &mut Ui, snapshot: &Snapshot) {
         ui.horizontal_wrapped(|ui| {
+            zoom_ui(ui, &mut self.zoom);
             coloring_ui(ui, &mut self.coloring);
-            ui.spacing_mut().slider_width = 70.0;
-            let zoom = Slider::new(&mut self.zoom, 0.25..=8.0)
-                .logarithmic(true)
-                .show_value(false);
-            ui.add(zoom.text(tr("zoom", "缩放")));
             let about = tr(
                 "bars as high as the logarithm of their counts",
                 "条形高度取频数的对数",

@@ -19,7 +19,9 @@ pub fn field_ui(ui: &mut Ui, field: Field<'_>, typing: &mut Typing) -> bool {
     };
     super::name_ui(ui, field.name, &about);
     let id = ui.id().with(field.name);
-    let changed = ui.horizontal_wrapped(|ui| value_ui(ui, field.value, id, typing)).inner;
+    let changed = ui
+        .horizontal_wrapped(|ui| value_ui(ui, field.value, id, typing))
+        .inner;
     ui.end_row();
     changed
 }
@@ -33,8 +35,17 @@ fn value_ui(ui: &mut Ui, value: FieldValue<'_>, id: egui::Id, typing: &mut Typin
         FieldValue::Flag(value) => ui.checkbox(value, "").changed(),
         FieldValue::Choice(choice) => choice_ui(ui, choice, id),
         FieldValue::Filler(filler) => filler_ui(ui, filler, id),
-        FieldValue::Counts { value, min, max, max_len } => {
-            let parse = |text: &str| text.parse::<usize>().ok().filter(|n| (min..=max).contains(n));
+        FieldValue::Counts {
+            value,
+            min,
+            max,
+            max_len,
+        } => {
+            let parse = |text: &str| {
+                text.parse::<usize>()
+                    .ok()
+                    .filter(|n| (min..=max).contains(n))
+            };
             list_ui(ui, value, max_len, parse, id, typing)
         }
         FieldValue::Reals { value, max_len } => {
@@ -45,11 +56,13 @@ fn value_ui(ui: &mut Ui, value: FieldValue<'_>, id: egui::Id, typing: &mut Typin
 }
 
 pub fn count_ui(ui: &mut Ui, value: &mut usize, min: usize, max: usize) -> bool {
-    ui.add(DragValue::new(value).range(min..=max).speed(0.1)).changed()
+    ui.add(DragValue::new(value).range(min..=max).speed(0.1))
+        .changed()
 }
 
 pub fn whole_ui(ui: &mut Ui, value: &mut u64, max: u64) -> bool {
-    ui.add(DragValue::new(value).range(0..=max).speed(1.0)).changed()
+    ui.add(DragValue::new(value).range(0..=max).speed(1.0))
+        .changed()
 }
 
 /// Height × width.
@@ -71,22 +84,33 @@ fn size_ui(ui: &mut Ui, value: &mut Size, max: usize, id: egui::Id) -> bool {
         Size::Count(_) => tr("number", "数值").to_owned(),
         by_classes => format::size(by_classes),
     };
-    egui::ComboBox::from_id_salt(id).selected_text(title).width(84.0).show_ui(ui, |ui| {
-        let is_count = matches!(value, Size::Count(_));
-        if ui.selectable_label(is_count, tr("number", "数值")).clicked() && !is_count {
-            *value = Size::Count(10);
-            changed = true;
-        }
-        for (name, size) in Size::BY_CLASSES {
-            changed |= ui.selectable_value(value, size, name).changed();
-        }
-    });
+    egui::ComboBox::from_id_salt(id)
+        .selected_text(title)
+        .width(84.0)
+        .show_ui(ui, |ui| {
+            let is_count = matches!(value, Size::Count(_));
+            if ui
+                .selectable_label(is_count, tr("number", "数值"))
+                .clicked()
+                && !is_count
+            {
+                *value = Size::Count(10);
+                changed = true;
+            }
+            for (name, size) in Size::BY_CLASSES {
+                changed |= ui.selectable_value(value, size, name).changed();
+            }
+        });
     changed
 }
 
 /// A number that may span orders of magnitude: the drag's speed follows its size.
 pub fn real_ui(ui: &mut Ui, value: &mut f64, min: f64, max: f64) -> bool {
-    let speed = if max - min <= 1.0 { 0.005 } else { value.abs().max(1e-5) * 0.01 };
+    let speed = if max - min <= 1.0 {
+        0.005
+    } else {
+        value.abs().max(1e-5) * 0.01
+    };
     let field = DragValue::new(value).range(min..=max).speed(speed);
     let show = |x: f64, _: std::ops::RangeInclusive<usize>| number(x);
     let field = field.custom_formatter(show);
@@ -97,7 +121,11 @@ pub fn real_ui(ui: &mut Ui, value: &mut f64, min: f64, max: f64) -> bool {
 /// The shortest text that is the number again, with an exponent where that is shorter.
 fn number(x: f64) -> String {
     let plain = x.to_string();
-    if plain.len() <= 9 { plain } else { format!("{x:e}") }
+    if plain.len() <= 9 {
+        plain
+    } else {
+        format!("{x:e}")
+    }
 }
 
 pub fn choice_ui(ui: &mut Ui, choice: &mut dyn Choice, id: egui::Id) -> bool {
@@ -105,11 +133,13 @@ pub fn choice_ui(ui: &mut Ui, choice: &mut dyn Choice, id: egui::Id) -> bool {
     let now = choice.index();
     let mut picked = now;
     let text = options.get(now).map_or("", |(_, text)| text.get());
-    egui::ComboBox::from_id_salt(id).selected_text(text).show_ui(ui, |ui| {
-        for (index, (_, text)) in options.iter().enumerate() {
-            ui.selectable_value(&mut picked, index, text.get());
-        }
-    });
+    egui::ComboBox::from_id_salt(id)
+        .selected_text(text)
+        .show_ui(ui, |ui| {
+            for (index, (_, text)) in options.iter().enumerate() {
+                ui.selectable_value(&mut picked, index, text.get());
+            }
+        });
     choice.set(picked);
     picked != now
 }
@@ -117,17 +147,23 @@ pub fn choice_ui(ui: &mut Ui, choice: &mut dyn Choice, id: egui::Id) -> bool {
 fn filler_ui(ui: &mut Ui, filler: &mut Filler, id: egui::Id) -> bool {
     let mut changed = false;
     let name = filler.name();
-    egui::ComboBox::from_id_salt(id).selected_text(name).width(84.0).show_ui(ui, |ui| {
-        for (other, usual) in Filler::ALL {
-            if ui.selectable_label(other == name, other).clicked() && other != name {
-                *filler = usual;
-                changed = true;
+    egui::ComboBox::from_id_salt(id)
+        .selected_text(name)
+        .width(84.0)
+        .show_ui(ui, |ui| {
+            for (other, usual) in Filler::ALL {
+                if ui.selectable_label(other == name, other).clicked() && other != name {
+                    *filler = usual;
+                    changed = true;
+                }
             }
-        }
-    });
+        });
     const WIDE: f64 = 1e6;
     let mut number = |ui: &mut Ui, name: &str, value: &mut f64, min: f64| {
-        ui.weak(name);
+        // An empty label would begin the row anew.
+        if !name.is_empty() {
+            ui.weak(name);
+        }
         changed |= real_ui(ui, value, min, WIDE);
     };
     match filler {
@@ -155,17 +191,26 @@ pub fn list_ui<T: Clone + PartialEq + ToString>(
     id: egui::Id,
     typing: &mut Typing,
 ) -> bool {
-    let written = value.iter().map(T::to_string).collect::<Vec<_>>().join(", ");
+    let written = value
+        .iter()
+        .map(T::to_string)
+        .collect::<Vec<_>>()
+        .join(", ");
     let mut text = match typing {
         Some((of, text)) if *of == id => text.clone(),
         _ => written,
     };
     let read = |text: &str| -> Option<Vec<T>> {
-        let parts = text.split([',', ' ', '，']).map(str::trim).filter(|part| !part.is_empty());
+        let parts = text
+            .split([',', ' ', '，'])
+            .map(str::trim)
+            .filter(|part| !part.is_empty());
         let list: Option<Vec<T>> = parts.map(&parse).collect();
         list.filter(|list| list.len() <= max_len)
     };
-    let mut field = egui::TextEdit::singleline(&mut text).id(id).desired_width(130.0);
+    let mut field = egui::TextEdit::singleline(&mut text)
+        .id(id)
+        .desired_width(130.0);
     if read(&text_of(typing, id)).is_none() {
         field = field.text_color(ui.visuals().error_fg_color);
     }

@@ -17,17 +17,31 @@ pub fn stages_ui(ui: &mut Ui, ctx: &Ctx<'_>, typing: &mut Typing, actions: &mut 
     section_ui(ui, Text::new("Training", "训练"));
     let stages = &ctx.project.stages;
     if stages.is_empty() {
-        ui.weak(tr("No stage yet: nothing would be trained.", "还没有训练阶段：不会进行训练。"));
+        ui.weak(tr(
+            "No stage yet: nothing would be trained.",
+            "还没有训练阶段：不会进行训练。",
+        ));
     }
     for (index, stage) in stages.iter().enumerate() {
-        ui.push_id(("stage", index), |ui| stage_ui(ui, index, stage, stages.len(), typing, actions));
+        ui.push_id(("stage", index), |ui| {
+            stage_ui(ui, index, stage, stages.len(), typing, actions)
+        });
     }
     if ui.button(tr("Add a stage", "添加阶段")).clicked() {
-        actions.push(Action::edit(EDIT, |project| project.stages.push(Stage::default())));
+        actions.push(Action::edit(EDIT, |project| {
+            project.stages.push(Stage::default())
+        }));
     }
 }
 
-fn stage_ui(ui: &mut Ui, index: usize, stage: &Stage, count: usize, typing: &mut Typing, actions: &mut Vec<Action>) {
+fn stage_ui(
+    ui: &mut Ui,
+    index: usize,
+    stage: &Stage,
+    count: usize,
+    typing: &mut Typing,
+    actions: &mut Vec<Action>,
+) {
     if count > 1 {
         ui.horizontal(|ui| {
             let number = index + 1;
@@ -57,9 +71,15 @@ fn stage_ui(ui: &mut Ui, index: usize, stage: &Stage, count: usize, typing: &mut
         name_ui(ui, tr("iterations", "迭代次数"), "");
         mark("iterations", whole_ui(ui, &mut edited.iterations, LONGEST));
         ui.end_row();
-        let about = tr("Iterations between two evaluations on the validation split; 0 evaluates at the end only", "每隔多少次迭代在验证集上评估一次；0 表示仅在结束时评估");
+        let about = tr(
+            "Iterations between two evaluations on the validation split; 0 evaluates at the end only",
+            "每隔多少次迭代在验证集上评估一次；0 表示仅在结束时评估",
+        );
         name_ui(ui, tr("evaluate every", "评估间隔"), about);
-        mark("evaluate every", whole_ui(ui, &mut edited.evaluate_every, LONGEST));
+        mark(
+            "evaluate every",
+            whole_ui(ui, &mut edited.evaluate_every, LONGEST),
+        );
         ui.end_row();
         let solver = &mut edited.solver;
         name_ui(ui, tr("learning rate η₀", "学习率 η₀"), BASE_LR.get());
@@ -71,7 +91,14 @@ fn stage_ui(ui: &mut Ui, index: usize, stage: &Stage, count: usize, typing: &mut
         name_ui(ui, tr("weight decay λ", "权重衰减 λ"), WEIGHT_DECAY.get());
         mark("decay", real_ui(ui, &mut solver.weight_decay, 0.0, 1e6));
         ui.end_row();
-        name_ui(ui, tr("policy", "学习率策略"), tr("How the learning rate follows the iteration t", "学习率如何随迭代 t 变化"));
+        name_ui(
+            ui,
+            tr("policy", "学习率策略"),
+            tr(
+                "How the learning rate follows the iteration t",
+                "学习率如何随迭代 t 变化",
+            ),
+        );
         mark("policy", policy_ui(ui, &mut solver.policy));
         ui.end_row();
         mark("policy numbers", numbers_ui(ui, &mut solver.policy, typing));
@@ -82,26 +109,34 @@ fn stage_ui(ui: &mut Ui, index: usize, stage: &Stage, count: usize, typing: &mut
         ui.label(RichText::new(format!("⚠ {problem}")).color(ui.visuals().error_fg_color));
     }
     if !changed.is_empty() {
-        actions.push(change(EDIT, &format!("stage {index} {changed}"), move |project| {
-            if let Some(stage) = project.stages.get_mut(index) {
-                *stage = edited;
-            }
-        }));
+        actions.push(change(
+            EDIT,
+            &format!("stage {index} {changed}"),
+            move |project| {
+                if let Some(stage) = project.stages.get_mut(index) {
+                    *stage = edited;
+                }
+            },
+        ));
     }
 }
 
 fn policy_ui(ui: &mut Ui, policy: &mut Policy) -> bool {
     let mut changed = false;
     let name = policy.name();
-    egui::ComboBox::from_id_salt("policy").selected_text(name).show_ui(ui, |ui| {
-        for usual in Policy::all() {
-            let label = ui.selectable_label(usual.name() == name, usual.name()).on_hover_text(usual.formula());
-            if label.clicked() && usual.name() != name {
-                *policy = usual;
-                changed = true;
+    egui::ComboBox::from_id_salt("policy")
+        .selected_text(name)
+        .show_ui(ui, |ui| {
+            for usual in Policy::all() {
+                let label = ui
+                    .selectable_label(usual.name() == name, usual.name())
+                    .on_hover_text(usual.formula());
+                if label.clicked() && usual.name() != name {
+                    *policy = usual;
+                    changed = true;
+                }
             }
-        }
-    });
+        });
     changed
 }
 
@@ -140,26 +175,43 @@ fn numbers_ui(ui: &mut Ui, policy: &mut Policy, typing: &mut Typing) -> bool {
 
 /// The learning rate over the stage, from 0 up.
 fn rate_ui(ui: &mut Ui, stage: &Stage) {
-    let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width().min(320.0), 44.0), Sense::hover());
+    let (rect, response) =
+        ui.allocate_exact_size(vec2(ui.available_width().min(320.0), 44.0), Sense::hover());
     let rate = |part: f32| {
         let last = stage.iterations.saturating_sub(1);
         let t = (f64::from(part) * last as f64).round() as u64;
-        stage.solver.policy.rate(stage.solver.base_lr, t, stage.iterations)
+        stage
+            .solver
+            .policy
+            .rate(stage.solver.base_lr, t, stage.iterations)
     };
     const STEPS: usize = 120;
     let rates: Vec<f64> = (0..=STEPS).map(|n| rate(n as f32 / STEPS as f32)).collect();
-    let top = rates.iter().copied().filter(|rate| rate.is_finite()).fold(f64::MIN_POSITIVE, f64::max);
-    ui.painter().rect_filled(rect, 4.0, ui.visuals().extreme_bg_color);
+    let top = rates
+        .iter()
+        .copied()
+        .filter(|rate| rate.is_finite())
+        .fold(f64::MIN_POSITIVE, f64::max);
+    ui.painter()
+        .rect_filled(rect, 4.0, ui.visuals().extreme_bg_color);
     let inner = rect.shrink2(vec2(6.0, 6.0));
-    let points = rates.iter().enumerate().filter(|(_, rate)| rate.is_finite()).map(|(n, rate)| {
-        let x = inner.left() + inner.width() * n as f32 / STEPS as f32;
-        pos2(x, inner.bottom() - inner.height() * (rate / top) as f32)
-    });
+    let points = rates
+        .iter()
+        .enumerate()
+        .filter(|(_, rate)| rate.is_finite())
+        .map(|(n, rate)| {
+            let x = inner.left() + inner.width() * n as f32 / STEPS as f32;
+            pos2(x, inner.bottom() - inner.height() * (rate / top) as f32)
+        });
     let stroke = egui::Stroke::new(1.5, theme::accent(ui.visuals()));
-    ui.painter().add(egui::Shape::line(points.collect(), stroke));
+    ui.painter()
+        .add(egui::Shape::line(points.collect(), stroke));
     if let Some(pointer) = response.hover_pos() {
         let part = ((pointer.x - inner.left()) / inner.width()).clamp(0.0, 1.0);
-        let (t, rate) = ((f64::from(part) * stage.iterations as f64) as u64, rate(part));
+        let (t, rate) = (
+            (f64::from(part) * stage.iterations as f64) as u64,
+            rate(part),
+        );
         response.on_hover_text_at_pointer(format!("t = {t}: η = {rate:.6}"));
     }
 }

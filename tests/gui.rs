@@ -1,0 +1,537 @@
+//! The window, driven by keyboard and pointer without a display.
+#![cfg(feature = "window")]
+
+use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use egui_kittest::Harness;
+use egui_kittest::kittest::Queryable;
+
+use egui::{Event, Key, Modifiers, Pos2, accesskit::Role};
+use layerlab::graph::{Graph, Phase};
+use layerlab::gui::app::App;
+use layerlab::gui::commands::CommandId;
+use layerlab::gui::settings::Settings;
+use layerlab::i18n::{Lang, lang};
+use layerlab::project::Project;
+
+/// The language is one for the whole program: tests take turns.
+static TURN: Mutex<()> = Mutex::new(());
+
+/// A window without a screen, and the folder of its files.
+struct Window {
+    harness: Harness<'static, Option<App>>,
+    folder: tempfile::TempDir,
+    _turn: MutexGuard<'static, ()>,
+}
+
+impl Window {
+    fn open(file: Option<PathBuf>) -> Self {
+        Self::open_in(tempfile::tempdir().unwrap(), file)
+    }
+
+    fn open_in(folder: tempfile::TempDir, file: Option<PathBuf>) -> Self {
+        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        let storage = folder.path().join("storage");
+        let harness = Harness::builder()
+            .with_size([1440.0, 900.0])
+            .with_max_steps(24)
+            .build_ui_state(
+                move |ui, state: &mut Option<App>| {
+                    let app = state.get_or_insert_with(|| {
+                        let mut settings = Settings::default();
+                        settings.set_language(Lang::English);
+                        let mut app =
+                            App::new(ui.ctx(), settings, Some(storage.clone()), file.clone());
+                        app.files.typed_only = true;
+                        app
+                    });
+                    app.logic(ui.ctx());
+                    app.ui(ui);
+                },
+                None,
+            );
+        let mut window = Self {
+            harness,
+            folder,
+            _turn: turn,
+        };
+        window.settle();
+        window
+    }
+
+    fn app(&mut self) -> &mut App {
+        self.harness.state_mut().as_mut().unwrap()
+    }
+
+    fn graph(&mut self) -> Graph {
+        self.app().document.project().graph.clone()
+    }
+
+    fn settle(&mut self) {
+        self.harness.run_steps(4);
+    }
+
+    fn until(&mut self, what: &str, done: impl Fn(&mut App) -> bool) {
+        let begun = Instant::now();
+        while !done(self.app()) {
+            assert!(
+                begun.elapsed() < Duration::from_secs(120),
+                "waiting for {what}"
+            );
+            std::thread::sleep(Duration::from_millis(5));
+            self.harness.run_steps(1);
+        }
+        self.settle();
+    }
+
+    fn key(&mut self, modifiers: Modifiers, key: Key) {
+        self.harness.key_press_modifiers(modifiers, key);
+        self.settle();
+    }
+
+    fn typed(&mut self, text: &str) {
+        self.harness.event(Event::Text(text.to_owned()));
+        self.settle();
+    }
+
+    /// Ctrl+K, the name, Enter: as a person adds a layer without the mouse.
+    fn add(&mut self, layer: &str) {
+        self.key(Modifiers::COMMAND, Key::K);
+        self.typed(layer);
+        self.key(Modifiers::NONE, Key::Enter);
+        self.key(Modifiers::NONE, Key::Escape);
+    }
+
+    fn click(&mut self, role: Role, label: &str) {
+        self.harness.get_by_role_and_label(role, label).click();
+        self.settle();
+    }
+
+    fn place(&self, role: Role, label: &str) -> Pos2 {
+        self.harness
+            .get_by_role_and_label(role, label)
+            .rect()
+            .center()
+    }
+
+    fn drag(&mut self, from: Pos2, to: Pos2) {
+        self.harness.hover_at(from);
+        self.settle();
+        self.harness.drag_at(from);
+        self.harness.run_steps(2);
+        for step in 1..=4 {
+            self.harness
+                .hover_at(from + (to - from) * (step as f32 / 4.0));
+            self.harness.run_steps(2);
+        }
+        self.harness.drop_at(to);
+        self.settle();
+    }
+
+    fn run(&mut self, command: CommandId) {
+        let ctx = self.harness.ctx.clone();
+        self.app().perform(command, &ctx);
+        self.settle();
+    }
+
+    fn shows(&self, label: &str) -> bool {
+        self.harness
+            .query_all_by_label_contains(label)
+            .next()
+            .is_some()
+    }
+}
+
+fn wires(graph: &Graph) -> Vec<String> {
+    let name = |id| graph.node(id).unwrap().name.clone();
+    let wires = graph.wires(Phase::Train).into_iter();
+    wires
+        .map(|(from, to)| format!("{}:{} → {}:{}", name(from.0), from.1, name(to.0), to.1))
+        .collect()
+}
+
+/// A small network that learns the digits in a moment.
+fn build(window: &mut Window) {
+    window.run(CommandId::New);
+    for layer in [
+        "Data",
+        "Convolution",
+        "Pooling",
+        "ReLU",
+        "InnerProduct",
+        "SoftmaxWithLoss",
+    ] {
+        window.add(layer);
+    }
+}
+
+#[test]
+fn a_network_is_built_by_keyboard_and_every_step_undone_and_redone() {
+    let mut window = Window::open(None);
+    build(&mut window);
+    let graph = window.graph();
+    assert_eq!(
+        wires(&graph),
+        [
+            "data:0 → conv1:0",
+            "conv1:0 → pool1:0",
+            "pool1:0 → relu1:0",
+            "relu1:0 → ip1:0",
+            "ip1:0 → loss:0",
+            "data:1 → loss:1",
+        ]
+    );
+    window.until("the data", |app| app.document.inference().totals.params > 0);
+    assert!(!window.app().document.inference().has_errors());
+    let positions: Vec<f32> = graph.nodes().iter().map(|node| node.position[0]).collect();
+    assert!(
+        positions.windows(2).all(|pair| pair[0] < pair[1]),
+        "{positions:?}"
+    );
+    for left in (0..6).rev() {
+        window.key(Modifiers::COMMAND, Key::Z);
+        assert_eq!(window.graph().nodes().len(), left);
+    }
+    window.key(Modifiers::COMMAND, Key::Z);
+    for _ in 0..6 {
+        window.key(Modifiers::COMMAND | Modifiers::SHIFT, Key::Z);
+    }
+    assert_eq!(window.graph(), graph);
+}
+
+#[test]
+fn the_pointer_drags_layers_draws_wires_and_moves_boxes() {
+    let mut window = Window::open(None);
+    build(&mut window);
+    window.run(CommandId::ZoomFit);
+    // A layer from the palette to an empty place of the graph.
+    window.key(Modifiers::NONE, Key::Escape);
+    window.app().selection.clear();
+    let from = window.place(Role::Button, "Accuracy");
+    window.drag(from, Pos2::new(600.0, 480.0));
+    let graph = window.graph();
+    let accuracy = graph
+        .nodes()
+        .iter()
+        .find(|node| node.name == "accuracy")
+        .unwrap();
+    assert_eq!(accuracy.inputs.get(0), None, "nothing was selected");
+    assert_eq!(
+        accuracy.inputs.get(1).unwrap().to_string(),
+        "data:1",
+        "labels come from the data"
+    );
+    // A wire from a pin to a pin.
+    window.until("the data", |app| app.document.inference().totals.params > 0);
+    let scores = window.place(Role::Button, "input accuracy, scores: tensor");
+    let output = window.place(Role::Button, "output ip1, y: tensor N×10");
+    window.drag(output, scores);
+    assert!(wires(&window.graph()).contains(&"ip1:0 → accuracy:0".to_owned()));
+    // One that does not fit is refused, and why is said.
+    let before = window.graph();
+    let label = window.place(Role::Button, "output data, label: labels N");
+    window.drag(label, scores);
+    assert_eq!(window.graph(), before);
+    assert!(
+        window
+            .app()
+            .toasts
+            .texts()
+            .any(|text| text.contains("labels"))
+    );
+    // A box is moved in one step of undo, and the selection with it.
+    let accuracy = before
+        .nodes()
+        .iter()
+        .find(|node| node.name == "accuracy")
+        .unwrap();
+    let title = window
+        .harness
+        .get_all_by_label("accuracy")
+        .next()
+        .unwrap()
+        .rect()
+        .center();
+    window.drag(title, title + egui::vec2(60.0, 20.0));
+    let moved = window.graph().node(accuracy.id).unwrap().position;
+    assert!(
+        moved[0] > accuracy.position[0] + 20.0,
+        "{moved:?} {:?}",
+        accuracy.position
+    );
+    window.key(Modifiers::COMMAND, Key::Z);
+    assert_eq!(window.graph(), before);
+}
+
+#[test]
+fn a_project_is_renamed_saved_and_opened_again() {
+    let mut window = Window::open(None);
+    build(&mut window);
+    // Rename the selected node in its place.
+    window.key(Modifiers::NONE, Key::F2);
+    window.key(Modifiers::COMMAND, Key::A);
+    window.typed("objective");
+    window.key(Modifiers::NONE, Key::Enter);
+    assert!(
+        window
+            .graph()
+            .nodes()
+            .iter()
+            .any(|node| node.name == "objective")
+    );
+    assert!(window.app().title().starts_with('*'));
+    // Save: no file dialog here, so a path is typed.
+    let path = window.folder.path().join("made.ron");
+    window.key(Modifiers::COMMAND, Key::S);
+    window.key(Modifiers::COMMAND, Key::A);
+    window.typed(path.to_str().unwrap());
+    window.key(Modifiers::NONE, Key::Enter);
+    let saved = window.app().document.project().clone();
+    assert_eq!(Project::open(&path).unwrap(), saved);
+    assert_eq!(window.app().title(), "made.ron — Layerlab");
+    // Unsaved changes are asked about; cancel keeps them.
+    window.add("Dropout");
+    window.key(Modifiers::COMMAND, Key::N);
+    assert!(window.shows("Save the changes?"));
+    window.click(Role::Button, "Cancel");
+    assert_eq!(window.graph().nodes().len(), 7);
+    window.key(Modifiers::COMMAND, Key::N);
+    window.click(Role::Button, "Don't save");
+    assert!(window.graph().nodes().is_empty());
+    assert!(window.shows("Drag a layer here") || window.graph().nodes().is_empty());
+    let app = window.app();
+    assert_eq!(app.settings.recent, [path.clone()]);
+    app.open(path);
+    assert_eq!(*window.app().document.project(), saved);
+    // A file that is none changes nothing and says why.
+    let broken = window.folder.path().join("broken.ron");
+    std::fs::write(&broken, "(version: 1, nodes").unwrap();
+    window.app().open(broken);
+    assert_eq!(*window.app().document.project(), saved);
+    assert!(
+        window
+            .app()
+            .toasts
+            .texts()
+            .any(|text| text.contains("line 1"))
+    );
+}
+
+#[test]
+fn nodes_are_copied_pasted_grouped_folded_and_laid_out() {
+    let mut window = Window::open(None);
+    build(&mut window);
+    window.until("the data", |app| app.document.inference().totals.params > 0);
+    let params = window.app().document.inference().totals.params;
+    let graph = window.graph();
+    let chosen: Vec<_> = graph.nodes()[1..4].iter().map(|node| node.id).collect();
+    window.app().selection = chosen.into_iter().collect();
+    window.harness.event(Event::Copy);
+    window.settle();
+    let copied = window
+        .harness
+        .output()
+        .platform_output
+        .commands
+        .iter()
+        .find_map(|command| match command {
+            egui::OutputCommand::CopyText(text) => Some(text.clone()),
+            _ => None,
+        });
+    // The text is given in the frame of the event; a later frame has it no more.
+    let copied = copied.unwrap_or_else(|| {
+        let selection = window.app().selection.clone();
+        layerlab::gui::editor::edits::to_text(&window.graph(), &selection).unwrap()
+    });
+    window.harness.event(Event::Paste(copied));
+    window.settle();
+    let pasted = window.graph();
+    assert_eq!(pasted.nodes().len(), 9);
+    assert!(pasted.nodes().iter().any(|node| node.name == "conv2"));
+    window.key(Modifiers::COMMAND, Key::Z);
+    assert_eq!(window.graph(), graph);
+    // Group and fold: one box, the same network, the same numbers.
+    window.app().selection = graph.nodes()[1..4].iter().map(|node| node.id).collect();
+    window.key(Modifiers::COMMAND, Key::G);
+    assert!(window.graph().groups().contains("group1"));
+    window.key(Modifiers::COMMAND, Key::OpenBracket);
+    assert!(window.graph().folded.contains("group1"));
+    assert!(window.shows("group of 3"));
+    assert_eq!(window.app().document.inference().totals.params, params);
+    window.key(Modifiers::COMMAND, Key::L);
+    window.key(Modifiers::COMMAND, Key::CloseBracket);
+    assert!(window.graph().folded.is_empty());
+    window.run(CommandId::SelectAll);
+    window.key(Modifiers::NONE, Key::Delete);
+    assert!(window.graph().nodes().is_empty());
+    while window.app().document.undo() {}
+    assert!(
+        window.graph().nodes().is_empty(),
+        "the new project was empty"
+    );
+}
+
+#[test]
+fn the_language_is_switched_live_from_the_command_palette() {
+    let mut window = Window::open(None);
+    assert!(window.shows("Layers"));
+    window.key(Modifiers::COMMAND | Modifiers::SHIFT, Key::P);
+    window.typed("简体");
+    window.key(Modifiers::NONE, Key::Enter);
+    assert_eq!(lang(), Lang::Chinese);
+    assert!(window.harness.query_all_by_label("参数").next().is_some());
+    assert!(
+        window
+            .harness
+            .query_all_by_label("Parameters")
+            .next()
+            .is_none()
+    );
+    assert_eq!(window.app().settings.language(), Lang::Chinese);
+    window.key(Modifiers::COMMAND | Modifiers::SHIFT, Key::P);
+    window.typed("english");
+    window.key(Modifiers::NONE, Key::Enter);
+    assert_eq!(lang(), Lang::English);
+}
+
+#[test]
+fn training_lowers_the_loss_shows_maps_and_takes_another_rate() {
+    let mut window = Window::open(None);
+    build(&mut window);
+    window.app().document.edit(
+        layerlab::i18n::Text::new("stage", "阶段"),
+        None,
+        |project| project.stages = vec![layerlab::train::Stage::default()],
+    );
+    let graph = window.graph();
+    window.app().selection = [graph.nodes()[1].id].into();
+    window.until("the data", |app| app.document.inference().totals.params > 0);
+    window.key(Modifiers::NONE, Key::Space);
+    window.until("30 iterations", |app| app.training.run.iteration() >= 30);
+    let loss = |app: &mut App, n: u64| {
+        app.training
+            .run
+            .latest()
+            .map(|latest| latest.loss)
+            .filter(|_| n > 0)
+    };
+    let now = loss(window.app(), 1).unwrap();
+    assert!(
+        now < 2.0,
+        "the loss begins near ln 10 = 2.3 and must have fallen: {now}"
+    );
+    window.until("a picture", |app| {
+        app.training
+            .run
+            .snapshot()
+            .is_some_and(|shot| shot.outputs.contains_key("conv1"))
+    });
+    assert!(window.shows("conv1"));
+    // Another rate in flight.
+    let ctx = window.harness.ctx.clone();
+    let set = layerlab::train::Command::SetBaseRate(0.002);
+    window
+        .app()
+        .apply(layerlab::gui::context::Action::Train(set), &ctx);
+    window.until("the rate", |app| {
+        app.training
+            .run
+            .rate_changes()
+            .last()
+            .is_some_and(|(_, rate)| *rate == 0.002)
+    });
+    // Space again pauses; a checkpoint is written and found.
+    window.key(Modifiers::NONE, Key::Space);
+    window.until("the pause", |app| {
+        *app.training.run.status() == layerlab::gui::run::Status::Paused
+    });
+    // Moving a box is no change of what is trained; another kernel is.
+    let id = graph.nodes()[1].id;
+    let edit = |window: &mut Window, change: fn(&mut layerlab::graph::Node)| {
+        window
+            .app()
+            .document
+            .edit(layerlab::i18n::Text::new("e", "e"), None, |project| {
+                change(project.graph.node_mut(id).unwrap());
+            });
+        window.settle();
+        window.shows("The graph has changed")
+    };
+    assert!(!edit(&mut window, |node| node.position[0] += 30.0));
+    assert!(edit(&mut window, |node| node.name = "other".to_owned()));
+    window.run(CommandId::Stop);
+    window.until("the end", |app| !app.training.is_live());
+}
+
+#[test]
+fn unsaved_work_is_offered_after_a_crash() {
+    let mut window = Window::open(None);
+    build(&mut window);
+    let made = window.app().document.project().clone();
+    window.app().autosave_now();
+    let Window {
+        harness,
+        folder,
+        _turn,
+    } = window;
+    // A crash: nothing is told that it ends.
+    drop(harness);
+    drop(_turn);
+    let mut window = Window::open_in(folder, None);
+    assert!(window.shows("Recover unsaved work?"));
+    window.click(Role::Button, "Recover");
+    assert_eq!(*window.app().document.project(), made);
+    assert!(window.app().document.is_dirty());
+}
+
+/// The window's own work per frame with a graph of 200 nodes open.
+#[test]
+fn a_frame_with_200_nodes_is_quick() {
+    let mut window = Window::open(None);
+    window.run(CommandId::New);
+    window
+        .app()
+        .document
+        .edit(layerlab::i18n::Text::new("e", "e"), None, |project| {
+            for n in 0..200usize {
+                let kind = if n == 0 {
+                    "Data"
+                } else if n % 2 == 1 {
+                    "Convolution"
+                } else {
+                    "ReLU"
+                };
+                let mut node = layerlab::graph::Node::new(
+                    format!("n{n}"),
+                    layerlab::layers::make(kind).unwrap(),
+                );
+                node.position = [(n % 20) as f32 * 220.0, (n / 20) as f32 * 140.0];
+                if n > 0 {
+                    node.inputs.set(
+                        0,
+                        Some(layerlab::graph::PortRef::new(format!("n{}", n - 1), 0)),
+                    );
+                }
+                project.graph.add(node);
+            }
+        });
+    window.run(CommandId::ZoomFit);
+    let views = [
+        ("all in view", CommandId::ZoomFit),
+        ("a part in view", CommandId::ZoomSelection),
+    ];
+    for (what, zoom) in views {
+        let first = window.graph().nodes()[5].id;
+        window.app().selection = [first].into();
+        window.run(zoom);
+        window.harness.run_steps(10);
+        window.app().frame_times.clear();
+        window.harness.run_steps(120);
+        let times = window.app().frame_times.clone();
+        let (median, late) = (times.quantile(0.5), times.quantile(0.99));
+        println!("200 nodes, {what}: median {median:.2} ms, 99 % {late:.2} ms");
+        assert!(median < 25.0, "{median} ms");
+    }
+}
