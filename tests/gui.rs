@@ -302,7 +302,7 @@ fn a_project_is_renamed_saved_and_opened_again() {
     assert!(window.graph().nodes().is_empty());
     assert!(window.shows("Drag a layer here") || window.graph().nodes().is_empty());
     let app = window.app();
-    assert_eq!(app.settings.recent, [path.clone()]);
+    assert_eq!(app.settings.recent, std::slice::from_ref(&path));
     app.open(path);
     assert_eq!(*window.app().document.project(), saved);
     // A file that is none changes nothing and says why.
@@ -484,6 +484,111 @@ fn unsaved_work_is_offered_after_a_crash() {
     window.click(Role::Button, "Recover");
     assert_eq!(*window.app().document.project(), made);
     assert!(window.app().document.is_dirty());
+}
+
+/// What is under the pointer may go away in the middle of a drag.
+#[test]
+fn a_node_deleted_while_its_wire_is_drawn_breaks_nothing() {
+    let mut window = Window::open(None);
+    build(&mut window);
+    window.run(CommandId::ZoomFit);
+    window.until("the data", |app| app.document.inference().totals.params > 0);
+    let ip1 = window.graph().nodes()[4].id;
+    window.app().selection = [ip1].into();
+    let output = window.place(Role::Button, "output ip1, y: tensor N×10");
+    for name in ["delete", "new document"] {
+        window.harness.hover_at(output);
+        window.settle();
+        window.harness.drag_at(output);
+        window.harness.run_steps(2);
+        window.harness.hover_at(output + egui::vec2(80.0, 60.0));
+        window.harness.run_steps(2);
+        match name {
+            "delete" => window.run(CommandId::Delete),
+            _ => window.run(CommandId::New),
+        }
+        window.harness.hover_at(output + egui::vec2(90.0, 70.0));
+        window.settle();
+        window.harness.drop_at(output + egui::vec2(90.0, 70.0));
+        window.settle();
+        window.key(Modifiers::NONE, Key::Escape);
+        if name == "delete" {
+            assert_eq!(window.graph().nodes().len(), 5);
+            window.key(Modifiers::COMMAND, Key::Z);
+            assert_eq!(window.graph().nodes().len(), 6);
+        }
+    }
+}
+
+/// Clicks, drags and keys at random, from a fixed seed: nothing panics, and undoing everything
+/// and redoing everything ends where it began.
+#[test]
+fn a_monkey_breaks_nothing() {
+    let mut window = Window::open(None);
+    let mut state = 0x2545_f491_4f6c_dd1du64;
+    let mut random = move |below: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state >> 33) as usize % below
+    };
+    let (ctrl, none) = (Modifiers::COMMAND, Modifiers::NONE);
+    let keys = [
+        (none, Key::Delete),
+        (none, Key::Escape),
+        (none, Key::Escape),
+        (none, Key::F),
+        (none, Key::F2),
+        (none, Key::Enter),
+        (none, Key::ArrowRight),
+        (Modifiers::ALT, Key::ArrowDown),
+        (ctrl, Key::Z),
+        (ctrl | Modifiers::SHIFT, Key::Z),
+        (ctrl, Key::D),
+        (ctrl, Key::A),
+        (ctrl, Key::J),
+        (ctrl, Key::G),
+        (ctrl, Key::OpenBracket),
+        (ctrl, Key::CloseBracket),
+        (ctrl, Key::L),
+        (ctrl, Key::K),
+    ];
+    for _ in 0..400 {
+        // Below the menus and the training bar.
+        let mut place = || Pos2::new(random(1440) as f32, 95.0 + random(750) as f32);
+        let (from, to) = (place(), place());
+        match random(10) {
+            0..=2 => {
+                window.harness.drag_at(from);
+                window.harness.run_steps(1);
+                window.harness.hover_at(to);
+                window.harness.run_steps(1);
+                window.harness.drop_at(to);
+            }
+            3 | 4 => {
+                window.harness.drag_at(from);
+                window.harness.drop_at(from);
+            }
+            5 => window.harness.event(Event::Text("a1".to_owned())),
+            _ => {
+                let (modifiers, key) = keys[random(keys.len())];
+                window.harness.key_press_modifiers(modifiers, key);
+            }
+        }
+        window.harness.run_steps(1);
+    }
+    let end = window.app().document.project().clone();
+    let document = &mut window.app().document;
+    let mut steps = 0;
+    while document.undo() {
+        steps += 1;
+    }
+    assert!(steps > 20, "the monkey did something");
+    for _ in 0..steps {
+        assert!(document.redo());
+    }
+    assert_eq!(*document.project(), end);
+    window.settle();
 }
 
 /// The window's own work per frame with a graph of 200 nodes open.

@@ -26,6 +26,8 @@ pub struct Card {
     pub key: Key,
     /// The nodes that the box stands for.
     pub nodes: Vec<NodeId>,
+    /// The whole name, and what of it is shown: a frame around its group says the rest.
+    pub name: String,
     pub title: String,
     pub kind: String,
     pub family: Family,
@@ -117,10 +119,14 @@ pub fn cards(graph: &Graph, inference: &Inference) -> Vec<(Card, [f32; 2])> {
     cards
 }
 
-fn empty(key: Key, title: String) -> Card {
+fn empty(key: Key, name: String) -> Card {
     Card {
         key,
-        title,
+        title: name
+            .rsplit_once('/')
+            .map_or(name.as_str(), |(_, last)| last)
+            .to_owned(),
+        name,
         nodes: Vec::new(),
         kind: String::new(),
         family: Family::Unknown,

@@ -75,7 +75,7 @@ impl Editor {
             return;
         };
         let nodes: BTreeSet<NodeId> = card.nodes.iter().copied().collect();
-        let title = card.title.clone();
+        let title = card.name.clone();
         let text = card.comment.as_ref().map(|(text, _)| text.clone());
         let selected = !nodes.is_empty() && nodes.is_subset(ctx.selection);
         let modifiers = ui.input(|input| input.modifiers);

@@ -57,6 +57,8 @@ pub struct Editor {
     selecting_from: Option<Pos2>,
     /// The last click was in the editor, so that arrow keys mean it.
     active: bool,
+    /// Counts the documents shown: what the widget remembers belongs to one of them.
+    generation: u64,
     /// What the commands in menus may do in this frame.
     pub situation: Situation,
 }
@@ -70,6 +72,11 @@ impl Editor {
         revision: [u64; 2],
         actions: &mut Vec<Action>,
     ) {
+        let held = ui.input(|input| input.pointer.any_down() || input.pointer.any_released());
+        if self.moving && !held {
+            // The box went away under the pointer, and its drag had no end.
+            (self.moving, self.shown) = (false, None);
+        }
         self.update(ctx, revision);
         let view = ui.available_rect_before_wrap();
         self.view = Some(view);
@@ -80,7 +87,7 @@ impl Editor {
             ui.ctx().request_repaint();
         }
         self.drawing.begin_frame();
-        let widget_id = Id::new("graph");
+        let widget_id = Id::new(("graph", self.generation));
         let style = viewer::snarl_style(ui.style());
         let Board { snarl, rects, .. } = &mut self.board;
         let before: BTreeSet<_> = snarl.wires().collect();
@@ -117,7 +124,8 @@ impl Editor {
     }
 
     fn update(&mut self, ctx: &Ctx<'_>, revision: [u64; 2]) {
-        if self.shown == Some(revision) || self.moving {
+        // The widget remembers the pins of a wire that is being drawn, and trusts that they stay.
+        if self.shown == Some(revision) || self.moving || self.drawing.is_wiring() {
             return;
         }
         let boxes = self.board.boxes().count();
@@ -129,7 +137,7 @@ impl Editor {
         let mut groups: BTreeMap<String, Vec<Key>> = BTreeMap::new();
         for group in ctx.project.graph.groups() {
             let prefix = format!("{group}/");
-            let inside = |card: &&Card| card.comment.is_none() && card.title.starts_with(&prefix);
+            let inside = |card: &&Card| card.comment.is_none() && card.name.starts_with(&prefix);
             let keys: Vec<Key> = self
                 .board
                 .snarl
@@ -155,6 +163,7 @@ impl Editor {
         *self = Self {
             look: Some(Look::All),
             settle: 3,
+            generation: self.generation + 1,
             ..Self::default()
         };
     }
@@ -198,7 +207,7 @@ impl Editor {
         if let Some(card) = card {
             self.drawing.typing = Some(Typing {
                 key: card.key.clone(),
-                text: card.title.clone(),
+                text: card.name.clone(),
                 fresh: true,
             });
         }

@@ -56,6 +56,11 @@ impl Drawing {
         self.wire = self.wire_now.take();
     }
 
+    /// Whether a wire was being drawn in the last frame.
+    pub fn is_wiring(&self) -> bool {
+        self.wire_now.is_some()
+    }
+
     /// Forgets measured sizes, because contents have changed.
     pub fn forget_sizes(&mut self) {
         self.sizes.clear();
@@ -171,7 +176,7 @@ impl Viewer<'_> {
         if response.lost_focus() || cancelled {
             let text = typing.text.trim().to_owned();
             let key = card.key.clone();
-            let old = card.title.clone();
+            let old = card.name.clone();
             self.drawing.typing = None;
             if !cancelled {
                 self.finish_typing(key, old, text);
@@ -360,7 +365,7 @@ fn fitting_port(layer: &dyn crate::graph::Layer, wire: End) -> Option<usize> {
 
 impl SnarlViewer<Card> for Viewer<'_> {
     fn title(&mut self, card: &Card) -> String {
-        card.title.clone()
+        card.name.clone()
     }
 
     fn inputs(&mut self, card: &Card) -> usize {

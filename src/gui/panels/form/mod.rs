@@ -78,11 +78,13 @@ fn several_ui(ui: &mut Ui, ctx: &Ctx<'_>, count: usize, actions: &mut Vec<Action
         CommandId::Duplicate,
         CommandId::Delete,
     ];
-    for command in ids.into_iter().filter_map(commands::get) {
-        if ui.button(command.name.get()).clicked() {
-            actions.push(Action::Run(command.id));
+    ui.horizontal_wrapped(|ui| {
+        for command in ids.into_iter().filter_map(commands::get) {
+            if ui.button(command.name.get()).clicked() {
+                actions.push(Action::Run(command.id));
+            }
         }
-    }
+    });
 }
 
 /// Two columns: names at the left, fields at the right.
