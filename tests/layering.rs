@@ -233,10 +233,11 @@ fn texts_in_the_window_are_in_both_languages() {
                     continue;
                 };
                 let rest = &line[at + widget.len()..];
-                let literal = match widget.ends_with('"') {
-                    true => rest.split('"').next().unwrap_or_default(),
-                    false => rest.split_once(", \"").map_or("", |(_, text)| text),
-                };
+                let text = match widget.ends_with('"') {
+                        true => rest,
+                        false => rest.split_once(", \"").map_or("", |(_, text)| text),
+                    };
+                    let literal = text.split('"').next().unwrap_or_default();
                 // A word of prose, not a symbol, a unit or a placeholder.
                 let outside: String = literal.split('{').next().unwrap_or_default().to_owned();
                 if outside.chars().filter(|c| c.is_ascii_alphabetic()).count() > 2 {
