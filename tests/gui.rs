@@ -302,7 +302,7 @@ fn a_project_is_renamed_saved_and_opened_again() {
     assert!(window.graph().nodes().is_empty());
     assert!(window.shows("Drag a layer here") || window.graph().nodes().is_empty());
     let app = window.app();
-    assert_eq!(app.settings.recent, [path.clone()]);
+    assert_eq!(app.settings.recent, std::slice::from_ref(&path));
     app.open(path);
     assert_eq!(*window.app().document.project(), saved);
     // A file that is none changes nothing and says why.
