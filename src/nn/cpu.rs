@@ -12,7 +12,6 @@ const CHUNK: usize = 16 * 1024;
 pub(super) trait Real: WithDType + std::ops::Neg<Output = Self> {
     const ZERO: Self;
     const ONE: Self;
-    const NEG_INFINITY: Self;
     fn exp(self) -> Self;
     fn ln(self) -> Self;
     fn tanh(self) -> Self;
@@ -23,7 +22,6 @@ macro_rules! impl_real {
         impl Real for $real {
             const ZERO: Self = 0.0;
             const ONE: Self = 1.0;
-            const NEG_INFINITY: Self = $real::NEG_INFINITY;
             fn exp(self) -> Self {
                 $real::exp(self)
             }

@@ -104,6 +104,16 @@ impl Axis {
         first.min(end)..end
     }
 
+    /// The windows that lie wholly on the input, for a kernel without dilation.
+    pub fn whole_windows(&self) -> Range<usize> {
+        let first = self.pad.div_ceil(self.stride);
+        let room = (self.size + self.pad).checked_sub(self.kernel);
+        let end = room
+            .map_or(0, |room| room / self.stride + 1)
+            .min(self.output);
+        first.min(end)..end
+    }
+
     /// The input positions that window `window` covers, for a kernel without dilation.
     pub fn span(&self, window: usize) -> Range<usize> {
         let start = window * self.stride;

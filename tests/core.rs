@@ -1,0 +1,10 @@
+//! Everything below the window in one program, because each test program is linked anew.
+
+mod catalogue;
+mod corruption;
+mod font;
+mod golden;
+mod gradcheck;
+mod graph;
+mod layering;
+mod train;
