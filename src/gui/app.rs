@@ -361,6 +361,10 @@ impl App {
         if waiting || self.palette.is_open() || self.about {
             return;
         }
+        let dropped = ctx.input(|input| Some(input.raw.dropped_files.first()?.path().to_owned()));
+        if let Some(path) = dropped {
+            self.guarded(Next::Open(path), ctx);
+        }
         if let Some(id) = commands::pressed(ctx, now) {
             actions.push(Action::Run(id));
         }

@@ -42,9 +42,17 @@ fn plain(c: char) -> (char, Level) {
 /// The parts of a formula with their levels.
 fn parts(formula: &str) -> Vec<(String, Level)> {
     let mut parts: Vec<(String, Level)> = Vec::new();
-    let mut push = |c: char, level: Level| match parts.last_mut() {
-        Some((text, last)) if *last == level => text.push(c),
-        _ => parts.push((c.to_string(), level)),
+    let mut push = |c: char, level: Level| {
+        // No font here has the brackets of the floor function.
+        let text = match c {
+            '⌊' => "floor(".to_owned(),
+            '⌋' => ")".to_owned(),
+            c => c.to_string(),
+        };
+        match parts.last_mut() {
+            Some((last, same)) if *same == level => last.push_str(&text),
+            _ => parts.push((text, level)),
+        }
     };
     let mut chars = formula.chars().peekable();
     while let Some(c) = chars.next() {
@@ -135,7 +143,7 @@ mod tests {
         check("wₒ,c x_c", "w[_o],c x[_c]");
         check("e⁻ˣ", "e[^−x]");
         check("e^(x_c) / Σₖ e^(xₖ)", "e[^xc] / Σ[_k] e[^xk]");
-        check("η₀ · γ^⌊t / 2⌋", "η[_0] · γ[^⌊t / 2⌋]");
+        check("η₀ · γ^⌊t / 2⌋", "η[_0] · γ[^floor(t / 2)]");
         check("(1 + γ t)^−power", "(1 + γ t)[^−power]");
         check("a_", "a_");
         check("a^", "a^");

@@ -87,6 +87,7 @@ pub fn run(file: Option<PathBuf>, lang: Option<Lang>) -> anyhow::Result<()> {
         viewport: egui::ViewportBuilder::default()
             .with_app_id(app::APP_ID)
             .with_title("Layerlab")
+            .with_icon(icon())
             .with_inner_size([1440.0, 900.0])
             .with_min_inner_size([720.0, 480.0]),
         ..Default::default()
@@ -105,4 +106,31 @@ pub fn run(file: Option<PathBuf>, lang: Option<Lang>) -> anyhow::Result<()> {
         }),
     )
     .map_err(|error| anyhow::anyhow!("{error}"))
+}
+
+/// Three sheets, one behind the other, 64 × 64.
+fn icon() -> egui::IconData {
+    const SIDE: u32 = 64;
+    const SHEETS: [(u32, u32, [u8; 3]); 3] = [
+        (22, 6, [0x2d, 0xd4, 0xbf]),
+        (14, 16, [0xa7, 0x8b, 0xfa]),
+        (6, 26, [0x5b, 0x9d, 0xff]),
+    ];
+    let mut rgba = vec![0; (SIDE * SIDE * 4) as usize];
+    for (left, top, [red, green, blue]) in SHEETS {
+        for y in top..top + 32 {
+            for x in left..left + 36 {
+                // A dark edge tells the sheets apart.
+                let edge = y == top || x == left + 35 || y == top + 31 || x == left;
+                let part = if edge { 2 } else { 1 };
+                let at = ((y * SIDE + x) * 4) as usize;
+                rgba[at..at + 4].copy_from_slice(&[red / part, green / part, blue / part, 255]);
+            }
+        }
+    }
+    egui::IconData {
+        rgba,
+        width: SIDE,
+        height: SIDE,
+    }
 }

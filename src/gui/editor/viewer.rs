@@ -185,6 +185,27 @@ impl Viewer<'_> {
         true
     }
 
+    /// The handle at the right edge of a comment that makes it wider or narrower.
+    fn comment_grip_ui(&mut self, index: usize, card: &Card, width: f32, ui: &mut Ui) {
+        let Some(frame) = self.rects.get(&card.key) else {
+            return;
+        };
+        let edge = Rect::from_min_max(frame.right_top() - vec2(6.0, 0.0), frame.right_bottom());
+        let grip = ui.interact(edge, ui.id().with("grip"), egui::Sense::drag());
+        let grip = grip.on_hover_and_drag_cursor(egui::CursorIcon::ResizeHorizontal);
+        if grip.dragged() {
+            let width = (width + grip.drag_delta().x).clamp(80.0, 1200.0);
+            let name = Text::new("Resize a comment", "调整注释宽度");
+            let key = format!("comment {index}");
+            self.actions
+                .push(Action::merging(name, key, move |project| {
+                    if let Some(comment) = project.graph.comments.get_mut(index) {
+                        comment.size[0] = width;
+                    }
+                }));
+        }
+    }
+
     fn finish_typing(&mut self, key: Key, old: String, text: String) {
         match key {
             Key::Node(id) if text != old && !text.is_empty() => {
@@ -457,6 +478,9 @@ impl SnarlViewer<Card> for Viewer<'_> {
                     RichText::new(text)
                 };
                 ui.add(egui::Label::new(text).wrap());
+            }
+            if let Key::Comment(index) = card.key {
+                self.comment_grip_ui(index, card, size[0], ui);
             }
             return;
         }

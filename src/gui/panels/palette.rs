@@ -165,9 +165,12 @@ fn line_ui(ui: &mut Ui, spec: &'static LayerSpec, marked: bool) -> egui::Respons
     if response.dragged() {
         drag_ui(ui, spec);
     }
+    let response = response.on_hover_cursor(egui::CursorIcon::Grab);
+    // Beside the list and not over the next layers of it.
+    let mut tooltip = egui::Tooltip::for_enabled(&response);
+    tooltip.popup = tooltip.popup.align(egui::RectAlign::RIGHT_START).gap(12.0);
+    tooltip.show(|ui| about_ui(ui, spec));
     response
-        .on_hover_cursor(egui::CursorIcon::Grab)
-        .on_hover_ui(|ui| about_ui(ui, spec))
 }
 
 /// What hangs at the pointer while a layer is dragged.
