@@ -116,6 +116,12 @@ impl Window {
             .center()
     }
 
+    /// A place in the graph; what is drawn there tells its place before zoom and scrolling.
+    fn place_in_graph(&mut self, role: Role, label: &str) -> Pos2 {
+        let place = self.place(role, label);
+        self.app().editor.to_window() * place
+    }
+
     fn drag(&mut self, from: Pos2, to: Pos2) {
         self.harness.hover_at(from);
         self.settle();
@@ -223,15 +229,16 @@ fn the_pointer_drags_layers_draws_wires_and_moves_boxes() {
         "data:1",
         "labels come from the data"
     );
-    // A wire from a pin to a pin.
+    // A wire from a pin to a pin, both in sight.
     window.until("the data", |app| app.document.inference().totals.params > 0);
-    let scores = window.place(Role::Button, "input accuracy, scores: tensor");
-    let output = window.place(Role::Button, "output ip1, y: tensor N×10");
+    window.run(CommandId::ZoomFit);
+    let scores = window.place_in_graph(Role::Button, "input accuracy, scores: tensor");
+    let output = window.place_in_graph(Role::Button, "output ip1, y: tensor N×10");
     window.drag(output, scores);
     assert!(wires(&window.graph()).contains(&"ip1:0 → accuracy:0".to_owned()));
     // One that does not fit is refused, and why is said.
     let before = window.graph();
-    let label = window.place(Role::Button, "output data, label: labels N");
+    let label = window.place_in_graph(Role::Button, "output data, label: labels N");
     window.drag(label, scores);
     assert_eq!(window.graph(), before);
     assert!(
@@ -254,6 +261,7 @@ fn the_pointer_drags_layers_draws_wires_and_moves_boxes() {
         .unwrap()
         .rect()
         .center();
+    let title = window.app().editor.to_window() * title;
     window.drag(title, title + egui::vec2(60.0, 20.0));
     let moved = window.graph().node(accuracy.id).unwrap().position;
     assert!(
@@ -358,6 +366,7 @@ fn nodes_are_copied_pasted_grouped_folded_and_laid_out() {
     assert!(window.graph().groups().contains("group1"));
     window.key(Modifiers::COMMAND, Key::OpenBracket);
     assert!(window.graph().folded.contains("group1"));
+    window.run(CommandId::ZoomFit);
     assert!(window.shows("group of 3"));
     assert_eq!(window.app().document.inference().totals.params, params);
     window.key(Modifiers::COMMAND, Key::L);
@@ -495,7 +504,7 @@ fn a_node_deleted_while_its_wire_is_drawn_breaks_nothing() {
     window.until("the data", |app| app.document.inference().totals.params > 0);
     let ip1 = window.graph().nodes()[4].id;
     window.app().selection = [ip1].into();
-    let output = window.place(Role::Button, "output ip1, y: tensor N×10");
+    let output = window.place_in_graph(Role::Button, "output ip1, y: tensor N×10");
     for name in ["delete", "new document"] {
         window.harness.hover_at(output);
         window.settle();

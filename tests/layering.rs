@@ -234,10 +234,10 @@ fn texts_in_the_window_are_in_both_languages() {
                 };
                 let rest = &line[at + widget.len()..];
                 let text = match widget.ends_with('"') {
-                        true => rest,
-                        false => rest.split_once(", \"").map_or("", |(_, text)| text),
-                    };
-                    let literal = text.split('"').next().unwrap_or_default();
+                    true => rest,
+                    false => rest.split_once(", \"").map_or("", |(_, text)| text),
+                };
+                let literal = text.split('"').next().unwrap_or_default();
                 // A word of prose, not a symbol, a unit or a placeholder.
                 let outside: String = literal.split('{').next().unwrap_or_default().to_owned();
                 if outside.chars().filter(|c| c.is_ascii_alphabetic()).count() > 2 {

@@ -48,7 +48,7 @@ pub struct App {
     pub frame_times: FrameTimes,
     pub files: FileDialogs,
     pub toasts: Toasts,
-    pub(super) editor: Editor,
+    pub editor: Editor,
     pub(super) data: OpenData,
     pub(super) palette: CommandPalette,
     pub(super) guard: Option<Next>,

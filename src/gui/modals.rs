@@ -103,7 +103,7 @@ pub fn about_ui(ctx: &egui::Context) -> bool {
             "组装、训练深度网络，并在学习过程中观察其内部的工作台。",
         ));
         ui.add_space(4.0);
-        ui.label(RichText::new("MIT OR Apache-2.0").weak());
+        ui.label(RichText::new(env!("CARGO_PKG_LICENSE")).weak());
         ui.label(RichText::new(tr(
             "Built-in data and fonts: see LICENSES.md. Typeface: Noto Sans SC, SIL Open Font License.",
             "内置数据与字体的许可见 LICENSES.md。字体：Noto Sans SC（SIL 开放字体许可）。",

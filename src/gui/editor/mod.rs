@@ -153,6 +153,11 @@ impl Editor {
         self.shown = Some(revision);
     }
 
+    /// From places in the graph to places in the window.
+    pub fn to_window(&self) -> egui::emath::TSTransform {
+        self.drawing.to_window
+    }
+
     /// Shows the whole graph when its boxes are measured.
     pub fn fit(&mut self) {
         self.look = Some(Look::All);
