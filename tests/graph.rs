@@ -319,3 +319,38 @@ fn unknown_layers_survive_and_unknown_fields_do_not() {
             .contains("colour")
     );
 }
+
+/// 10,000 edits through the window's own document, each undone and done again.
+#[cfg(feature = "window")]
+#[test]
+fn the_documents_history_is_exact_over_random_edits() {
+    use layerlab::gui::document::Document;
+    use layerlab::i18n::Text;
+
+    let rng = &mut ChaCha8Rng::seed_from_u64(11);
+    let mut document = Document::new(project_of(random_graph(rng)), None);
+    let mut changed = 0;
+    for step in 0..10_000 {
+        let before = document.project().clone();
+        document.edit(Text::new("edit", "编辑"), None, |project| {
+            random_edit(&mut project.graph, rng);
+        });
+        let after = document.project().clone();
+        if after == before {
+            continue;
+        }
+        changed += 1;
+        assert!(
+            document.undo() && *document.project() == before,
+            "undo of step {step}"
+        );
+        assert!(
+            document.redo() && *document.project() == after,
+            "redo of step {step}"
+        );
+        if step % 50 == 0 {
+            document.refresh(&facts());
+        }
+    }
+    assert!(changed > 3_000, "only {changed} edits changed anything");
+}
