@@ -209,8 +209,8 @@ impl Project {
         let pretty = ron::ser::PrettyConfig::new()
             .new_line("\n")
             .indentor("  ")
-            .compact_arrays(true)
-            .compact_maps(true);
+            // A node's fields stand on a line each, what is in them does not.
+            .depth_limit(4);
         let mut text = format().to_string_pretty(&document, pretty)?;
         text.push('\n');
         Ok(text)

@@ -77,7 +77,9 @@ pub enum Color {
 /// What is subtracted.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub enum Mean {
+    /// In files `Off`, because `None` is a word of RON's own.
     #[default]
+    #[serde(rename = "Off")]
     None,
     /// One number for all channels, or one per channel.
     Value(Vec<f64>),
@@ -90,7 +92,9 @@ pub enum Mean {
 /// What the difference is divided by.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub enum Std {
+    /// In files `Off`.
     #[default]
+    #[serde(rename = "Off")]
     None,
     /// One number for all channels, or one per channel.
     Value(Vec<f64>),
