@@ -33,6 +33,12 @@ fn randomise(layer: &mut dyn Layer, random: &mut ChaCha8Rng) {
                 Size::Count(count(random, 1, max))
             };
         }
+        FieldValue::Integer { value, min, max } => {
+            *value = random.random_range(min.max(-4)..=max.min(4));
+        }
+        FieldValue::OptionalCount { value, min, max } => {
+            *value = random.random::<bool>().then(|| count(random, min, max));
+        }
         FieldValue::Real { value, min, max } => {
             *value = *[min, max, random.random_range(min..=max)]
                 .choose(random)
@@ -52,6 +58,16 @@ fn randomise(layer: &mut dyn Layer, random: &mut ChaCha8Rng) {
         } => {
             *value = (0..random.random_range(0..=max_len.min(5)))
                 .map(|_| count(random, min, max))
+                .collect();
+        }
+        FieldValue::Integers {
+            value,
+            min,
+            max,
+            max_len,
+        } => {
+            *value = (0..random.random_range(0..=max_len.min(5)))
+                .map(|_| random.random_range(min.max(-4)..=max.min(9)))
                 .collect();
         }
         FieldValue::Reals { value, max_len } => {

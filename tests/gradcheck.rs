@@ -193,6 +193,7 @@ impl Subject {
             seed: 11,
             needs_input,
             needs_params: true,
+            state: &[],
         }
     }
 

@@ -45,6 +45,12 @@ fn randomise_fields(node: &mut Node, rng: &mut ChaCha8Rng) {
                     _ => Size::Count(random_count(rng)),
                 }
             }
+            FieldValue::Integer { value, .. } => {
+                *value = *[-1, 0, 1, 2, i64::MIN, i64::MAX].choose(rng).unwrap();
+            }
+            FieldValue::OptionalCount { value, .. } => {
+                *value = rng.random::<bool>().then(|| random_count(rng));
+            }
             FieldValue::Real { value, .. } => {
                 *value = *[0.0, 0.5, 1.0, -3.0, f64::MAX].choose(rng).unwrap();
             }
@@ -57,6 +63,11 @@ fn randomise_fields(node: &mut Node, rng: &mut ChaCha8Rng) {
             FieldValue::Counts { value, .. } => {
                 *value = (0..rng.random_range(0..4))
                     .map(|_| random_count(rng))
+                    .collect();
+            }
+            FieldValue::Integers { value, .. } => {
+                *value = (0..rng.random_range(0..4))
+                    .map(|_| *[-1, 0, 1, 2, 7, i64::MIN, i64::MAX].choose(rng).unwrap())
                     .collect();
             }
             FieldValue::Reals { value, .. } => {

@@ -189,6 +189,12 @@ impl FieldFacts {
                 plain("pair", json!(**value), counts(*min, *max))
             }
             FieldValue::Size { value, max } => plain("size", json!(**value), counts(1, *max)),
+            FieldValue::Integer { value, min, max } => {
+                plain("integer", json!(**value), format!("{min} … {max}"))
+            }
+            FieldValue::OptionalCount { value, min, max } => {
+                plain("optional count", json!(**value), counts(*min, *max))
+            }
             FieldValue::Real { value, min, max } => {
                 plain("real", json!(**value), format!("{min} … {max}"))
             }
@@ -224,6 +230,19 @@ impl FieldFacts {
                     tr_format!("{range}, at most {most}", "{range}，至多 {most} 个"),
                 )
             }
+            FieldValue::Integers {
+                value,
+                min,
+                max,
+                max_len,
+            } => plain(
+                "integers",
+                json!(**value),
+                tr_format!(
+                    "{min} … {max}, at most {max_len}",
+                    "{min} … {max}，至多 {max_len} 个"
+                ),
+            ),
             FieldValue::Reals { value, max_len } => plain(
                 "reals",
                 json!(**value),

@@ -3,6 +3,8 @@
 //! The form in the window, prototxt, the command line's help and the range check are visitors;
 //! a layer knows none of them.
 
+use std::ops::RangeInclusive;
+
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::diagnostic::Problem;
@@ -36,6 +38,18 @@ pub enum FieldValue<'a> {
         value: &'a mut Size,
         max: usize,
     },
+    /// A whole number that may be negative, such as an axis counted from the end.
+    Integer {
+        value: &'a mut i64,
+        min: i64,
+        max: i64,
+    },
+    /// A count that may be left out.
+    OptionalCount {
+        value: &'a mut Option<usize>,
+        min: usize,
+        max: usize,
+    },
     Real {
         value: &'a mut f64,
         min: f64,
@@ -51,11 +65,101 @@ pub enum FieldValue<'a> {
         max: usize,
         max_len: usize,
     },
+    /// A list of whole numbers that may be negative, such as a shape with −1 for “the rest”.
+    Integers {
+        value: &'a mut Vec<i64>,
+        min: i64,
+        max: i64,
+        max_len: usize,
+    },
     /// A list of numbers, such as one coefficient per input.
     Reals {
         value: &'a mut Vec<f64>,
         max_len: usize,
     },
+}
+
+/// One constructor for each kind; `name` is also Caffe's unless [`Field::caffe`] says otherwise.
+impl<'a> Field<'a> {
+    pub fn new(name: &'static str, about: Text, value: FieldValue<'a>) -> Self {
+        Self {
+            name,
+            about,
+            caffe: name,
+            value,
+        }
+    }
+
+    /// The field's name in Caffe; empty where Caffe has no such field.
+    pub fn caffe(self, caffe: &'static str) -> Self {
+        Self { caffe, ..self }
+    }
+
+    pub fn count(
+        name: &'static str,
+        value: &'a mut usize,
+        range: RangeInclusive<usize>,
+        about: Text,
+    ) -> Self {
+        let (min, max) = range.into_inner();
+        Self::new(name, about, FieldValue::Count { value, min, max })
+    }
+
+    pub fn pair(
+        name: &'static str,
+        value: &'a mut [usize; 2],
+        range: RangeInclusive<usize>,
+        about: Text,
+    ) -> Self {
+        let (min, max) = range.into_inner();
+        Self::new(name, about, FieldValue::Pair { value, min, max })
+    }
+
+    pub fn size(name: &'static str, value: &'a mut Size, max: usize, about: Text) -> Self {
+        Self::new(name, about, FieldValue::Size { value, max })
+    }
+
+    pub fn integer(
+        name: &'static str,
+        value: &'a mut i64,
+        range: RangeInclusive<i64>,
+        about: Text,
+    ) -> Self {
+        let (min, max) = range.into_inner();
+        Self::new(name, about, FieldValue::Integer { value, min, max })
+    }
+
+    pub fn optional_count(
+        name: &'static str,
+        value: &'a mut Option<usize>,
+        range: RangeInclusive<usize>,
+        about: Text,
+    ) -> Self {
+        let (min, max) = range.into_inner();
+        Self::new(name, about, FieldValue::OptionalCount { value, min, max })
+    }
+
+    pub fn real(
+        name: &'static str,
+        value: &'a mut f64,
+        range: RangeInclusive<f64>,
+        about: Text,
+    ) -> Self {
+        let (min, max) = range.into_inner();
+        Self::new(name, about, FieldValue::Real { value, min, max })
+    }
+
+    pub fn flag(name: &'static str, value: &'a mut bool, about: Text) -> Self {
+        Self::new(name, about, FieldValue::Flag(value))
+    }
+
+    pub fn choice(name: &'static str, value: &'a mut dyn Choice, about: Text) -> Self {
+        Self::new(name, about, FieldValue::Choice(value))
+    }
+
+    pub fn filler(name: &'static str, value: &'a mut Filler, about: Text) -> Self {
+        Self::new(name, about, FieldValue::Filler(value))
+    }
 }
 
 /// Is shown every parameter of a layer in turn.
@@ -175,9 +279,10 @@ impl<'de> Deserialize<'de> for Size {
     }
 }
 
-/// How a parameter gets its first values; names and formulas as in Caffe's fillers.
+/// How a parameter gets its first values; names and formulas as in Caffe's fillers, where fan-in
+/// is the number of values behind one output, and fan-out the number of outputs behind one input.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase", deny_unknown_fields)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Filler {
     Constant(f64),
     Uniform {
@@ -188,15 +293,29 @@ pub enum Filler {
         mean: f64,
         std: f64,
     },
-    /// Uniform in ±√(3 / fan-in) (Glorot and Bengio 2010, Caffe's default form).
+    /// Uniform in ±√(3 / n) (Glorot and Bengio 2010); n is the fan-in, Caffe's default.
     Xavier,
-    /// Gaussian with deviation √(2 / fan-in) (He et al. 2015).
+    /// The same with the fan-out for n.
+    XavierFanOut,
+    /// The same with the mean of both for n, as in the paper.
+    XavierAverage,
+    /// Gaussian with deviation √(2 / n) (He et al. 2015); n is the fan-in, Caffe's default.
     Msra,
+    MsraFanOut,
+    MsraAverage,
+    /// The weights of bilinear interpolation, for a Deconvolution that enlarges.
+    Bilinear,
+    /// Uniform in 0 … 1, then divided so that the weights of each output sum to 1.
+    PositiveUnitball,
+    /// `scale · rand(D) / √D` as a course writes it: uniform in 0 … 1, all positive; D is the fan-in.
+    ScaledUniform(f64),
+    /// `scale · randn(D) / √D`, as it is usually meant: gaussian, half of the weights negative.
+    ScaledGaussian(f64),
 }
 
 impl Filler {
     /// One of each, with usual numbers, and its name for people.
-    pub const ALL: [(&'static str, Self); 5] = [
+    pub const ALL: [(&'static str, Self); 13] = [
         ("constant", Self::Constant(0.0)),
         (
             "uniform",
@@ -213,16 +332,39 @@ impl Filler {
             },
         ),
         ("xavier", Self::Xavier),
+        ("xavier_fan_out", Self::XavierFanOut),
+        ("xavier_average", Self::XavierAverage),
         ("msra", Self::Msra),
+        ("msra_fan_out", Self::MsraFanOut),
+        ("msra_average", Self::MsraAverage),
+        ("bilinear", Self::Bilinear),
+        ("positive_unitball", Self::PositiveUnitball),
+        ("scaled_uniform", Self::ScaledUniform(0.01)),
+        ("scaled_gaussian", Self::ScaledGaussian(0.01)),
     ];
 
     pub fn name(&self) -> &'static str {
+        let same = |other: &Self| std::mem::discriminant(other) == std::mem::discriminant(self);
+        let named = Self::ALL.iter().find(|(_, other)| same(other));
+        named.map_or("", |(name, _)| name)
+    }
+
+    /// What it draws from, for hover texts.
+    pub fn formula(&self) -> &'static str {
         match self {
-            Self::Constant(_) => "constant",
-            Self::Uniform { .. } => "uniform",
-            Self::Gaussian { .. } => "gaussian",
-            Self::Xavier => "xavier",
-            Self::Msra => "msra",
+            Self::Constant(_) => "w = c",
+            Self::Uniform { .. } => "w ~ U(min, max)",
+            Self::Gaussian { .. } => "w ~ N(μ, σ²)",
+            Self::Xavier => "w ~ U(−√(3/n), √(3/n)), n = fan-in",
+            Self::XavierFanOut => "w ~ U(−√(3/n), √(3/n)), n = fan-out",
+            Self::XavierAverage => "w ~ U(−√(3/n), √(3/n)), n = (fan-in + fan-out)/2",
+            Self::Msra => "w ~ N(0, 2/n), n = fan-in",
+            Self::MsraFanOut => "w ~ N(0, 2/n), n = fan-out",
+            Self::MsraAverage => "w ~ N(0, 2/n), n = (fan-in + fan-out)/2",
+            Self::Bilinear => "w(i, j) = (1 − |i/f − c|)(1 − |j/f − c|)",
+            Self::PositiveUnitball => "w ~ U(0, 1), Σw = 1",
+            Self::ScaledUniform(_) => "w = s · rand(D)/√D",
+            Self::ScaledGaussian(_) => "w = s · randn(D)/√D",
         }
     }
 }
@@ -245,6 +387,8 @@ pub(super) fn out_of_range(layer: &dyn super::Layer) -> Vec<Problem> {
 fn violated_range(value: &FieldValue<'_>) -> Option<String> {
     let counts =
         |min: usize, max: usize| Some(tr_format!("from {min} to {max}", "在 {min} 到 {max} 之间"));
+    let integers =
+        |min: i64, max: i64| Some(tr_format!("from {min} to {max}", "在 {min} 到 {max} 之间"));
     match value {
         FieldValue::Count { value, min, max } if **value < *min || **value > *max => {
             counts(*min, *max)
@@ -252,6 +396,21 @@ fn violated_range(value: &FieldValue<'_>) -> Option<String> {
         FieldValue::Pair { value, min, max } if value.iter().any(|v| v < min || v > max) => {
             counts(*min, *max)
         }
+        FieldValue::OptionalCount {
+            value: Some(value),
+            min,
+            max,
+        } if value < min || value > max => counts(*min, *max),
+        FieldValue::Integer { value, min, max } if **value < *min || **value > *max => {
+            integers(*min, *max)
+        }
+        FieldValue::Integers {
+            value, min, max, ..
+        } if value.iter().any(|v| v < min || v > max) => integers(*min, *max),
+        FieldValue::Integers { value, max_len, .. } if value.len() > *max_len => Some(tr_format!(
+            "a list of at most {max_len} numbers",
+            "是至多 {max_len} 个数的列表"
+        )),
         FieldValue::Size {
             value: Size::Count(n),
             max,
@@ -287,6 +446,7 @@ fn filler_is_valid(filler: &Filler) -> bool {
         Filler::Constant(value) => value.is_finite(),
         Filler::Uniform { min, max } => min.is_finite() && max.is_finite() && min <= max,
         Filler::Gaussian { mean, std } => mean.is_finite() && std.is_finite() && std >= 0.0,
-        Filler::Xavier | Filler::Msra => true,
+        Filler::ScaledUniform(scale) | Filler::ScaledGaussian(scale) => scale.is_finite(),
+        _ => true,
     }
 }

@@ -19,7 +19,9 @@ pub enum Family {
     Convolution,
     Pooling,
     Linear,
+    Recurrent,
     Activation,
+    Normalisation,
     Regularisation,
     Structure,
     Loss,
@@ -34,7 +36,9 @@ impl Family {
             Self::Convolution => Text::new("Convolution", "卷积"),
             Self::Pooling => Text::new("Pooling", "池化"),
             Self::Linear => Text::new("Full connection", "全连接"),
+            Self::Recurrent => Text::new("Recurrent", "循环网络"),
             Self::Activation => Text::new("Activation", "激活函数"),
+            Self::Normalisation => Text::new("Normalisation", "归一化"),
             Self::Regularisation => Text::new("Regularisation", "正则化"),
             Self::Structure => Text::new("Structure", "结构"),
             Self::Loss => Text::new("Loss", "损失函数"),
@@ -241,6 +245,9 @@ pub struct Context<'a> {
     pub needs_input: &'a [bool],
     /// Whether anybody needs the gradients of the parameters.
     pub needs_params: bool,
+    /// What the layer handed over as [`Passed::state`] in an earlier pass; empty at the start
+    /// of a sequence, and for every layer that is not recurrent.
+    pub state: &'a [Tensor],
 }
 
 /// What a forward pass leaves.
@@ -251,6 +258,8 @@ pub struct Passed {
     pub saved: Vec<Tensor>,
     /// New values of buffers, by index into the parameters.
     pub buffers: Vec<(usize, Tensor)>,
+    /// The state after the last step, from which a later pass may go on ([`Context::state`]).
+    pub state: Vec<Tensor>,
 }
 
 impl Passed {
@@ -258,7 +267,7 @@ impl Passed {
         Self {
             outputs: vec![Value::Tensor(output)],
             saved,
-            buffers: Vec::new(),
+            ..Self::default()
         }
     }
 }
@@ -275,6 +284,14 @@ impl Gradients {
     pub fn of_input(gradient: Tensor) -> Self {
         Self {
             inputs: vec![Some(gradient)],
+            params: Vec::new(),
+        }
+    }
+
+    /// One gradient for each input, none for parameters.
+    pub fn of_inputs(gradients: impl IntoIterator<Item = Option<Tensor>>) -> Self {
+        Self {
+            inputs: gradients.into_iter().collect(),
             params: Vec::new(),
         }
     }
@@ -296,12 +313,18 @@ pub trait Layer: LayerObject + Debug + Send + Sync + 'static {
         self.spec().name
     }
 
-    fn inputs(&self) -> InputPorts;
+    /// One tensor, unless the layer says otherwise.
+    fn inputs(&self) -> InputPorts {
+        InputPorts::fixed(const { &[Port::tensor("x")] })
+    }
 
-    fn outputs(&self) -> &'static [Port];
+    /// One tensor, unless the layer says otherwise.
+    fn outputs(&self) -> &'static [Port] {
+        const { &[Port::tensor("y")] }
+    }
 
-    /// Shows the visitor every parameter, in the order of the form.
-    fn fields(&mut self, visitor: &mut dyn FieldVisitor);
+    /// Shows the visitor every parameter, in the order of the form; by default there is none.
+    fn fields(&mut self, _visitor: &mut dyn FieldVisitor) {}
 
     /// The shape rule, total: it is called with parameters in their ranges and one shape for
     /// each input port in use, and returns a problem where they do not fit.
@@ -312,12 +335,16 @@ pub trait Layer: LayerObject + Debug + Send + Sync + 'static {
     fn forward(&self, context: &Context<'_>, inputs: &[Value]) -> candle_core::Result<Passed>;
 
     /// From `saved` and ∂loss/∂outputs (`None` is zero) to ∂loss by inputs and parameters.
+    /// Called only where some gradient arrived, so a layer with one output has it; see
+    /// [`only_gradient`]. By default no gradient passes.
     fn backward(
         &self,
-        context: &Context<'_>,
-        saved: &[Tensor],
-        gradients: &[Option<Tensor>],
-    ) -> candle_core::Result<Gradients>;
+        _context: &Context<'_>,
+        _saved: &[Tensor],
+        _gradients: &[Option<Tensor>],
+    ) -> candle_core::Result<Gradients> {
+        Ok(Gradients::default())
+    }
 
     /// For a metric: a fresh accumulator.
     fn metric(&self) -> Option<Box<dyn Metric>> {
@@ -354,6 +381,14 @@ impl<T: Layer + Clone + PartialEq + Serialize> LayerObject for T {
             .compact_arrays(true)
             .compact_maps(true);
         ron::ser::to_string_pretty(self, compact)
+    }
+}
+
+/// The gradient that arrived at the output of a layer that has one.
+pub fn only_gradient(gradients: &[Option<Tensor>]) -> candle_core::Result<&Tensor> {
+    match gradients {
+        [Some(gradient), ..] => Ok(gradient),
+        _ => candle_core::bail!("no gradient arrived at the first output"),
     }
 }
 

@@ -21,7 +21,7 @@ pub use field::{Choice, Field, FieldValue, FieldVisitor, Filler, Size};
 pub use infer::{DataFacts, Facts, Inference, NodeInfo, PhaseInfo, Totals, infer};
 pub use layer::{
     Context, Family, Gradients, InferContext, Inferred, InputPorts, Layer, LayerObject, LayerSpec,
-    Metric, ParamSpec, Passed, Port, Role, Value, Window, gradient_or_zeros,
+    Metric, ParamSpec, Passed, Port, Role, Value, Window, gradient_or_zeros, only_gradient,
 };
 pub use node::{Inputs, Multiplier, Node, NodeId, Phase, Phases, PortRef};
 pub use receptive::ReceptiveField;

@@ -4,8 +4,8 @@ use candle_core::Tensor;
 use serde::{Deserialize, Serialize};
 
 use crate::graph::{
-    Context, Family, Field, FieldValue, FieldVisitor, Gradients, InferContext, Inferred,
-    InputPorts, Layer, LayerSpec, Passed, Port, Problem, Role, Shape, Value,
+    Context, Family, Field, FieldVisitor, Gradients, InferContext, Inferred, Layer, LayerSpec,
+    Passed, Problem, Role, Shape, Value, only_gradient,
 };
 use crate::i18n::Text;
 use crate::nn;
@@ -68,21 +68,13 @@ static TANH: LayerSpec = LayerSpec {
 
 /// What every activation's trait says alike: one input, one output of its shape.
 macro_rules! activation {
-    ($name:ident, $spec:ident, $fields:item, $forward:expr, $backward:expr) => {
+    ($name:ident, $spec:ident, { $($fields:item)? }, $forward:expr, $backward:expr) => {
         impl Layer for $name {
             fn spec(&self) -> &'static LayerSpec {
                 &$spec
             }
 
-            fn inputs(&self) -> InputPorts {
-                InputPorts::fixed(const { &[Port::tensor("x")] })
-            }
-
-            fn outputs(&self) -> &'static [Port] {
-                const { &[Port::tensor("y")] }
-            }
-
-            $fields
+            $($fields)?
 
             fn infer(&self, _: &InferContext<'_>, x: &[&Shape]) -> Result<Inferred, Problem> {
                 Ok(Inferred::pointwise(x[0].clone()))
@@ -101,9 +93,7 @@ macro_rules! activation {
                 saved: &[Tensor],
                 gradients: &[Option<Tensor>],
             ) -> candle_core::Result<Gradients> {
-                let Some(Some(dy)) = gradients.first() else {
-                    return Ok(Gradients::default());
-                };
+                let dy = only_gradient(gradients)?;
                 let backward: fn(&Self, &Tensor, &Tensor) -> candle_core::Result<Tensor> = $backward;
                 Ok(Gradients::of_input(backward(self, &saved[0], dy)?))
             }
@@ -114,20 +104,15 @@ macro_rules! activation {
 activation!(
     ReLU,
     RELU,
-    fn fields(&mut self, visitor: &mut dyn FieldVisitor) {
-        visitor.field(Field {
-            name: "negative_slope",
-            about: Text::new(
+    {
+        fn fields(&mut self, visitor: &mut dyn FieldVisitor) {
+            let about = Text::new(
                 "α: the slope for negative values; 0 is the plain ReLU, 0.01 a leaky one.",
                 "α：负半轴的斜率；0 为普通 ReLU，0.01 为 Leaky ReLU。",
-            ),
-            caffe: "negative_slope",
-            value: FieldValue::Real {
-                value: &mut self.negative_slope,
-                min: -10.0,
-                max: 10.0,
-            },
-        });
+            );
+            let slope = &mut self.negative_slope;
+            visitor.field(Field::real("negative_slope", slope, -10.0..=10.0, about));
+        }
     },
     |layer, x| Ok((nn::relu(x, layer.negative_slope)?, x.clone())),
     |layer, x, dy| nn::relu_backward(x, dy, layer.negative_slope)
@@ -136,7 +121,7 @@ activation!(
 activation!(
     Sigmoid,
     SIGMOID,
-    fn fields(&mut self, _: &mut dyn FieldVisitor) {},
+    {},
     |_, x| nn::sigmoid(x).map(|y| (y.clone(), y)),
     |_, y, dy| nn::sigmoid_backward(y, dy)
 );
@@ -144,7 +129,7 @@ activation!(
 activation!(
     TanH,
     TANH,
-    fn fields(&mut self, _: &mut dyn FieldVisitor) {},
+    {},
     |_, x| nn::tanh(x).map(|y| (y.clone(), y)),
     |_, y, dy| nn::tanh_backward(y, dy)
 );

@@ -5,8 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::graph::{
     Context, Family, Field, FieldValue, FieldVisitor, Filler, Gradients, InferContext, Inferred,
-    InputPorts, Layer, LayerSpec, ParamSpec, Passed, Port, Problem, Role, Shape, Size, Value,
-    Window,
+    Layer, LayerSpec, ParamSpec, Passed, Problem, Role, Shape, Size, Value, Window, only_gradient,
 };
 use crate::i18n::{Text, tr_format};
 use crate::nn;
@@ -88,14 +87,6 @@ impl Convolution {
 impl Layer for Convolution {
     fn spec(&self) -> &'static LayerSpec {
         &SPEC
-    }
-
-    fn inputs(&self) -> InputPorts {
-        InputPorts::fixed(const { &[Port::tensor("x")] })
-    }
-
-    fn outputs(&self) -> &'static [Port] {
-        const { &[Port::tensor("y")] }
     }
 
     fn fields(&mut self, visitor: &mut dyn FieldVisitor) {
@@ -256,9 +247,7 @@ impl Layer for Convolution {
         saved: &[Tensor],
         gradients: &[Option<Tensor>],
     ) -> candle_core::Result<Gradients> {
-        let Some(Some(dy)) = gradients.first() else {
-            return Ok(Gradients::default());
-        };
+        let dy = only_gradient(gradients)?;
         let (x, settings) = (&saved[0], self.settings());
         let mut result = Gradients::default();
         if context.needs_input[0] {

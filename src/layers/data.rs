@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::graph::{
-    Context, Family, Field, FieldValue, FieldVisitor, Gradients, InferContext, Inferred,
-    InputPorts, Layer, LayerSpec, Passed, Port, Problem, Role, Shape, Value, Window,
+    Context, Family, Field, FieldValue, FieldVisitor, InferContext, Inferred, InputPorts, Layer,
+    LayerSpec, Passed, Port, Problem, Role, Shape, Value, Window,
 };
 use crate::i18n::{Text, tr_format};
 
@@ -39,8 +39,6 @@ impl Layer for Data {
         const { &[Port::tensor("data"), Port::labels("label")] }
     }
 
-    fn fields(&mut self, _: &mut dyn FieldVisitor) {}
-
     fn infer(&self, context: &InferContext<'_>, _: &[&Shape]) -> Result<Inferred, Problem> {
         let data = example_shape(context)?;
         Ok(source(vec![data, Shape(vec![None])]))
@@ -48,15 +46,6 @@ impl Layer for Data {
 
     fn forward(&self, _: &Context<'_>, _: &[Value]) -> candle_core::Result<Passed> {
         candle_core::bail!("a data layer's outputs are given, not computed")
-    }
-
-    fn backward(
-        &self,
-        _: &Context<'_>,
-        _: &[candle_core::Tensor],
-        _: &[Option<candle_core::Tensor>],
-    ) -> candle_core::Result<Gradients> {
-        Ok(Gradients::default())
     }
 }
 
@@ -120,15 +109,6 @@ impl Layer for Input {
 
     fn forward(&self, _: &Context<'_>, _: &[Value]) -> candle_core::Result<Passed> {
         candle_core::bail!("an input layer's output is given, not computed")
-    }
-
-    fn backward(
-        &self,
-        _: &Context<'_>,
-        _: &[candle_core::Tensor],
-        _: &[Option<candle_core::Tensor>],
-    ) -> candle_core::Result<Gradients> {
-        Ok(Gradients::default())
     }
 }
 

@@ -4,8 +4,8 @@ use candle_core::Tensor;
 use serde::{Deserialize, Serialize};
 
 use crate::graph::{
-    Context, Family, FieldVisitor, Gradients, InferContext, Inferred, InputPorts, Layer, LayerSpec,
-    Passed, Port, Problem, Role, Shape, Value, Window,
+    Context, Family, Gradients, InferContext, Inferred, InputPorts, Layer, LayerSpec, Passed, Port,
+    Problem, Role, Shape, Value, Window, only_gradient,
 };
 use crate::i18n::{Text, tr_format};
 use crate::nn;
@@ -33,15 +33,9 @@ impl Layer for Softmax {
         &SOFTMAX
     }
 
-    fn inputs(&self) -> InputPorts {
-        InputPorts::fixed(const { &[Port::tensor("x")] })
-    }
-
     fn outputs(&self) -> &'static [Port] {
         const { &[Port::tensor("p")] }
     }
-
-    fn fields(&mut self, _: &mut dyn FieldVisitor) {}
 
     fn infer(&self, _: &InferContext<'_>, inputs: &[&Shape]) -> Result<Inferred, Problem> {
         scores_rank(inputs[0])?;
@@ -59,9 +53,7 @@ impl Layer for Softmax {
         saved: &[Tensor],
         gradients: &[Option<Tensor>],
     ) -> candle_core::Result<Gradients> {
-        let Some(Some(dy)) = gradients.first() else {
-            return Ok(Gradients::default());
-        };
+        let dy = only_gradient(gradients)?;
         Ok(Gradients::of_input(nn::softmax_backward(&saved[0], dy)?))
     }
 }
@@ -98,8 +90,6 @@ impl Layer for SoftmaxWithLoss {
         const { &[Port::tensor("loss")] }
     }
 
-    fn fields(&mut self, _: &mut dyn FieldVisitor) {}
-
     fn infer(&self, context: &InferContext<'_>, inputs: &[&Shape]) -> Result<Inferred, Problem> {
         labels_fit(context, inputs[0], inputs[1])?;
         Ok(scalar())
@@ -117,9 +107,7 @@ impl Layer for SoftmaxWithLoss {
         saved: &[Tensor],
         gradients: &[Option<Tensor>],
     ) -> candle_core::Result<Gradients> {
-        let Some(Some(d_loss)) = gradients.first() else {
-            return Ok(Gradients::default());
-        };
+        let d_loss = only_gradient(gradients)?;
         let dx = nn::softmax_cross_entropy_backward(&saved[0], &saved[1], d_loss)?;
         Ok(Gradients {
             inputs: vec![Some(dx), None],
@@ -160,8 +148,6 @@ impl Layer for EuclideanLoss {
         const { &[Port::tensor("loss")] }
     }
 
-    fn fields(&mut self, _: &mut dyn FieldVisitor) {}
-
     fn infer(&self, _: &InferContext<'_>, inputs: &[&Shape]) -> Result<Inferred, Problem> {
         let (a, b) = (inputs[0], inputs[1]);
         if a.rank() == 0 || !a.agrees(b) {
@@ -187,9 +173,7 @@ impl Layer for EuclideanLoss {
         saved: &[Tensor],
         gradients: &[Option<Tensor>],
     ) -> candle_core::Result<Gradients> {
-        let Some(Some(d_loss)) = gradients.first() else {
-            return Ok(Gradients::default());
-        };
+        let d_loss = only_gradient(gradients)?;
         let (da, db) = nn::euclidean_loss_backward(&saved[0], &saved[1], d_loss)?;
         Ok(Gradients {
             inputs: vec![Some(da), Some(db)],

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use super::loss::{labels_fit, scalar};
 use crate::graph::{
-    Context, Family, Field, FieldValue, FieldVisitor, Gradients, InferContext, Inferred,
-    InputPorts, Layer, LayerSpec, Metric, Passed, Port, Problem, Role, Shape, Value,
+    Context, Family, Field, FieldValue, FieldVisitor, InferContext, Inferred, InputPorts, Layer,
+    LayerSpec, Metric, Passed, Port, Problem, Role, Shape, Value,
 };
 use crate::i18n::Text;
 
@@ -107,15 +107,6 @@ impl Layer for Accuracy {
         let share = hits as f64 / count as f64;
         let share = Tensor::new(share, scores.device())?.to_dtype(scores.dtype())?;
         Ok(Passed::new(share, Vec::new()))
-    }
-
-    fn backward(
-        &self,
-        _: &Context<'_>,
-        _: &[Tensor],
-        _: &[Option<Tensor>],
-    ) -> candle_core::Result<Gradients> {
-        Ok(Gradients::default())
     }
 
     fn metric(&self) -> Option<Box<dyn Metric>> {

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::choice;
 use crate::graph::{
-    Context, Family, Field, FieldValue, FieldVisitor, Gradients, InferContext, Inferred,
-    InputPorts, Layer, LayerSpec, Passed, Port, Problem, Role, Shape, Value, Window,
+    Context, Family, Field, FieldValue, FieldVisitor, Gradients, InferContext, Inferred, Layer,
+    LayerSpec, Passed, Problem, Role, Shape, Value, Window, only_gradient,
 };
 use crate::i18n::{Text, tr_format};
 use crate::nn;
@@ -104,14 +104,6 @@ impl Pooling {
 impl Layer for Pooling {
     fn spec(&self) -> &'static LayerSpec {
         &SPEC
-    }
-
-    fn inputs(&self) -> InputPorts {
-        InputPorts::fixed(const { &[Port::tensor("x")] })
-    }
-
-    fn outputs(&self) -> &'static [Port] {
-        const { &[Port::tensor("y")] }
     }
 
     fn fields(&mut self, visitor: &mut dyn FieldVisitor) {
@@ -227,9 +219,7 @@ impl Layer for Pooling {
         saved: &[Tensor],
         gradients: &[Option<Tensor>],
     ) -> candle_core::Result<Gradients> {
-        let Some(Some(dy)) = gradients.first() else {
-            return Ok(Gradients::default());
-        };
+        let dy = only_gradient(gradients)?;
         let x = &saved[0];
         let size = [x.dim(2)?, x.dim(3)?];
         Ok(Gradients::of_input(match self.method {

@@ -4,8 +4,8 @@ use candle_core::Tensor;
 use serde::{Deserialize, Serialize};
 
 use crate::graph::{
-    Context, Family, Field, FieldValue, FieldVisitor, Gradients, InferContext, Inferred,
-    InputPorts, Layer, LayerSpec, Passed, Phase, Port, Problem, Role, Shape, Value,
+    Context, Family, Field, FieldValue, FieldVisitor, Gradients, InferContext, Inferred, Layer,
+    LayerSpec, Passed, Phase, Problem, Role, Shape, Value, only_gradient,
 };
 use crate::i18n::Text;
 use crate::nn;
@@ -52,14 +52,6 @@ impl Layer for Dropout {
         &SPEC
     }
 
-    fn inputs(&self) -> InputPorts {
-        InputPorts::fixed(const { &[Port::tensor("x")] })
-    }
-
-    fn outputs(&self) -> &'static [Port] {
-        const { &[Port::tensor("y")] }
-    }
-
     fn fields(&mut self, visitor: &mut dyn FieldVisitor) {
         visitor.field(Field {
             name: "ratio",
@@ -94,9 +86,7 @@ impl Layer for Dropout {
         _: &[Tensor],
         gradients: &[Option<Tensor>],
     ) -> candle_core::Result<Gradients> {
-        let Some(Some(dy)) = gradients.first() else {
-            return Ok(Gradients::default());
-        };
+        let dy = only_gradient(gradients)?;
         Ok(Gradients::of_input(self.masked(context, dy)?))
     }
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::choice;
 use crate::graph::{
     Context, Family, Field, FieldValue, FieldVisitor, Gradients, InferContext, Inferred,
-    InputPorts, Layer, LayerSpec, Passed, Port, Problem, Role, Shape, Value,
+    InputPorts, Layer, LayerSpec, Passed, Port, Problem, Role, Shape, Value, only_gradient,
 };
 use crate::i18n::{Text, tr_format};
 use crate::nn;
@@ -34,16 +34,6 @@ impl Layer for Flatten {
         &FLATTEN
     }
 
-    fn inputs(&self) -> InputPorts {
-        InputPorts::fixed(const { &[Port::tensor("x")] })
-    }
-
-    fn outputs(&self) -> &'static [Port] {
-        const { &[Port::tensor("y")] }
-    }
-
-    fn fields(&mut self, _: &mut dyn FieldVisitor) {}
-
     fn infer(&self, _: &InferContext<'_>, inputs: &[&Shape]) -> Result<Inferred, Problem> {
         let x = inputs[0];
         if x.rank() == 0 {
@@ -70,9 +60,7 @@ impl Layer for Flatten {
         saved: &[Tensor],
         gradients: &[Option<Tensor>],
     ) -> candle_core::Result<Gradients> {
-        let Some(Some(dy)) = gradients.first() else {
-            return Ok(Gradients::default());
-        };
+        let dy = only_gradient(gradients)?;
         Ok(Gradients::of_input(dy.reshape(saved[0].shape())?))
     }
 }
@@ -110,10 +98,6 @@ impl Layer for Concat {
 
     fn inputs(&self) -> InputPorts {
         InputPorts::repeated(const { &[Port::tensor("x")] })
-    }
-
-    fn outputs(&self) -> &'static [Port] {
-        const { &[Port::tensor("y")] }
     }
 
     fn fields(&mut self, visitor: &mut dyn FieldVisitor) {
@@ -168,9 +152,7 @@ impl Layer for Concat {
         saved: &[Tensor],
         gradients: &[Option<Tensor>],
     ) -> candle_core::Result<Gradients> {
-        let Some(Some(dy)) = gradients.first() else {
-            return Ok(Gradients::default());
-        };
+        let dy = only_gradient(gradients)?;
         let mut begin = 0;
         let mut inputs = Vec::with_capacity(saved.len());
         for x in saved {
@@ -233,10 +215,6 @@ impl Layer for Eltwise {
 
     fn inputs(&self) -> InputPorts {
         InputPorts::repeated(const { &[Port::tensor("x"), Port::tensor("x")] })
-    }
-
-    fn outputs(&self) -> &'static [Port] {
-        const { &[Port::tensor("y")] }
     }
 
     fn fields(&mut self, visitor: &mut dyn FieldVisitor) {
@@ -306,9 +284,7 @@ impl Layer for Eltwise {
         saved: &[Tensor],
         gradients: &[Option<Tensor>],
     ) -> candle_core::Result<Gradients> {
-        let Some(Some(dy)) = gradients.first() else {
-            return Ok(Gradients::default());
-        };
+        let dy = only_gradient(gradients)?;
         let inputs = match self.operation {
             EltwiseOperation::Sum => {
                 nn::eltwise_sum_backward(dy, &self.coefficients(context.needs_input.len()))?

@@ -32,18 +32,33 @@ pub fn fill(
     device: &Device,
 ) -> candle_core::Result<Tensor> {
     let count = spec.count();
-    // Caffe's fan-in: the numbers that one output sums over.
-    let fan_in = (count / spec.shape.first().copied().unwrap_or(1).max(1)).max(1) as f64;
+    let first = spec.shape.first().copied().unwrap_or(1).max(1);
+    let second = spec.shape.get(1).copied().unwrap_or(1).max(1);
+    // As Caffe counts them: the numbers behind one output, and the outputs behind one input.
+    let fan_in = (count / first).max(1) as f64;
+    let fan_out = (count / second).max(1) as f64;
+    let average = (fan_in + fan_out) / 2.0;
     let mut rng = ChaCha8Rng::seed_from_u64(stream(seed, 0, key));
+    let rng = &mut rng;
+    let xavier = |n: f64, rng| {
+        let bound = (3.0 / n).sqrt();
+        uniform(-bound, bound, count, rng)
+    };
+    let msra = |n: f64, rng| gaussian(0.0, (2.0 / n).sqrt(), count, rng);
     let values: Vec<f64> = match spec.filler {
         Filler::Constant(value) => vec![value; count],
-        Filler::Uniform { min, max } => uniform(min, max, count, &mut rng),
-        Filler::Gaussian { mean, std } => gaussian(mean, std, count, &mut rng),
-        Filler::Xavier => {
-            let bound = (3.0 / fan_in).sqrt();
-            uniform(-bound, bound, count, &mut rng)
-        }
-        Filler::Msra => gaussian(0.0, (2.0 / fan_in).sqrt(), count, &mut rng),
+        Filler::Uniform { min, max } => uniform(min, max, count, rng),
+        Filler::Gaussian { mean, std } => gaussian(mean, std, count, rng),
+        Filler::Xavier => xavier(fan_in, rng),
+        Filler::XavierFanOut => xavier(fan_out, rng),
+        Filler::XavierAverage => xavier(average, rng),
+        Filler::Msra => msra(fan_in, rng),
+        Filler::MsraFanOut => msra(fan_out, rng),
+        Filler::MsraAverage => msra(average, rng),
+        Filler::Bilinear => bilinear(&spec.shape),
+        Filler::PositiveUnitball => unit_sums(uniform(0.0, 1.0, count, rng), count / first),
+        Filler::ScaledUniform(scale) => uniform(0.0, scale / fan_in.sqrt(), count, rng),
+        Filler::ScaledGaussian(scale) => gaussian(0.0, scale / fan_in.sqrt(), count, rng),
     };
     match dtype {
         DType::F64 => Tensor::from_vec(values, spec.shape.as_slice(), device),
@@ -64,6 +79,29 @@ fn gaussian(mean: f64, std: f64, count: usize, rng: &mut ChaCha8Rng) -> Vec<f64>
     let normal = rand_distr::StandardNormal;
     let mut sample = || -> f64 { normal.sample(rng) };
     (0..count).map(|_| mean + std * sample()).collect()
+}
+
+/// Caffe's `BilinearFiller` for each map of a (…, kernel, kernel) weight: with the factor
+/// f = ⌈kernel/2⌉ and the centre c = (2f − 1 − f mod 2) / 2f.
+fn bilinear(shape: &[usize]) -> Vec<f64> {
+    let count = shape.iter().product();
+    let width = shape.last().copied().unwrap_or(1).max(1);
+    let height = shape.iter().rev().nth(1).copied().unwrap_or(1).max(1);
+    let factor = width.div_ceil(2) as f64;
+    let center = (2.0 * factor - 1.0 - factor % 2.0) / (2.0 * factor);
+    let hat = |place: usize| 1.0 - (place as f64 / factor - center).abs();
+    (0..count)
+        .map(|index| hat(index % width) * hat(index / width % height))
+        .collect()
+}
+
+/// Divides each run of `length` values by its sum.
+fn unit_sums(mut values: Vec<f64>, length: usize) -> Vec<f64> {
+    for run in values.chunks_mut(length.max(1)) {
+        let sum: f64 = run.iter().sum();
+        run.iter_mut().for_each(|value| *value /= sum);
+    }
+    values
 }
 
 #[cfg(test)]
@@ -93,6 +131,50 @@ mod tests {
             "a",
         ));
         assert!((std - 0.01).abs() < 2e-4, "{std}");
+    }
+
+    #[test]
+    fn fan_out_and_average_count_as_caffe_does() {
+        let deviation = |filler| deviation(&values(filler, "a"));
+        // The shape is (50, 20, 5, 5): fan-in 20·25, fan-out 50·25.
+        assert!((deviation(Filler::XavierFanOut) - (1.0f64 / 1250.0).sqrt()).abs() < 1e-3);
+        assert!((deviation(Filler::MsraAverage) - (2.0f64 / 875.0).sqrt()).abs() < 1e-3);
+    }
+
+    #[test]
+    fn the_course_s_filler_is_positive_as_written_and_centred_as_meant() {
+        let written = values(Filler::ScaledUniform(0.01), "a");
+        let bound = 0.01 / 500f64.sqrt();
+        assert!(written.iter().all(|&v| (0.0..=bound).contains(&v)));
+        let meant = values(Filler::ScaledGaussian(0.01), "a");
+        assert!((deviation(&meant) / bound - 1.0).abs() < 0.02);
+        assert!((meant.iter().sum::<f64>() / meant.len() as f64).abs() < bound * 0.02);
+    }
+
+    #[test]
+    fn positive_unitball_sums_to_one_for_each_output() {
+        for run in values(Filler::PositiveUnitball, "a").chunks(500) {
+            assert!((run.iter().sum::<f64>() - 1.0).abs() < 1e-12);
+            assert!(run.iter().all(|&v| v >= 0.0));
+        }
+    }
+
+    /// Caffe's documented kernels: 4 for a factor of 2, 3 for an odd one.
+    #[test]
+    fn bilinear_is_the_hat_of_interpolation() {
+        let row = |kernel: usize| {
+            let spec = ParamSpec::learnable("w", vec![1, 1, kernel, kernel], Filler::Bilinear);
+            let tensor = fill(&spec, "w", 0, DType::F64, &Device::Cpu).unwrap();
+            tensor.flatten_all().unwrap().to_vec1::<f64>().unwrap()
+        };
+        let hat = [0.25, 0.75, 0.75, 0.25];
+        for (index, value) in row(4).into_iter().enumerate() {
+            assert!((value - hat[index % 4] * hat[index / 4]).abs() < 1e-12);
+        }
+        let hat = [0.5, 1.0, 0.5];
+        for (index, value) in row(3).into_iter().enumerate() {
+            assert!((value - hat[index % 3] * hat[index / 3]).abs() < 1e-12);
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use candle_core::Tensor;
 
-use super::{Net, NetError, NetFeed, Plan, stream};
+use super::{Net, NetError, NetFeed, Plan, Step, stream};
 use crate::graph::{Context, Phase, PortRef, Role, Value};
 
 /// Whose outputs stay after a forward walk.
@@ -29,6 +29,9 @@ pub struct ForwardOptions {
     pub gradients_at: BTreeSet<String>,
     pub seed: u64,
     pub iteration: u64,
+    /// The states that recurrent nodes go on from, by name: [`Pass::states`] of an earlier walk.
+    /// A node that is not named here begins its sequence anew.
+    pub states: BTreeMap<String, Vec<Tensor>>,
 }
 
 /// What a forward walk leaves.
@@ -43,6 +46,8 @@ pub struct Pass {
     options: ForwardOptions,
     /// New values of buffers, by key.
     pub buffers: Vec<(String, Tensor)>,
+    /// The states of recurrent nodes after their last step, by name.
+    pub states: BTreeMap<String, Vec<Tensor>>,
     /// By step.
     seconds: Vec<Duration>,
 }
@@ -127,6 +132,7 @@ impl Net {
             needed,
             options,
             buffers: Vec::new(),
+            states: BTreeMap::new(),
             seconds: vec![Duration::ZERO; count],
         };
         for index in (0..count).filter(|index| visited[*index]) {
@@ -183,13 +189,7 @@ impl Net {
         }
         let params = self.step_params(&step.keys)?;
         let needs_input = needs_input(plan, index, &pass.needed);
-        let context = Context {
-            phase: pass.phase,
-            params: &params,
-            seed: stream(pass.options.seed, pass.options.iteration, &step.name),
-            needs_input: &needs_input,
-            needs_params: pass.options.backward && self.learns(&step.keys),
-        };
+        let context = self.context(step, pass, &params, &needs_input);
         let Some(layer) = self.layer(step) else {
             return Ok(());
         };
@@ -203,6 +203,9 @@ impl Net {
             if let Some(key) = step.keys.get(param) {
                 pass.buffers.push((key.clone(), tensor));
             }
+        }
+        if !passed.state.is_empty() {
+            pass.states.insert(name(), passed.state);
         }
         pass.outputs[index] = passed.outputs;
         if pass.needed[index] {
@@ -256,13 +259,7 @@ impl Net {
         let step = &plan.steps[index];
         let params = self.step_params(&step.keys)?;
         let needs_input = needs_input(plan, index, &pass.needed);
-        let context = Context {
-            phase: pass.phase,
-            params: &params,
-            seed: stream(pass.options.seed, pass.options.iteration, &step.name),
-            needs_input: &needs_input,
-            needs_params: pass.options.backward && self.learns(&step.keys),
-        };
+        let context = self.context(step, pass, &params, &needs_input);
         let Some(layer) = self.layer(step) else {
             return Ok(());
         };
@@ -323,6 +320,28 @@ impl Net {
             }
         }
         Ok(())
+    }
+
+    /// What a node's layer may look at, the same on the way forward and backward.
+    fn context<'a>(
+        &self,
+        step: &Step,
+        pass: &'a Pass,
+        params: &'a [Tensor],
+        needs_input: &'a [bool],
+    ) -> Context<'a> {
+        Context {
+            phase: pass.phase,
+            params,
+            seed: stream(pass.options.seed, pass.options.iteration, &step.name),
+            needs_input,
+            needs_params: pass.options.backward && self.learns(&step.keys),
+            state: pass
+                .options
+                .states
+                .get(&step.name)
+                .map_or(&[], Vec::as_slice),
+        }
     }
 
     fn step_params(&self, keys: &[String]) -> Result<Vec<Tensor>, NetError> {

@@ -26,4 +26,4 @@ pub use run::facts;
 pub use schedule::{Place, RateChange, Schedule};
 pub use session::{Failure, Job, Session};
 pub use solver::{Momentum, update};
-pub use stage::{BASE_LR, MOMENTUM, Policy, Solver, Stage, WEIGHT_DECAY};
+pub use stage::{BASE_LR, MOMENTUM, Method, Policy, Regularization, Solver, Stage, WEIGHT_DECAY};

@@ -4,6 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::choice;
 use crate::i18n::{Text, tr_format};
 
 /// One training run in a project's list of them.
@@ -15,6 +16,12 @@ pub struct Stage {
     pub solver: Solver,
     /// Iterations between two evaluations on the validation split; 0 evaluates at the end only.
     pub evaluate_every: u64,
+    /// The nodes or groups (`conv1`, `features`) whose parameters are trained; empty is all.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub trained: Vec<String>,
+    /// The losses that count; empty is all of the training phase.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub losses: Vec<String>,
 }
 
 impl Default for Stage {
@@ -24,31 +31,78 @@ impl Default for Stage {
             iterations: 1000,
             solver: Solver::default(),
             evaluate_every: 100,
+            trained: Vec::new(),
+            losses: Vec::new(),
         }
     }
 }
 
-/// Stochastic gradient descent with momentum and weight decay, as Caffe writes it:
-/// v ← μ v − η (∇L + λ w), w ← w + v.
+choice! {
+    /// The rule by which gradients become steps; Caffe's solver types, and PyTorch's momentum.
+    Method {
+        Sgd = "sgd" "SGD" "SGD",
+        SgdPyTorch = "sgd_pytorch" "SGD, PyTorch's momentum" "SGD（PyTorch 式动量）",
+        Nesterov = "nesterov" "Nesterov" "Nesterov",
+        AdaGrad = "adagrad" "AdaGrad" "AdaGrad",
+        AdaDelta = "adadelta" "AdaDelta" "AdaDelta",
+        RmsProp = "rmsprop" "RMSProp" "RMSProp",
+        Adam = "adam" "Adam" "Adam",
+    }
+}
+
+choice! {
+    /// What weight decay adds to the gradient: λ w or λ sign(w).
+    Regularization {
+        L2 = "L2" "L2" "L2",
+        L1 = "L1" "L1" "L1",
+    }
+}
+
+/// How the weights follow the gradient. The names are those of Caffe's `SolverParameter`; each
+/// number serves the methods that its comment names.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Solver {
+    pub method: Method,
     /// η at the start; the policy changes it from there.
     pub base_lr: f64,
     pub policy: Policy,
-    /// μ
+    /// Iterations over which η grows linearly from 0 to what the policy says.
+    pub warmup: u64,
+    /// μ of SGD and Nesterov, β₁ of Adam, ρ of AdaDelta.
     pub momentum: f64,
+    /// β₂ of Adam.
+    pub momentum2: f64,
+    /// The share of the past in RMSProp's mean of squares.
+    pub rms_decay: f64,
+    /// ε that keeps AdaGrad, AdaDelta, RMSProp and Adam from dividing by 0.
+    pub delta: f64,
     /// λ
     pub weight_decay: f64,
+    pub regularization: Regularization,
+    /// The largest length of all gradients together; longer ones are scaled down to it.
+    /// 0 does not clip.
+    pub clip_gradients: f64,
+    /// Batches whose gradients are averaged for one step; 0 takes as many as the training split
+    /// has, which is batch gradient descent.
+    pub iter_size: usize,
 }
 
 impl Default for Solver {
     fn default() -> Self {
         Self {
+            method: Method::Sgd,
             base_lr: 0.01,
             policy: Policy::Fixed,
+            warmup: 0,
             momentum: 0.9,
+            momentum2: 0.999,
+            rms_decay: 0.99,
+            delta: 1e-8,
             weight_decay: 0.0005,
+            regularization: Regularization::L2,
+            clip_gradients: 0.0,
+            iter_size: 1,
         }
     }
 }
@@ -73,11 +127,13 @@ pub enum Policy {
     Poly { power: f64 },
     /// η₀ / (1 + e^(−γ (t − step)))
     Sigmoid { gamma: f64, stepsize: u64 },
+    /// η₀ (1 + cos(π t / max_iter)) / 2 (Loshchilov and Hutter 2017, without restarts)
+    Cosine,
 }
 
 impl Policy {
     /// One of each, with usual numbers.
-    pub fn all() -> [Self; 7] {
+    pub fn all() -> [Self; 8] {
         [
             Self::Fixed,
             Self::Step {
@@ -98,6 +154,7 @@ impl Policy {
                 gamma: -0.01,
                 stepsize: 500,
             },
+            Self::Cosine,
         ]
     }
 
@@ -111,6 +168,7 @@ impl Policy {
             Self::Inv { .. } => "inv",
             Self::Poly { .. } => "poly",
             Self::Sigmoid { .. } => "sigmoid",
+            Self::Cosine => "cosine",
         }
     }
 
@@ -123,6 +181,7 @@ impl Policy {
             Self::Inv { .. } => "η = η₀ · (1 + γ t)^−power",
             Self::Poly { .. } => "η = η₀ · (1 − t / max_iter)^power",
             Self::Sigmoid { .. } => "η = η₀ / (1 + e^(−γ (t − stepsize)))",
+            Self::Cosine => "η = η₀ · (1 + cos(π t / max_iter)) / 2",
         }
     }
 
@@ -143,6 +202,10 @@ impl Policy {
                 }
                 Self::Sigmoid { gamma, stepsize } => {
                     1.0 / (1.0 + (-gamma * (time - *stepsize as f64)).exp())
+                }
+                Self::Cosine => {
+                    let part = (time / max_iter.max(1) as f64).min(1.0);
+                    (1.0 + (std::f64::consts::PI * part).cos()) / 2.0
                 }
             }
     }

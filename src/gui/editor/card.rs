@@ -390,6 +390,8 @@ fn short_value(value: &FieldValue<'_>) -> Option<String> {
         FieldValue::Pair { value: [h, w], .. } if h == w => h.to_string(),
         FieldValue::Pair { value: [h, w], .. } => format!("{h}×{w}"),
         FieldValue::Size { value, .. } => format::size(**value),
+        FieldValue::Integer { value, .. } => value.to_string(),
+        FieldValue::OptionalCount { value, .. } => (**value)?.to_string(),
         FieldValue::Real { value, .. } => value.to_string(),
         FieldValue::Flag(value) => if **value {
             tr("yes", "是")
@@ -400,6 +402,7 @@ fn short_value(value: &FieldValue<'_>) -> Option<String> {
         FieldValue::Choice(choice) => choice.options().get(choice.index())?.1.get().to_owned(),
         FieldValue::Filler(_) => return None,
         FieldValue::Counts { value, .. } => join(value),
+        FieldValue::Integers { value, .. } => join(value),
         FieldValue::Reals { value, .. } => join(value),
     })
 }

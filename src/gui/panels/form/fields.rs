@@ -31,6 +31,10 @@ fn value_ui(ui: &mut Ui, value: FieldValue<'_>, id: egui::Id, typing: &mut Typin
         FieldValue::Count { value, min, max } => count_ui(ui, value, min, max),
         FieldValue::Pair { value, min, max } => pair_ui(ui, value, min, max),
         FieldValue::Size { value, max } => size_ui(ui, value, max, id),
+        FieldValue::Integer { value, min, max } => ui
+            .add(DragValue::new(value).range(min..=max).speed(0.1))
+            .changed(),
+        FieldValue::OptionalCount { value, min, max } => optional_ui(ui, value, min, max),
         FieldValue::Real { value, min, max } => real_ui(ui, value, min, max),
         FieldValue::Flag(value) => ui.checkbox(value, "").changed(),
         FieldValue::Choice(choice) => choice_ui(ui, choice, id),
@@ -45,6 +49,18 @@ fn value_ui(ui: &mut Ui, value: FieldValue<'_>, id: egui::Id, typing: &mut Typin
                 text.parse::<usize>()
                     .ok()
                     .filter(|n| (min..=max).contains(n))
+            };
+            list_ui(ui, value, max_len, parse, id, typing)
+        }
+        FieldValue::Integers {
+            value,
+            min,
+            max,
+            max_len,
+        } => {
+            let parse = |text: &str| {
+                let number = text.replace('−', "-").parse::<i64>().ok();
+                number.filter(|n| (min..=max).contains(n))
             };
             list_ui(ui, value, max_len, parse, id, typing)
         }
@@ -63,6 +79,19 @@ pub fn count_ui(ui: &mut Ui, value: &mut usize, min: usize, max: usize) -> bool 
 pub fn whole_ui(ui: &mut Ui, value: &mut u64, max: u64) -> bool {
     ui.add(DragValue::new(value).range(0..=max).speed(1.0))
         .changed()
+}
+
+/// A number that counts only while its box is ticked.
+fn optional_ui(ui: &mut Ui, value: &mut Option<usize>, min: usize, max: usize) -> bool {
+    let mut used = value.is_some();
+    let mut changed = ui.checkbox(&mut used, "").changed();
+    if changed {
+        *value = used.then_some(min);
+    }
+    if let Some(value) = value {
+        changed |= count_ui(ui, value, min, max);
+    }
+    changed
 }
 
 /// Height × width.
@@ -152,7 +181,8 @@ fn filler_ui(ui: &mut Ui, filler: &mut Filler, id: egui::Id) -> bool {
         .width(84.0)
         .show_ui(ui, |ui| {
             for (other, usual) in Filler::ALL {
-                if ui.selectable_label(other == name, other).clicked() && other != name {
+                let label = ui.selectable_label(other == name, other);
+                if label.on_hover_text(usual.formula()).clicked() && other != name {
                     *filler = usual;
                     changed = true;
                 }
@@ -177,7 +207,10 @@ fn filler_ui(ui: &mut Ui, filler: &mut Filler, id: egui::Id) -> bool {
             number(ui, "μ", mean, -WIDE);
             number(ui, "σ", std, 0.0);
         }
-        Filler::Xavier | Filler::Msra => {}
+        Filler::ScaledUniform(scale) | Filler::ScaledGaussian(scale) => {
+            number(ui, "s", scale, -WIDE);
+        }
+        _ => {}
     }
     changed
 }

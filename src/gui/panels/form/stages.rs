@@ -148,7 +148,7 @@ fn numbers_ui(ui: &mut Ui, policy: &mut Policy, typing: &mut Typing) -> bool {
         ui.end_row();
     };
     match policy {
-        Policy::Fixed => {}
+        Policy::Fixed | Policy::Cosine => {}
         Policy::Exp { gamma } => real(ui, "γ", gamma),
         Policy::Poly { power } => real(ui, "power", power),
         Policy::Inv { gamma, power } => {
