@@ -4,6 +4,7 @@ mod catalogue;
 mod corruption;
 mod font;
 mod golden;
+mod golden_layers;
 mod gradcheck;
 mod graph;
 mod layering;

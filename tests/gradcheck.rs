@@ -133,6 +133,8 @@ struct Subject {
     phase: Phase,
     inputs: Vec<Value>,
     params: Vec<Tensor>,
+    /// By parameter; what is not learnable has no gradient to check.
+    learnable: Vec<bool>,
     output_gradients: Vec<Tensor>,
 }
 
@@ -168,6 +170,7 @@ impl Subject {
             phase,
             inputs,
             params,
+            learnable: inferred.params.iter().map(|spec| spec.learnable).collect(),
             output_gradients: Vec::new(),
         };
         let outputs = subject.outputs();
@@ -257,7 +260,7 @@ impl Subject {
     /// The tensor whose gradient stands at `index` in [`Subject::gradients`]; `None` for labels.
     fn variable(&mut self, index: usize) -> Option<&mut Tensor> {
         match index.checked_sub(self.inputs.len()) {
-            Some(param) => self.params.get_mut(param),
+            Some(param) => self.params.get_mut(param).filter(|_| self.learnable[param]),
             None => match &mut self.inputs[index] {
                 Value::Tensor(tensor) => Some(tensor),
                 Value::Labels(_) => None,

@@ -171,9 +171,9 @@ mod tests {
         for (index, value) in row(4).into_iter().enumerate() {
             assert!((value - hat[index % 4] * hat[index / 4]).abs() < 1e-12);
         }
-        let hat = [0.5, 1.0, 0.5];
-        for (index, value) in row(3).into_iter().enumerate() {
-            assert!((value - hat[index % 3] * hat[index / 3]).abs() < 1e-12);
+        let hat = [1.0, 2.0, 3.0, 2.0, 1.0].map(|value| value / 3.0);
+        for (index, value) in row(5).into_iter().enumerate() {
+            assert!((value - hat[index % 5] * hat[index / 5]).abs() < 1e-12);
         }
     }
 
