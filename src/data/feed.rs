@@ -98,10 +98,10 @@ impl DataSummary {
     pub fn answer_text(&self) -> String {
         let targets = self.targets;
         match (self.classes, targets) {
-            (Some(classes), 0) => tr_format!("{classes} classes", "{classes} 个类别"),
+            (Some(classes), 0) => tr_format!("{classes} classes", "{classes} 类"),
             (Some(classes), _) => tr_format!(
                 "{classes} classes, {targets} targets",
-                "{classes} 个类别，{targets} 个目标值"
+                "{classes} 类，{targets} 个目标值"
             ),
             (None, 0) => tr("no labels", "无标签").to_owned(),
             (None, _) => tr_format!("{targets} targets", "{targets} 个目标值"),
