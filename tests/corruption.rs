@@ -39,10 +39,7 @@ fn spoil(bytes: &mut Vec<u8>, random: &mut ChaCha8Rng) {
 fn damaged_projects_are_errors_or_projects() {
     let mut random = ChaCha8Rng::seed_from_u64(1);
     let facts = Facts {
-        data: Some(DataFacts {
-            shape: vec![1, 28, 28],
-            classes: Some(10),
-        }),
+        data: Some(DataFacts::classified(vec![1, 28, 28], 10)),
         ..Facts::default()
     };
     let mut errors = 0;
@@ -101,10 +98,7 @@ fn checkpoint() -> Checkpoint {
 
 fn net(project: &Project) -> Net {
     let facts = Facts {
-        data: Some(DataFacts {
-            shape: vec![1, 28, 28],
-            classes: Some(10),
-        }),
+        data: Some(DataFacts::classified(vec![1, 28, 28], 10)),
         ..Facts::default()
     };
     Net::compile(&project.graph, &facts, NetConfig::default()).unwrap()

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use candle_core::{DType, Device, Tensor};
 use layerlab::graph::{DataFacts, Facts, Graph, Node, Phase, PortRef};
 use layerlab::layers;
-use layerlab::net::{BackwardStart, ForwardOptions, Net, NetConfig, NetFeed};
+use layerlab::net::{BackwardStart, DataFeed, ForwardOptions, Net, NetConfig, NetFeed};
 use layerlab::nn::{self, Conv2d, Pool2d};
 use layerlab::train::{self, Momentum, Solver};
 use serde::Deserialize;
@@ -263,10 +263,7 @@ fn small_lenet() -> Net {
         graph.add(node);
         previous = Some(name);
     }
-    let data = DataFacts {
-        shape: vec![1, 12, 12],
-        classes: Some(5),
-    };
+    let data = DataFacts::classified(vec![1, 12, 12], 5);
     let facts = Facts {
         data: Some(data),
         ..Facts::default()
@@ -287,7 +284,7 @@ fn check_ten_steps(golden: &Golden<'_>, solver: &Solver) {
         net.set_param(key, start).unwrap();
     }
     let feed = NetFeed {
-        data: Some((golden.get("x"), Some(golden.get("labels")))),
+        data: Some(DataFeed::labelled(golden.get("x"), golden.get("labels"))),
         ..NetFeed::default()
     };
     let mut losses = Vec::new();

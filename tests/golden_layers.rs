@@ -84,6 +84,7 @@ impl Golden {
         let infer = InferContext {
             phase: case.phase,
             classes: None,
+            data: None,
             example: None,
         };
         let inferred = layer

@@ -186,6 +186,7 @@ impl Subject {
         let context = InferContext {
             phase,
             classes: Some(CLASSES),
+            data: None,
             example: None,
         };
         let inferred = layer

@@ -16,10 +16,7 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 fn facts() -> Facts {
-    let data = DataFacts {
-        shape: vec![1, 28, 28],
-        classes: Some(10),
-    };
+    let data = DataFacts::classified(vec![1, 28, 28], 10);
     Facts {
         data: Some(data),
         ..Facts::default()

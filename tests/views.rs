@@ -57,10 +57,7 @@ impl World {
             ..DataConfig::default()
         };
         let feed = Feed::open(&project.data, Path::new(".")).unwrap();
-        let facts = DataFacts {
-            shape: feed.shape().to_vec(),
-            classes: Some(10),
-        };
+        let facts = DataFacts::classified(feed.shape().to_vec(), 10);
         let facts = Facts {
             data: Some(facts),
             ..Facts::default()

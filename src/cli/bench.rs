@@ -15,7 +15,7 @@ use super::{DeviceArgs, ProjectArgs, print_json, print_line, source, with_thread
 use crate::data::{DataSummary, MAX_BATCH};
 use crate::graph::Phase;
 use crate::i18n::{tr, tr_format};
-use crate::net::{BackwardStart, ForwardOptions, Keep, Net, NetConfig, NetFeed};
+use crate::net::{BackwardStart, DataFeed, ForwardOptions, Keep, Net, NetConfig, NetFeed};
 use crate::project::Project;
 use crate::train::{self, Momentum};
 
@@ -90,7 +90,7 @@ pub(super) fn run(options: &Options) -> anyhow::Result<ExitCode> {
 
 fn measure(project: &Project, options: &Options, batch: usize) -> anyhow::Result<Vec<Times>> {
     let summary = DataSummary::open(&project.data, Path::new(""))?;
-    let facts = source::facts_of(&summary);
+    let facts = train::facts_of(&summary);
     let (device, notice) = options.device.device.open();
     if let Some(notice) = notice {
         eprintln!("{notice}");
@@ -167,24 +167,51 @@ fn step(
 /// Uniform numbers in 0 … 1 of the data's shape, and random labels.
 fn random_batch(summary: &DataSummary, batch: usize, device: &Device) -> anyhow::Result<NetFeed> {
     let mut random = ChaCha8Rng::seed_from_u64(0);
-    let [channels, height, width] = summary.shape;
-    let count = [channels, height, width]
-        .iter()
-        .try_fold(batch, |count, side| count.checked_mul(*side));
+    let count = (summary.shape.iter()).try_fold(batch, |count, side| count.checked_mul(*side));
     let Some(count) = count.filter(|count| *count <= 1 << 30) else {
         bail!(tr(
             "this batch takes more than 4 GiB; choose a smaller one",
             "该批次超过 4 GiB；请减小批次"
         ));
     };
-    let values: Vec<f32> = (0..count).map(|_| random.random()).collect();
-    let classes = summary.classes.max(1) as u32;
-    let labels: Vec<u32> = (0..batch)
-        .map(|_| random.random_range(0..classes))
+    let classes = summary.classes.unwrap_or_default().max(1) as u32;
+    // Of a text, where each position has a label, the numbers are tokens.
+    let is_text = summary
+        .labels
+        .as_ref()
+        .is_some_and(|sides| !sides.is_empty());
+    let scale = if is_text { classes as f32 } else { 1.0 };
+    let values: Vec<f32> = (0..count)
+        .map(|_| {
+            let value = random.random::<f32>() * scale;
+            if is_text {
+                value.floor().min(scale - 1.0)
+            } else {
+                value
+            }
+        })
         .collect();
-    let data = Tensor::from_vec(values, (batch, channels, height, width), device)?;
+    let dims = |sides: &[usize]| [&[batch], sides].concat();
+    let labels = summary.labels.as_ref().map(|sides| {
+        let dims = dims(sides);
+        let labels = (0..dims.iter().product()).map(|_| random.random_range(0..classes));
+        Tensor::from_vec(labels.collect::<Vec<u32>>(), dims, device)
+    });
+    let labels = labels.transpose()?;
+    let targets = match summary.targets {
+        0 => None,
+        each => Some(Tensor::zeros(
+            (batch, each),
+            candle_core::DType::F32,
+            device,
+        )?),
+    };
     Ok(NetFeed {
-        data: Some((data, Some(Tensor::from_vec(labels, batch, device)?))),
+        data: Some(DataFeed {
+            data: Tensor::from_vec(values, dims(&summary.shape), device)?,
+            labels,
+            targets,
+        }),
         ..NetFeed::default()
     })
 }

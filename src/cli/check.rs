@@ -141,7 +141,7 @@ fn data_facts(
     match DataSummary::open(&project.data, Path::new("")) {
         Ok(summary) => {
             eprintln!("{}", source::describe(&project.data.source, &summary));
-            return Ok(source::facts_of(&summary));
+            return Ok(crate::train::facts_of(&summary));
         }
         Err(error) if options.project.data.is_some() => return Err(error.into()),
         Err(error @ DataError::Config { .. }) => {

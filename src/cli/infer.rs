@@ -84,7 +84,7 @@ pub(super) fn run(options: &Options) -> anyhow::Result<ExitCode> {
         (None, input) => {
             let summary = DataSummary::open(&project.data, Path::new(""))?;
             let path = input.as_deref().unwrap_or(Path::new(""));
-            (source::facts_of(&summary), npy::read(path)?)
+            (train::facts_of(&summary), npy::read(path)?)
         }
     };
     let net = source::trained_net(&project, &facts, &options.weights)?;

@@ -7,7 +7,7 @@ use anyhow::{Context, bail};
 
 use super::ProjectArgs;
 use crate::data::{BUILT_IN, DataSummary, Feed};
-use crate::graph::{DataFacts, Facts};
+use crate::graph::Facts;
 use crate::i18n::{tr, tr_format};
 use crate::net::{Net, NetConfig};
 use crate::project::Project;
@@ -59,28 +59,17 @@ pub(super) fn open_feed(project: &Project) -> anyhow::Result<Arc<Feed>> {
 /// What a source was recognised as, on one line.
 pub(super) fn describe(source: &str, summary: &DataSummary) -> String {
     let kind = summary.kind.name();
-    let [channels, height, width] = summary.shape;
+    let (shape, answer) = (summary.shape_text(), summary.answer_text());
     let DataSummary {
-        classes,
         train,
         validation,
         test,
         ..
     } = summary;
     tr_format!(
-        "data: {source}: {kind}; {channels} × {height} × {width}, {classes} classes; {train} to train, {validation} to validate, {test} to test",
-        "数据：{source}：{kind}；{channels} × {height} × {width}，{classes} 个类别；训练 {train}，验证 {validation}，测试 {test}"
+        "data: {source}: {kind}; {shape}, {answer}; {train} to train, {validation} to validate, {test} to test",
+        "数据：{source}：{kind}；{shape}，{answer}；训练 {train}，验证 {validation}，测试 {test}"
     )
-}
-
-pub(super) fn facts_of(summary: &DataSummary) -> Facts {
-    Facts {
-        data: Some(DataFacts {
-            shape: summary.shape.to_vec(),
-            classes: Some(summary.classes),
-        }),
-        ..Facts::default()
-    }
 }
 
 /// The project's network with these weights, on the CPU.

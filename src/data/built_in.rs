@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use super::dataset::{Counts, Dataset, Kind, Store};
-use super::{DataError, idx};
+use super::dataset::{Counts, Dataset, Kind, Store, Targets};
+use super::{DataConfig, DataError, idx, text};
 use crate::i18n::Text;
 
 /// The names that need no file, and what they are.
@@ -20,6 +20,13 @@ pub const BUILT_IN: &[(&str, Text)] = &[
         Text {
             en: "5,000 images of Fashion-MNIST, 28 × 28, 10 classes of clothing",
             zh: "Fashion-MNIST 服饰图像 5,000 张，28 × 28，10 个类别",
+        },
+    ),
+    (
+        "moby-dick",
+        Text {
+            en: "the novel Moby-Dick by Herman Melville (1851), 1.2 million characters of English",
+            zh: "赫尔曼·梅尔维尔的小说《白鲸》（1851 年），英文，120 万字符",
         },
     ),
 ];
@@ -69,7 +76,8 @@ const FASHION_CLASSES: [Text; 10] = [
 ];
 
 /// The built-in data set of that name, if there is one.
-pub(super) fn open(name: &str) -> Option<Result<Dataset, DataError>> {
+pub(super) fn open(config: &DataConfig) -> Option<Result<Dataset, DataError>> {
+    let name = config.source.as_str();
     let read = |images: &[u8], labels: &[u8]| {
         let path = Path::new(name);
         let part = idx::Part::read(images, path, labels, path)?;
@@ -87,6 +95,7 @@ pub(super) fn open(name: &str) -> Option<Result<Dataset, DataError>> {
                 test: 0,
             },
             labels: part.labels,
+            targets: Targets::default(),
             store: Store::Bytes(part.pixels),
             parts: Default::default(),
         }
@@ -104,6 +113,15 @@ pub(super) fn open(name: &str) -> Option<Result<Dataset, DataError>> {
             )
             .map(|dataset| dataset.with_class_texts(&FASHION_CLASSES)),
         ),
+        "moby-dick" => {
+            let bytes: &[u8] = include_bytes!("../../assets/data/moby-dick.txt.gz");
+            let dataset = text::read(bytes, Path::new(name), &config.text);
+            Some(dataset.map(|dataset| Dataset {
+                kind: Kind::BuiltIn,
+                source: name.into(),
+                ..dataset
+            }))
+        }
         _ => None,
     }
 }
@@ -117,8 +135,17 @@ mod tests {
     fn every_listed_name_opens_and_is_balanced_as_its_licence_note_says() {
         for (name, text) in BUILT_IN {
             assert!(!text.en.is_empty() && !text.zh.is_empty());
-            let dataset = open(name).unwrap().unwrap();
-            assert_eq!(dataset.shape(), Some([1, 28, 28]), "{name}");
+            let dataset = open(&DataConfig::of(*name)).unwrap().unwrap();
+            if *name == "moby-dick" {
+                assert_eq!(dataset.len(SplitName::Train), (1_191_170 - 1) / 64 - 1);
+                assert_eq!(
+                    dataset.classes().len(),
+                    82,
+                    "81 characters and one for all others"
+                );
+                continue;
+            }
+            assert_eq!(dataset.shape(), Some(vec![1, 28, 28]), "{name}");
             assert_eq!(dataset.classes().len(), 10);
             let mut per_class = [0; 10];
             for index in 0..dataset.len(SplitName::Train) {
@@ -130,13 +157,16 @@ mod tests {
             };
             assert_eq!(per_class, expected, "{name}");
         }
-        assert_eq!(open("fashion").unwrap().unwrap().classes()[9], "Ankle boot");
+        assert_eq!(
+            open(&DataConfig::of("fashion")).unwrap().unwrap().classes()[9],
+            "Ankle boot"
+        );
     }
 
     #[test]
     fn any_hundred_examples_in_a_row_show_every_class() {
-        for (name, _) in BUILT_IN {
-            let dataset = open(name).unwrap().unwrap();
+        for name in ["digits", "fashion"] {
+            let dataset = open(&DataConfig::of(name)).unwrap().unwrap();
             let count = dataset.len(SplitName::Train);
             for start in (0..count).step_by(100) {
                 let mut seen = [false; 10];

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::dataset::{Counts, Dataset, Kind, Store};
+use super::dataset::{Counts, Dataset, Kind, Store, Targets};
 use super::{DataError, read_all};
 use crate::i18n::tr_format;
 
@@ -123,6 +123,7 @@ impl Records {
                 test: self.labels.len() - train,
             },
             labels: self.labels,
+            targets: Targets::default(),
             store: Store::Bytes(self.pixels),
             parts: Default::default(),
         }
@@ -177,10 +178,10 @@ pub(super) mod tests {
         let names =
             "airplane automobile bird cat deer dog frog horse ship truck".replace(' ', "\n");
         write("batches.meta.txt", format!("{names}\n\n").as_bytes());
-        let dataset = Dataset::open(".", folder.path()).unwrap();
+        let dataset = Dataset::open(&crate::data::DataConfig::of("."), folder.path()).unwrap();
         assert_eq!(
             (dataset.kind(), dataset.shape()),
-            (Kind::Cifar10, Some([3, 32, 32]))
+            (Kind::Cifar10, Some(vec![3, 32, 32]))
         );
         assert_eq!(SplitName::ALL.map(|split| dataset.len(split)), [3, 0, 1]);
         let example = dataset.example(SplitName::Train, 2).unwrap();
@@ -194,7 +195,7 @@ pub(super) mod tests {
         );
         write("batches.meta.txt", b"cat\ndog");
         assert!(
-            Dataset::open(".", folder.path())
+            Dataset::open(&crate::data::DataConfig::of("."), folder.path())
                 .unwrap_err()
                 .to_string()
                 .contains("10 classes")
@@ -205,13 +206,14 @@ pub(super) mod tests {
     fn cifar_100_takes_the_fine_label() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("train.bin"), record(&[19, 77], 1)).unwrap();
-        let dataset = Dataset::open(".", folder.path()).unwrap();
+        let dataset = Dataset::open(&crate::data::DataConfig::of("."), folder.path()).unwrap();
         assert_eq!(
             (dataset.kind(), dataset.classes().len()),
             (Kind::Cifar100, 100)
         );
         assert_eq!(dataset.label(SplitName::Train, 0).unwrap(), 77);
-        let alone = Dataset::open("train.bin", folder.path()).unwrap();
+        let alone =
+            Dataset::open(&crate::data::DataConfig::of("train.bin"), folder.path()).unwrap();
         assert_eq!(alone.kind(), Kind::Cifar100);
     }
 
@@ -220,7 +222,9 @@ pub(super) mod tests {
         let folder = tempfile::tempdir().unwrap();
         let open = |bytes: &[u8]| {
             std::fs::write(folder.path().join("data_batch_1.bin"), bytes).unwrap();
-            Dataset::open(".", folder.path()).unwrap_err().to_string()
+            Dataset::open(&crate::data::DataConfig::of("."), folder.path())
+                .unwrap_err()
+                .to_string()
         };
         assert!(open(&record(&[3], 10)[..3000]).contains("3073"));
         assert!(open(&[]).contains("data_batch_1.bin"));

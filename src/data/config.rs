@@ -12,6 +12,10 @@ use crate::i18n::{tr, tr_format};
 pub const MAX_BATCH: usize = 65_536;
 /// The longest side of an image after resizing, in pixels.
 pub const MAX_SIDE: usize = 8_192;
+/// The most classes of a text.
+pub const MAX_VOCABULARY: usize = 100_000;
+/// The most tokens in an example.
+pub const MAX_LENGTH: usize = 4_096;
 
 /// The data of a project: where from, how split, how preprocessed, how many at a time.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -26,9 +30,65 @@ pub struct DataConfig {
     pub preprocess: Preprocess,
     #[serde(default)]
     pub batch: Batches,
-    /// Whether training sees the examples in a new order in each epoch.
+    /// Whether training sees the examples in a new order in each epoch; a text is also cut at
+    /// other places in each.
     #[serde(default = "yes")]
     pub shuffle: bool,
+    /// How a text becomes examples; of no effect on other sources.
+    #[serde(default, skip_serializing_if = "TextSettings::is_default")]
+    pub text: TextSettings,
+    /// What is predicted instead of, or beside, the class.
+    #[serde(default, skip_serializing_if = "TargetSettings::is_default")]
+    pub targets: TargetSettings,
+}
+
+/// How a text becomes examples.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TextSettings {
+    pub unit: TextUnit,
+    /// T, the tokens of one example.
+    pub length: usize,
+}
+
+/// What a token is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TextUnit {
+    #[default]
+    Characters,
+    /// Words in small letters and signs; so many classes, `<unk>` for all rarer ones included.
+    Words(usize),
+}
+
+/// Real-valued targets of a table.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TargetSettings {
+    /// The columns that are targets, by name or by number from 1; empty: none.
+    pub columns: Vec<String>,
+    /// Maps the training split's least value to 0 and its greatest to 1, for a sigmoid output.
+    pub to_unit: bool,
+}
+
+impl Default for TextSettings {
+    fn default() -> Self {
+        Self {
+            unit: TextUnit::Characters,
+            length: 64,
+        }
+    }
+}
+
+impl TextSettings {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl TargetSettings {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 fn yes() -> bool {
@@ -126,6 +186,8 @@ impl Default for DataConfig {
             },
             batch: Batches::default(),
             shuffle: true,
+            text: TextSettings::default(),
+            targets: TargetSettings::default(),
         }
     }
 }
@@ -152,6 +214,16 @@ impl Default for Batches {
 }
 
 impl DataConfig {
+    /// This source with everything else as in a file that does not mention it.
+    pub fn of(source: impl Into<String>) -> Self {
+        Self {
+            source: source.into(),
+            split: Split::default(),
+            preprocess: Preprocess::default(),
+            ..Self::default()
+        }
+    }
+
     /// Finds values that make sense for no data set.
     pub fn check(&self) -> Result<(), DataError> {
         if self.source.trim().is_empty() {
@@ -172,6 +244,23 @@ impl DataConfig {
                 );
                 return Err(DataError::config(setting, problem));
             }
+        }
+        if !(1..=MAX_LENGTH).contains(&self.text.length) {
+            let length = self.text.length;
+            let problem = tr_format!(
+                "is {length}; it must be 1 to {MAX_LENGTH}",
+                "为 {length}；应在 1 到 {MAX_LENGTH} 之间"
+            );
+            return Err(DataError::config("text.length", problem));
+        }
+        if let TextUnit::Words(size) = self.text.unit
+            && !(2..=MAX_VOCABULARY).contains(&size)
+        {
+            let problem = tr_format!(
+                "has {size} words; there must be 2 to {MAX_VOCABULARY}",
+                "词表大小为 {size}；应在 2 到 {MAX_VOCABULARY} 之间"
+            );
+            return Err(DataError::config("text.unit", problem));
         }
         self.preprocess.check()
     }

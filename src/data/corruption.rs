@@ -38,14 +38,14 @@ fn spoil(bytes: &mut Vec<u8>, header: usize, random: &mut ChaCha8Rng) {
 
 /// Whether it opened; if so, every example of it and a batch must work or say why not.
 fn try_out(source: &str, base: &Path) -> bool {
-    let Ok(dataset) = Dataset::open(source, base) else {
+    let Ok(dataset) = Dataset::open(&crate::data::DataConfig::of(source), base) else {
         return false;
     };
     assert!(!dataset.is_empty(SplitName::Train));
     for split in SplitName::ALL {
         for index in 0..dataset.len(split) {
             if let Ok(example) = dataset.example(split, index) {
-                assert!((example.label as usize) < dataset.classes().len());
+                assert!((example.labels[0] as usize) < dataset.classes().len());
             }
         }
     }

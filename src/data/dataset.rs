@@ -8,8 +8,9 @@ use std::borrow::Cow;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use super::config::Split;
+use super::config::{DataConfig, Split, TextUnit};
 use super::order::{SPLIT_STREAM, permutation};
+use super::text::{self, Corpus};
 use super::{BUILT_IN, DataError, SplitName, built_in, cifar, folder, idx, picture, table};
 use crate::i18n::{Text, tr, tr_format};
 
@@ -22,6 +23,7 @@ pub enum Kind {
     Cifar100,
     Folder,
     Csv,
+    Text,
 }
 
 impl Kind {
@@ -36,6 +38,7 @@ impl Kind {
                 "图像文件夹（每类一个子文件夹）",
             ),
             Self::Csv => tr("table (CSV)", "表格（CSV）"),
+            Self::Text => tr("text", "文本"),
         }
     }
 }
@@ -48,6 +51,15 @@ pub(super) enum Store {
     Floats(Vec<f32>),
     /// Image files, decoded when they are asked for.
     Files(Vec<PathBuf>),
+    Text(Corpus),
+}
+
+/// Real numbers that are to be predicted, the same number of them for each example.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Targets {
+    pub names: Vec<String>,
+    /// One example after the other.
+    pub values: Vec<f32>,
 }
 
 /// How many examples belong to which split by the source's own account, in this order.
@@ -70,7 +82,9 @@ pub struct Dataset {
     /// The classes in both languages, for built-in sets whose classes are words.
     pub(super) class_texts: &'static [Text],
     pub(super) counts: Counts,
+    /// One for each example; empty where there are no classes, and for texts.
     pub(super) labels: Vec<u32>,
+    pub(super) targets: Targets,
     pub(super) store: Store,
     /// Per split, the examples as places in `labels`; filled by `checked` and `split`.
     pub(super) parts: [Vec<usize>; 3],
@@ -81,29 +95,34 @@ pub struct Dataset {
 pub enum Pixels {
     U8(Vec<u8>),
     F32(Vec<f32>),
+    /// Of a text, as classes.
+    Tokens(Vec<u32>),
 }
 
 /// One example as its source holds it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Example {
     pub pixels: Pixels,
-    /// Channels, height, width.
-    pub shape: [usize; 3],
-    pub label: u32,
+    /// Channels, height, width; T of a text.
+    pub shape: Vec<usize>,
+    /// One, or one for each token of a text; none where there are no classes.
+    pub labels: Vec<u32>,
+    pub targets: Vec<f32>,
     /// The file's path, or the place in the source (from 0).
     pub name: String,
 }
 
 impl Dataset {
     /// Opens a built-in name or a path (relative to `base`) and recognises its kind: two IDX
-    /// files, CIFAR's binary files, a folder of images per class, or a CSV table.
+    /// files, CIFAR's binary files, a folder of images per class, a CSV table or a text.
     ///
     /// The splits are the source's own: all examples train, unless it has test or validation
     /// sets; `split` draws others.
-    pub fn open(source: &str, base: &Path) -> Result<Self, DataError> {
-        if let Some(dataset) = built_in::open(source) {
+    pub fn open(config: &DataConfig, base: &Path) -> Result<Self, DataError> {
+        if let Some(dataset) = built_in::open(config) {
             return dataset;
         }
+        let source = config.source.as_str();
         let path = base.join(source);
         let dataset = if path.is_dir() {
             if idx::is_folder(&path) {
@@ -117,6 +136,7 @@ impl Dataset {
             let ending = path.extension().map(|ending| ending.to_ascii_lowercase());
             match ending.as_ref().and_then(|ending| ending.to_str()) {
                 Some("csv" | "tsv") => table::open(&path),
+                Some("txt" | "text" | "md") => text::open(&path, &config.text),
                 Some("bin") => cifar::open_file(&path),
                 Some("png" | "jpg" | "jpeg" | "bmp" | "webp") => {
                     let problem = tr(
@@ -150,10 +170,47 @@ impl Dataset {
         &self.source
     }
 
-    /// Channels, height, width before preprocessing; `None` when images differ in size.
-    pub fn shape(&self) -> Option<[usize; 3]> {
+    /// Before preprocessing: channels, height, width, or T of a text; `None` when images differ
+    /// in size.
+    pub fn shape(&self) -> Option<Vec<usize>> {
+        if let Store::Text(corpus) = &self.store {
+            return Some(vec![corpus.length()]);
+        }
         self.size
-            .map(|(height, width)| [self.channels, height, width])
+            .map(|(height, width)| vec![self.channels, height, width])
+    }
+
+    /// Whether examples are tokens of a text, with a label at each position.
+    pub fn is_text(&self) -> bool {
+        matches!(self.store, Store::Text(_))
+    }
+
+    /// Whether examples have classes.
+    pub fn has_labels(&self) -> bool {
+        self.is_text() || !self.labels.is_empty()
+    }
+
+    /// The names of the real-valued targets; none where the data have none.
+    pub fn target_names(&self) -> &[String] {
+        &self.targets.names
+    }
+
+    /// A text's tokens, as classes; empty where the data are no text.
+    pub fn tokens_of(&self, text: &str) -> Vec<u32> {
+        match &self.store {
+            Store::Text(corpus) => text::classes_of(text, corpus.unit(), &self.classes),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Classes as running text; empty where the data are no text.
+    pub fn text_of(&self, tokens: &[u32]) -> String {
+        let name = |token: &u32| self.classes.get(*token as usize).map_or("", String::as_str);
+        let unit = match &self.store {
+            Store::Text(corpus) => corpus.unit(),
+            _ => TextUnit::Characters,
+        };
+        text::written(tokens.iter().map(name), unit)
     }
 
     /// 1 or 3 for images; an image folder has 1 only if all its images are gray (BMP and WebP
@@ -174,6 +231,7 @@ impl Dataset {
             self.classes.get(label as usize),
         ) {
             (Some(text), _) => tr(text.en, text.zh).into(),
+            (None, Some(name)) if self.is_text() => text::shown(name).into(),
             (None, Some(name)) => name.into(),
             (None, None) => label.to_string().into(),
         }
@@ -191,6 +249,7 @@ impl Dataset {
     /// Draws the held-back examples: `split.test` and `split.validation` of the source's
     /// training examples, unless it has its own. The test set does not depend on the size of
     /// the validation set; each split keeps the order of the source.
+    /// A text holds back its last stretches instead, and takes its vocabulary from the others.
     pub fn split(mut self, split: &Split) -> Result<Self, DataError> {
         let Counts {
             train,
@@ -205,6 +264,13 @@ impl Dataset {
                 "从 {train} 个样本中留出 {drawn_validation} + {drawn_test} 个，没有剩余样本可训练；请减小 `validation` 或 `test`"
             );
             return Err(DataError::config("split", problem));
+        }
+        if let Store::Text(corpus) = &mut self.store {
+            let parts = corpus.parts(drawn_validation, drawn_test);
+            self.classes = corpus.vocabulary(parts[1].start);
+            corpus.classify(&self.classes);
+            self.parts = parts.map(Iterator::collect);
+            return Ok(self);
         }
         let mut order = permutation(train, split.seed, SPLIT_STREAM);
         let mut take = |count: usize| {
@@ -226,34 +292,66 @@ impl Dataset {
         Ok(self)
     }
 
-    /// The label of example `index` (from 0) of a split.
-    pub fn label(&self, split: SplitName, index: usize) -> Result<u32, DataError> {
-        Ok(self.labels[self.place(split, index)?])
+    /// The class of example `index` (from 0) of a split; `None` where there is no such example,
+    /// or no one class for it.
+    pub fn label(&self, split: SplitName, index: usize) -> Option<u32> {
+        let place = self.place(split, index).ok()?;
+        self.labels.get(place).copied()
+    }
+
+    /// A text's vocabulary of an earlier run in place of its own.
+    pub(super) fn use_vocabulary(&mut self, vocabulary: &[String]) {
+        if let Store::Text(corpus) = &mut self.store {
+            self.classes = vocabulary.to_vec();
+            corpus.classify(vocabulary);
+        }
+    }
+
+    /// The targets of the example at a place of the source, as the source holds them.
+    pub(super) fn targets_at(&self, place: usize) -> &[f32] {
+        let count = self.targets.names.len();
+        let range = place * count..(place + 1) * count;
+        self.targets.values.get(range).unwrap_or_default()
     }
 
     /// Example `index` (from 0) of a split as the source holds it; decodes an image file.
     pub fn example(&self, split: SplitName, index: usize) -> Result<Example, DataError> {
         let place = self.place(split, index)?;
-        let label = self.labels[place];
+        let mut labels: Vec<u32> = self.labels.get(place).copied().into_iter().collect();
         let (pixels, shape, name) = match &self.store {
             Store::Files(paths) => {
                 let picture = picture::decode(&paths[place])?;
                 let name = paths[place].display().to_string();
-                (Pixels::U8(picture.pixels), picture.shape, name)
+                (Pixels::U8(picture.pixels), picture.shape.to_vec(), name)
             }
             Store::Bytes(bytes) => {
                 let (part, shape) = self.slice(bytes, place);
-                (Pixels::U8(part.to_vec()), shape, place.to_string())
+                (Pixels::U8(part.to_vec()), shape.to_vec(), place.to_string())
             }
             Store::Floats(values) => {
                 let (part, shape) = self.slice(values, place);
-                (Pixels::F32(part.to_vec()), shape, place.to_string())
+                (
+                    Pixels::F32(part.to_vec()),
+                    shape.to_vec(),
+                    place.to_string(),
+                )
+            }
+            Store::Text(corpus) => {
+                let mut tokens: Vec<u32> = corpus.window(place, 0).collect();
+                labels = tokens.get(1..).unwrap_or_default().to_vec();
+                tokens.truncate(corpus.length());
+                (
+                    Pixels::Tokens(tokens),
+                    vec![corpus.length()],
+                    place.to_string(),
+                )
             }
         };
         Ok(Example {
             pixels,
             shape,
-            label,
+            labels,
+            targets: self.targets_at(place).to_vec(),
             name,
         })
     }
@@ -292,7 +390,7 @@ impl Dataset {
             validation,
             test,
         } = self.counts;
-        let count = self.labels.len();
+        let count = train + validation + test;
         let (height, width) = self.size.unwrap_or_default();
         let whole = match &self.store {
             Store::Bytes(bytes) => {
@@ -302,8 +400,11 @@ impl Dataset {
                 count.checked_mul(self.channels * height * width) == Some(values.len())
             }
             Store::Files(paths) => paths.len() == count,
+            Store::Text(corpus) => corpus.windows() == count,
         };
-        if train + validation + test != count || !whole || self.channels == 0 {
+        let answered = (self.labels.is_empty() || self.labels.len() == count)
+            && self.targets.values.len() == count.saturating_mul(self.targets.names.len());
+        if !answered || !whole || self.channels == 0 {
             let problem = tr(
                 "examples and labels do not match in number",
                 "样本数与标签数不一致",

@@ -10,12 +10,15 @@ use std::path::Path;
 use std::sync::OnceLock;
 
 use candle_core::{Device, Tensor};
+use rand::Rng;
 use rayon::prelude::*;
 
 use super::dataset::Store;
+use super::order::{Draw, chance};
 use super::picture::{self, Picture};
 use super::preprocess::{Transform, is_worked_on, prepared_shape};
 use super::statistics::{Statistics, Sums};
+use super::text::Corpus;
 use super::{DataConfig, DataError, Dataset, Order, SplitName};
 use crate::i18n::{tr, tr_format};
 
@@ -32,10 +35,12 @@ const RUNS_AT_A_TIME: usize = 16;
 /// What one step consumes, on the CPU.
 #[derive(Clone, Debug)]
 pub struct Batch {
-    /// f32, (N, C, H, W).
+    /// f32, (N, C, H, W); of a text its tokens, (N, T).
     pub data: Tensor,
-    /// u32, (N), from 0.
-    pub labels: Tensor,
+    /// u32 from 0, (N); of a text the tokens that follow, (N, T). `None` without classes.
+    pub labels: Option<Tensor>,
+    /// f32, (N, D); `None` where the data have no real-valued targets.
+    pub targets: Option<Tensor>,
     /// The examples' places in their split.
     pub indices: Vec<usize>,
 }
@@ -44,9 +49,14 @@ pub struct Batch {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DataSummary {
     pub kind: super::Kind,
-    /// Channels, height, width after preprocessing.
-    pub shape: [usize; 3],
-    pub classes: usize,
+    /// After preprocessing: channels, height, width; T of a text.
+    pub shape: Vec<usize>,
+    /// `None` where examples have no classes.
+    pub classes: Option<usize>,
+    /// The shape of one example's labels: empty for one class, T of a text.
+    pub labels: Option<Vec<usize>>,
+    /// Real-valued targets of one example; 0 where there are none.
+    pub targets: usize,
     pub train: usize,
     pub validation: usize,
     pub test: usize,
@@ -56,15 +66,20 @@ impl DataSummary {
     /// Opens the source for its facts alone; fits no statistics.
     pub fn open(config: &DataConfig, base: &Path) -> Result<Self, DataError> {
         config.check()?;
-        let dataset = Dataset::open(&config.source, base)?.split(&config.split)?;
-        Ok(Self::of(&dataset, prepared_shape(&dataset, config)?))
+        let dataset = Dataset::open(config, base)?.split(&config.split)?;
+        let shape = example_shape(&dataset, config)?;
+        Ok(Self::of(&dataset, shape))
     }
 
-    fn of(dataset: &Dataset, shape: [usize; 3]) -> Self {
+    fn of(dataset: &Dataset, shape: Vec<usize>) -> Self {
+        let has_labels = dataset.has_labels();
+        let positions = if dataset.is_text() { &shape[..] } else { &[] };
         Self {
             kind: dataset.kind(),
+            classes: has_labels.then(|| dataset.classes().len()),
+            labels: has_labels.then(|| positions.to_vec()),
+            targets: dataset.target_names().len(),
             shape,
-            classes: dataset.classes().len(),
             train: dataset.len(SplitName::Train),
             validation: dataset.len(SplitName::Validation),
             test: dataset.len(SplitName::Test),
@@ -72,12 +87,44 @@ impl DataSummary {
     }
 }
 
+impl DataSummary {
+    /// `1 × 28 × 28`.
+    pub fn shape_text(&self) -> String {
+        let sides: Vec<String> = self.shape.iter().map(usize::to_string).collect();
+        sides.join(" × ")
+    }
+
+    /// What an example is to be answered with: `10 classes`, `4 targets` or both.
+    pub fn answer_text(&self) -> String {
+        let targets = self.targets;
+        match (self.classes, targets) {
+            (Some(classes), 0) => tr_format!("{classes} classes", "{classes} 类"),
+            (Some(classes), _) => tr_format!(
+                "{classes} classes, {targets} targets",
+                "{classes} 类，{targets} 个目标值"
+            ),
+            (None, 0) => tr("no labels", "无标签").to_owned(),
+            (None, _) => tr_format!("{targets} targets", "{targets} 个目标值"),
+        }
+    }
+}
+
+/// The shape of one example as the network takes it.
+fn example_shape(dataset: &Dataset, config: &DataConfig) -> Result<Vec<usize>, DataError> {
+    match &dataset.store {
+        Store::Text(corpus) => Ok(vec![corpus.length()]),
+        _ => Ok(prepared_shape(dataset, config)?.to_vec()),
+    }
+}
+
 /// Makes preprocessed batches of a data set.
 pub struct Feed {
     dataset: Dataset,
     config: DataConfig,
-    /// Channels, height, width after preprocessing.
-    shape: [usize; 3],
+    /// An example after preprocessing.
+    shape: Vec<usize>,
+    /// Channels, height, width where arithmetic happens; 1 × 1 × T of a text.
+    full: [usize; 3],
     statistics: Statistics,
     transform: Transform,
     /// Decoded and resized examples, if all of them fit into `MAX_KEPT_BYTES`; empty otherwise
@@ -88,7 +135,7 @@ pub struct Feed {
 impl Feed {
     /// Opens, splits and fits what `config` asks for; `base` is the project file's folder.
     pub fn open(config: &DataConfig, base: &Path) -> Result<Self, DataError> {
-        Self::new(Dataset::open(&config.source, base)?, config, None)
+        Self::new(Dataset::open(config, base)?, config, None)
     }
 
     /// Splits the data set as `config` says. Statistics that were saved (of an earlier run) are
@@ -99,8 +146,15 @@ impl Feed {
         saved: Option<Statistics>,
     ) -> Result<Self, DataError> {
         config.check()?;
-        let dataset = dataset.split(&config.split)?;
-        let shape = prepared_shape(&dataset, config)?;
+        let mut dataset = dataset.split(&config.split)?;
+        if let Some(saved) = &saved {
+            dataset.use_vocabulary(&saved.vocabulary);
+        }
+        let shape = example_shape(&dataset, config)?;
+        let full = match shape[..] {
+            [channels, height, width] => [channels, height, width],
+            _ => [1, 1, shape.iter().product()],
+        };
         let size: usize = shape.iter().product();
         if config
             .batch
@@ -109,19 +163,20 @@ impl Feed {
             .saturating_mul(size)
             > MAX_BATCH_VALUES
         {
-            let [channels, height, width] = shape;
+            let shape = DataSummary::of(&dataset, shape).shape_text();
             let problem = tr_format!(
-                "makes batches of more than 4 GiB of {channels} × {height} × {width} examples; lower it or resize the images",
-                "批次中 {channels} × {height} × {width} 的样本总量超过 4 GiB；请减小批次或缩小图像"
+                "makes batches of more than 4 GiB of {shape} examples; lower it or resize the images",
+                "批次中 {shape} 的样本总量超过 4 GiB；请减小批次或缩小图像"
             );
             return Err(DataError::config("batch", problem));
         }
-        let count = dataset.labels.len();
+        let count: usize = dataset.parts.iter().map(Vec::len).sum();
         let keeps = is_worked_on(&dataset, config) && count.saturating_mul(size) <= MAX_KEPT_BYTES;
         let mut feed = Self {
             shape,
+            full,
             statistics: Statistics::default(),
-            transform: Transform::new(&Statistics::default(), 1.0, shape),
+            transform: Transform::new(&Statistics::default(), 1.0, full),
             kept: if keeps {
                 (0..count).map(|_| OnceLock::new()).collect()
             } else {
@@ -134,8 +189,12 @@ impl Feed {
             Some(saved) => saved,
             None => feed.fit()?,
         };
-        feed.statistics.check(&config.preprocess, shape)?;
-        feed.transform = Transform::new(&feed.statistics, config.preprocess.scale, shape);
+        if feed.dataset.is_text() {
+            feed.statistics.check_vocabulary()?;
+        } else {
+            feed.statistics.check(&config.preprocess, full)?;
+            feed.transform = Transform::new(&feed.statistics, config.preprocess.scale, full);
+        }
         Ok(feed)
     }
 
@@ -152,23 +211,19 @@ impl Feed {
         &self.statistics
     }
 
-    /// Channels, height, width after preprocessing.
-    pub fn shape(&self) -> [usize; 3] {
-        self.shape
+    /// An example after preprocessing: channels, height, width; T of a text.
+    pub fn shape(&self) -> &[usize] {
+        &self.shape
     }
 
     pub fn summary(&self) -> DataSummary {
-        DataSummary::of(&self.dataset, self.shape)
+        DataSummary::of(&self.dataset, self.shape.clone())
     }
 
     /// The training order of a run with this seed.
     pub fn order(&self, seed: u64) -> Order {
         let count = self.dataset.len(SplitName::Train);
-        Order::new(
-            count,
-            self.config.batch.train,
-            self.config.shuffle.then_some(seed),
-        )
+        Order::new(count, self.config.batch.train, seed, self.config.shuffle)
     }
 
     /// The examples of a split in order, `batch.test` at a time; the last batch may be smaller.
@@ -179,14 +234,30 @@ impl Feed {
             .map(move |start| start..count.min(start + batch))
     }
 
+    /// A training batch: what is random in it depends on the seed, the epoch and the example
+    /// alone. Each epoch of a shuffled text begins at another token.
+    pub fn training_batch(&self, draws: &[Draw], seed: u64) -> Result<Batch, DataError> {
+        let indices: Vec<usize> = draws.iter().map(|draw| draw.index).collect();
+        let Store::Text(corpus) = &self.dataset.store else {
+            return self.batch(SplitName::Train, &indices);
+        };
+        let [train, validation, test] = SplitName::ALL.map(|split| self.dataset.len(split));
+        let slack = corpus.slack(train, validation, test);
+        let offset = |epoch| match self.config.shuffle {
+            true => chance(seed, epoch, 0).random_range(0..=slack),
+            false => 0,
+        };
+        let offsets: Vec<usize> = draws.iter().map(|draw| offset(draw.epoch)).collect();
+        self.text_batch(corpus, SplitName::Train, &indices, &offsets)
+    }
+
     /// The preprocessed examples of a split at these places (from 0), in this order.
     pub fn batch(&self, split: SplitName, indices: &[usize]) -> Result<Batch, DataError> {
-        let places: Vec<usize> = indices
-            .iter()
-            .map(|&index| self.dataset.place(split, index))
-            .collect::<Result<_, _>>()?;
-        let [channels, height, width] = self.shape;
-        let size = channels * height * width;
+        if let Store::Text(corpus) = &self.dataset.store {
+            return self.text_batch(corpus, split, indices, &vec![0; indices.len()]);
+        }
+        let places = self.places(split, indices)?;
+        let size: usize = self.shape.iter().product();
         let mut values = vec![0f32; places.len() * size];
         let write = |(out, &place): (&mut [f32], &usize)| self.write(place, out);
         // Copying bytes takes microseconds: worth sharing out only where images are decoded.
@@ -201,16 +272,67 @@ impl Feed {
                 .zip(&places)
                 .try_for_each(write)?;
         }
-        let labels: Vec<u32> = places
-            .iter()
-            .map(|&place| self.dataset.labels[place])
-            .collect();
         let count = places.len();
+        let classes = |places: &[usize]| {
+            let labels = places.iter().map(|&place| self.dataset.labels[place]);
+            Tensor::from_iter(labels, &Device::Cpu)
+        };
+        let labels = self.dataset.has_labels().then(|| classes(&places));
+        let dims: Vec<usize> = std::iter::once(count).chain(self.shape.clone()).collect();
         Ok(Batch {
-            data: Tensor::from_vec(values, (count, channels, height, width), &Device::Cpu)?,
-            labels: Tensor::from_vec(labels, count, &Device::Cpu)?,
+            data: Tensor::from_vec(values, dims, &Device::Cpu)?,
+            labels: labels.transpose()?,
+            targets: self.targets(&places)?,
             indices: indices.to_vec(),
         })
+    }
+
+    /// Windows of a text, each begun so many tokens after its place.
+    fn text_batch(
+        &self,
+        corpus: &Corpus,
+        split: SplitName,
+        indices: &[usize],
+        offsets: &[usize],
+    ) -> Result<Batch, DataError> {
+        let places = self.places(split, indices)?;
+        let (count, length) = (places.len(), corpus.length());
+        let mut data: Vec<f32> = Vec::with_capacity(count * length);
+        let mut labels: Vec<u32> = Vec::with_capacity(count * length);
+        for (&place, &offset) in places.iter().zip(offsets) {
+            let tokens: Vec<u32> = corpus.window(place, offset).collect();
+            data.extend(tokens.iter().take(length).map(|&token| token as f32));
+            labels.extend(tokens.iter().skip(1));
+        }
+        Ok(Batch {
+            data: Tensor::from_vec(data, (count, length), &Device::Cpu)?,
+            labels: Some(Tensor::from_vec(labels, (count, length), &Device::Cpu)?),
+            targets: None,
+            indices: indices.to_vec(),
+        })
+    }
+
+    fn places(&self, split: SplitName, indices: &[usize]) -> Result<Vec<usize>, DataError> {
+        let places = indices
+            .iter()
+            .map(|&index| self.dataset.place(split, index));
+        places.collect()
+    }
+
+    fn targets(&self, places: &[usize]) -> Result<Option<Tensor>, DataError> {
+        let each = self.dataset.target_names().len();
+        if each == 0 {
+            return Ok(None);
+        }
+        let values = places
+            .iter()
+            .flat_map(|&place| self.dataset.targets_at(place));
+        let values: Vec<f32> = values.copied().collect();
+        Ok(Some(Tensor::from_vec(
+            values,
+            (places.len(), each),
+            &Device::Cpu,
+        )?))
     }
 
     /// One preprocessed example, (1, C, H, W).
@@ -221,8 +343,9 @@ impl Feed {
     /// Any image file as the network would see it, (1, C, H, W); it is always resized to the
     /// size of the examples.
     pub fn image_tensor(&self, path: &Path) -> Result<Tensor, DataError> {
-        let [channels, height, width] = self.shape;
-        if matches!(self.dataset.store, Store::Floats(_)) || !matches!(channels, 1 | 3) {
+        let [channels, height, width] = self.full;
+        let no_picture = matches!(self.dataset.store, Store::Floats(_) | Store::Text(_));
+        if no_picture || !matches!(channels, 1 | 3) {
             let problem = tr(
                 "the network reads rows of numbers, not images; give the input as numbers",
                 "该网络读取的是数值而不是图像；请以数值形式给出输入",
@@ -260,13 +383,13 @@ impl Feed {
             return Ok(bytes.as_ref().into());
         }
         let picture = match &self.dataset.store {
-            Store::Floats(_) => return Ok(Cow::Borrowed(&[])),
+            Store::Floats(_) | Store::Text(_) => return Ok(Cow::Borrowed(&[])),
             Store::Files(paths) => {
                 picture::decode(&paths[place])?.with_channels(self.dataset.channels())
             }
             Store::Bytes(bytes) => {
                 let (pixels, shape) = self.dataset.slice(bytes, place);
-                if shape == self.shape {
+                if shape == self.full {
                     return Ok(pixels.into());
                 }
                 Picture {
@@ -275,7 +398,7 @@ impl Feed {
                 }
             }
         };
-        let [channels, height, width] = self.shape;
+        let [channels, height, width] = self.full;
         if self.config.preprocess.resize.is_none() && picture.shape[1..] != [height, width] {
             // The header, read when the folder was opened, said otherwise.
             let problem = tr("changed while it was in use", "文件在使用过程中被修改");
@@ -297,12 +420,18 @@ impl Feed {
     /// Fits on the training split; reads the examples only when something asks for it.
     fn fit(&self) -> Result<Statistics, DataError> {
         let preprocess = &self.config.preprocess;
-        let mut total = Sums::new(preprocess, self.shape)?;
+        if self.dataset.is_text() {
+            return Ok(Statistics {
+                vocabulary: self.dataset.classes().to_vec(),
+                ..Statistics::default()
+            });
+        }
+        let mut total = Sums::new(preprocess, self.full)?;
         if Statistics::needs_fit(preprocess) {
             let train = &self.dataset.parts[SplitName::Train as usize];
             for part in train.chunks(RUN * RUNS_AT_A_TIME) {
                 let run = |places: &[usize]| {
-                    let mut sums = Sums::new(preprocess, self.shape)?;
+                    let mut sums = Sums::new(preprocess, self.full)?;
                     for &place in places {
                         match &self.dataset.store {
                             Store::Floats(values) => sums.add(self.dataset.slice(values, place).0),
@@ -317,7 +446,7 @@ impl Feed {
                 }
             }
         }
-        Statistics::of(preprocess, self.shape, &total)
+        Statistics::of(preprocess, self.full, &total)
     }
 }
 

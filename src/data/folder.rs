@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
-use super::dataset::{Counts, Dataset, Kind, Store};
+use super::dataset::{Counts, Dataset, Kind, Store, Targets};
 use super::{DataError, picture};
 use crate::i18n::{tr, tr_format};
 
@@ -91,6 +91,7 @@ impl Images {
             class_texts: &[],
             counts,
             labels: self.labels,
+            targets: Targets::default(),
             store: Store::Files(self.paths),
             parts: Default::default(),
         }
@@ -168,15 +169,15 @@ mod tests {
         save_gray(root, "cat/deeper/c.PNG", 3, 30);
         save_gray(root, "cat/._hidden.png", 3, 30);
         std::fs::write(root.join("cat/notes.txt"), "not an image").unwrap();
-        let dataset = Dataset::open(".", root).unwrap();
+        let dataset = Dataset::open(&crate::data::DataConfig::of("."), root).unwrap();
         assert_eq!(
             (dataset.kind(), dataset.shape()),
-            (Kind::Folder, Some([1, 2, 3]))
+            (Kind::Folder, Some(vec![1, 2, 3]))
         );
         assert_eq!(dataset.classes(), ["cat", "dog"]);
         let seen: Vec<_> = (0..dataset.len(SplitName::Train))
             .map(|index| dataset.example(SplitName::Train, index).unwrap())
-            .map(|example| (example.pixels, example.label))
+            .map(|example| (example.pixels, example.labels[0]))
             .collect();
         let gray = |value| Pixels::U8(vec![value; 6]);
         assert_eq!(seen, [(gray(30), 0), (gray(10), 1), (gray(20), 1)]);
@@ -194,7 +195,7 @@ mod tests {
         RgbImage::from_pixel(3, 2, image::Rgb([9, 9, 9]))
             .save(path)
             .unwrap();
-        let dataset = Dataset::open(".", root).unwrap();
+        let dataset = Dataset::open(&crate::data::DataConfig::of("."), root).unwrap();
         assert_eq!(SplitName::ALL.map(|split| dataset.len(split)), [2, 1, 2]);
         assert_eq!(
             (dataset.shape(), dataset.channels()),
@@ -204,7 +205,7 @@ mod tests {
         assert_eq!(dataset.label(SplitName::Validation, 0).unwrap(), 1);
         save_gray(root, "test/c/1.png", 3, 4);
         assert!(
-            Dataset::open(".", root)
+            Dataset::open(&crate::data::DataConfig::of("."), root)
                 .unwrap_err()
                 .to_string()
                 .contains("`c`")
@@ -215,7 +216,7 @@ mod tests {
     fn what_is_no_data_set_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let error = |source: &str| {
-            Dataset::open(source, folder.path())
+            Dataset::open(&crate::data::DataConfig::of(source), folder.path())
                 .unwrap_err()
                 .to_string()
         };

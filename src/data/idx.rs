@@ -4,7 +4,7 @@
 use std::io::BufRead;
 use std::path::{Path, PathBuf};
 
-use super::dataset::{Counts, Dataset, Kind, Store};
+use super::dataset::{Counts, Dataset, Kind, Store, Targets};
 use super::{DataError, read_all, read_bounded};
 use crate::i18n::{tr, tr_format};
 
@@ -138,6 +138,7 @@ fn dataset(part: Part, train: usize, path: &Path) -> Result<Dataset, DataError> 
             test: part.labels.len() - train,
         },
         labels: part.labels,
+        targets: Targets::default(),
         store: Store::Bytes(part.pixels),
         parts: Default::default(),
     }
@@ -257,16 +258,22 @@ pub(super) mod tests {
         write("train-labels-idx1-ubyte", &encode(&[3], &[0, 2, 1]));
         write("t10k-images.idx3-ubyte", &encode(&[1, 1, 2], &[7, 8]));
         write("t10k-labels.idx1-ubyte", &encode(&[1], &[2]));
-        let dataset = Dataset::open(".", folder.path()).unwrap();
+        let dataset = Dataset::open(&crate::data::DataConfig::of("."), folder.path()).unwrap();
         assert_eq!(
             (dataset.kind(), dataset.shape()),
-            (Kind::Idx, Some([1, 1, 2]))
+            (Kind::Idx, Some(vec![1, 1, 2]))
         );
         assert_eq!(dataset.classes(), ["0", "1", "2"]);
         let example = dataset.example(SplitName::Train, 1).unwrap();
-        assert_eq!((example.pixels, example.label), (Pixels::U8(vec![3, 4]), 2));
+        assert_eq!(
+            (example.pixels, example.labels[0]),
+            (Pixels::U8(vec![3, 4]), 2)
+        );
         let example = dataset.example(SplitName::Test, 0).unwrap();
-        assert_eq!((example.pixels, example.label), (Pixels::U8(vec![7, 8]), 2));
+        assert_eq!(
+            (example.pixels, example.labels[0]),
+            (Pixels::U8(vec![7, 8]), 2)
+        );
         let split = Split {
             validation: 1,
             test: 2,
@@ -283,14 +290,14 @@ pub(super) mod tests {
         let images = folder.path().join("letters-images-idx4-ubyte");
         std::fs::write(&images, encode(&[2, 3, 1, 1], &[1, 2, 3, 4, 5, 6])).unwrap();
         let source = images.to_str().unwrap();
-        let error = Dataset::open(source, Path::new(""))
+        let error = Dataset::open(&crate::data::DataConfig::of(source), Path::new(""))
             .unwrap_err()
             .to_string();
         assert!(error.contains("labels"), "{error}");
         let labels = folder.path().join("letters-labels-idx1-ubyte.gz");
         std::fs::write(&labels, gzip(&encode(&[2], &[1, 0]))).unwrap();
-        let dataset = Dataset::open(source, Path::new("")).unwrap();
-        assert_eq!(dataset.shape(), Some([3, 1, 1]));
+        let dataset = Dataset::open(&crate::data::DataConfig::of(source), Path::new("")).unwrap();
+        assert_eq!(dataset.shape(), Some(vec![3, 1, 1]));
         assert_eq!(dataset.label(SplitName::Train, 0).unwrap(), 1);
     }
 
@@ -314,7 +321,8 @@ pub(super) mod tests {
             let path = folder.path().join("a-images");
             std::fs::write(&path, images).unwrap();
             std::fs::write(folder.path().join("a-labels"), labels).unwrap();
-            let error = Dataset::open("a-images", folder.path()).unwrap_err();
+            let error =
+                Dataset::open(&crate::data::DataConfig::of("a-images"), folder.path()).unwrap_err();
             assert!(matches!(error, DataError::Format { .. }), "{error:?}");
             let error = error.to_string();
             assert!(error.contains(expected) && error.contains("a-"), "{error}");

@@ -25,19 +25,24 @@ mod folder;
 mod idx;
 mod picture;
 mod table;
+mod text;
 
 mod error;
 
 pub use background::{Opening, open_in_background};
 pub use built_in::BUILT_IN;
-pub use config::{Batches, Color, DataConfig, MAX_BATCH, MAX_SIDE, Mean, Preprocess, Split, Std};
+pub use config::{
+    Batches, Color, DataConfig, MAX_BATCH, MAX_LENGTH, MAX_SIDE, MAX_VOCABULARY, Mean, Preprocess,
+    Split, Std, TargetSettings, TextSettings, TextUnit,
+};
 pub use dataset::{Dataset, Example, Kind, Pixels};
 pub use error::DataError;
 pub use feed::{Batch, DataSummary, Feed};
-pub use order::Order;
+pub use order::{Draw, Order};
 pub use prefetch::Prefetch;
 pub use split::SplitName;
 pub use statistics::Statistics;
+pub use text::UNKNOWN;
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
@@ -54,7 +59,21 @@ fn read_all(path: &Path) -> Result<Vec<u8>, DataError> {
 }
 
 /// Reads to the end, gunzipping when needed; memory grows only with what is really there.
-fn read_bounded(mut reader: impl BufRead, path: &Path) -> Result<Vec<u8>, DataError> {
+fn read_bounded(reader: impl BufRead, path: &Path) -> Result<Vec<u8>, DataError> {
+    let too_large = crate::i18n::tr(
+        "holds more than 2 GiB; use a folder of images with one sub-folder per class instead",
+        "超过 2 GiB；请改用每个类别一个子文件夹的图像文件夹",
+    );
+    read_limited(reader, path, MAX_BYTES, too_large)
+}
+
+/// The same, of no more bytes than `limit`.
+fn read_limited(
+    mut reader: impl BufRead,
+    path: &Path,
+    limit: u64,
+    too_large: &str,
+) -> Result<Vec<u8>, DataError> {
     let failed = |error| DataError::read(path, error);
     let gzipped = reader
         .fill_buf()
@@ -68,15 +87,11 @@ fn read_bounded(mut reader: impl BufRead, path: &Path) -> Result<Vec<u8>, DataEr
     };
     plain
         .by_ref()
-        .take(MAX_BYTES + 1)
+        .take(limit + 1)
         .read_to_end(&mut bytes)
         .map_err(failed)?;
-    if bytes.len() as u64 > MAX_BYTES {
-        let problem = crate::i18n::tr(
-            "holds more than 2 GiB; use a folder of images with one sub-folder per class instead",
-            "超过 2 GiB；请改用每个类别一个子文件夹的图像文件夹",
-        );
-        return Err(DataError::format(path, problem));
+    if bytes.len() as u64 > limit {
+        return Err(DataError::format(path, too_large));
     }
     Ok(bytes)
 }

@@ -20,6 +20,25 @@ pub(super) fn permutation(count: usize, seed: u64, stream: u64) -> Vec<usize> {
     order
 }
 
+/// An example as one epoch sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Draw {
+    /// Its place in the training split.
+    pub index: usize,
+    /// From 0.
+    pub epoch: u64,
+}
+
+/// Random numbers for one epoch, or one example in it: a function of these three alone, and of
+/// streams that no permutation uses.
+pub(super) fn chance(seed: u64, epoch: u64, index: usize) -> ChaCha8Rng {
+    let mut random = ChaCha8Rng::seed_from_u64(seed ^ 0x9e37_79b9_7f4a_7c15);
+    random.set_stream(epoch);
+    // Sixteen words are one block, more than any example needs.
+    random.set_word_pos(index as u128 * 16);
+    random
+}
+
 /// The training order: epochs one after the other, each a new permutation when shuffled.
 ///
 /// A batch that an epoch cannot fill goes on into the next epoch (as Caffe's data layer wraps
@@ -28,32 +47,49 @@ pub(super) fn permutation(count: usize, seed: u64, stream: u64) -> Vec<usize> {
 pub struct Order {
     count: usize,
     batch: usize,
-    /// `None`: the order of the data set.
-    seed: Option<u64>,
+    seed: u64,
+    /// Otherwise the order of the data set.
+    shuffle: bool,
     /// The permutation used last, with its epoch: a shortcut that changes no result.
     latest: Option<(u64, Vec<usize>)>,
 }
 
 impl Order {
-    /// `count` examples, `batch` at a time; `seed` is `None` for the order of the data set.
-    pub fn new(count: usize, batch: usize, seed: Option<u64>) -> Self {
+    /// `count` examples, `batch` at a time, in a new order in each epoch or in the data set's.
+    pub fn new(count: usize, batch: usize, seed: u64, shuffle: bool) -> Self {
         Self {
             count,
             batch,
             seed,
+            shuffle,
             latest: None,
         }
     }
 
-    /// The examples of the iteration (from 0); none when there are no examples.
+    /// Starts the random streams.
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// The places of the iteration's examples in the training split.
     pub fn batch(&mut self, iteration: u64) -> Vec<usize> {
+        let draws = self.draws(iteration);
+        draws.into_iter().map(|draw| draw.index).collect()
+    }
+
+    /// The examples of the iteration (from 0); none when there are no examples.
+    pub fn draws(&mut self, iteration: u64) -> Vec<Draw> {
         if self.count == 0 {
             return Vec::new();
         }
         let (batch, count) = (self.batch as u128, self.count as u128);
         let start = u128::from(iteration) * batch;
         (start..start + batch)
-            .map(|position| self.at((position / count) as u64, (position % count) as usize))
+            .map(|position| {
+                let (epoch, place) = ((position / count) as u64, (position % count) as usize);
+                let index = self.at(epoch, place);
+                Draw { index, epoch }
+            })
             .collect()
     }
 
@@ -63,13 +99,15 @@ impl Order {
     }
 
     fn at(&mut self, epoch: u64, place: usize) -> usize {
-        let Some(seed) = self.seed else { return place };
+        if !self.shuffle {
+            return place;
+        }
         if self
             .latest
             .as_ref()
             .is_none_or(|(latest, _)| *latest != epoch)
         {
-            self.latest = Some((epoch, permutation(self.count, seed, epoch)));
+            self.latest = Some((epoch, permutation(self.count, self.seed, epoch)));
         }
         self.latest
             .as_ref()
@@ -83,7 +121,7 @@ mod tests {
 
     #[test]
     fn every_epoch_holds_each_example_once_and_batches_wrap() {
-        let mut order = Order::new(10, 4, Some(7));
+        let mut order = Order::new(10, 4, 7, true);
         let seen: Vec<usize> = (0..5).flat_map(|k| order.batch(k)).collect();
         assert_eq!(seen.len(), 20);
         for epoch in seen.chunks(10) {
@@ -96,18 +134,18 @@ mod tests {
 
     #[test]
     fn an_iteration_depends_on_nothing_that_went_before() {
-        let mut running = Order::new(1_000, 64, Some(3));
+        let mut running = Order::new(1_000, 64, 3, true);
         let all: Vec<_> = (0..60).map(|k| running.batch(k)).collect();
         for k in [59, 0, 15, 16, 31, 1] {
             assert_eq!(
-                Order::new(1_000, 64, Some(3)).batch(k),
+                Order::new(1_000, 64, 3, true).batch(k),
                 all[k as usize],
                 "{k}"
             );
             assert_eq!(running.batch(k), all[k as usize], "{k} again");
         }
         assert_ne!(
-            Order::new(1_000, 64, Some(4)).batch(0),
+            Order::new(1_000, 64, 4, true).batch(0),
             all[0],
             "another seed"
         );
@@ -115,9 +153,9 @@ mod tests {
 
     #[test]
     fn without_a_seed_the_order_is_the_data_sets() {
-        assert_eq!(Order::new(5, 3, None).batch(1), [3, 4, 0]);
-        assert_eq!(Order::new(2, 5, None).batch(0), [0, 1, 0, 1, 0]);
-        assert!(Order::new(0, 5, None).batch(9).is_empty());
-        assert_eq!(Order::new(3, 2, None).batch(u64::MAX).len(), 2);
+        assert_eq!(Order::new(5, 3, 0, false).batch(1), [3, 4, 0]);
+        assert_eq!(Order::new(2, 5, 0, false).batch(0), [0, 1, 0, 1, 0]);
+        assert!(Order::new(0, 5, 0, false).batch(9).is_empty());
+        assert_eq!(Order::new(3, 2, 0, false).batch(u64::MAX).len(), 2);
     }
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::{Builder, JoinHandle};
 
-use super::{Batch, DataError, Feed, Order, SplitName};
+use super::{Batch, DataError, Feed, Order};
 
 /// Batches that wait, ready.
 const DEPTH: usize = 3;
@@ -26,7 +26,7 @@ impl Prefetch {
     /// Starts with the batch of iteration `start`.
     pub fn start(feed: Arc<Feed>, mut order: Order, start: u64) -> Result<Self, DataError> {
         Self::spawn(start, move |iteration| {
-            feed.batch(SplitName::Train, &order.batch(iteration))
+            feed.training_batch(&order.draws(iteration), order.seed())
         })
     }
 
@@ -93,7 +93,7 @@ mod tests {
     use std::sync::atomic::{AtomicU64, Ordering};
 
     use super::*;
-    use crate::data::DataConfig;
+    use crate::data::{DataConfig, SplitName};
 
     fn feed() -> Arc<Feed> {
         Arc::new(Feed::open(&DataConfig::default(), Path::new("")).unwrap())

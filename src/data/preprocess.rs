@@ -13,7 +13,7 @@ pub(super) fn is_worked_on(dataset: &Dataset, config: &DataConfig) -> bool {
     match dataset.store {
         Store::Files(_) => true,
         Store::Bytes(_) => changes,
-        Store::Floats(_) => false,
+        Store::Floats(_) | Store::Text(_) => false,
     }
 }
 
@@ -116,6 +116,7 @@ mod tests {
             let statistics = Statistics {
                 mean: mean.to_vec(),
                 std: std.to_vec(),
+                ..Statistics::default()
             };
             let mut out = [0.0; 4];
             Transform::new(&statistics, scale, shape).apply(&[10u8, 20, 30, 40], &mut out);

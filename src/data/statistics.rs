@@ -19,6 +19,8 @@ pub struct Statistics {
     pub mean: Vec<f32>,
     /// Empty, or one per channel.
     pub std: Vec<f32>,
+    /// The classes of a text, in the order of their numbers; empty for other data.
+    pub vocabulary: Vec<String>,
 }
 
 impl Statistics {
@@ -68,6 +70,7 @@ impl Statistics {
             }
         };
         Ok(Self {
+            vocabulary: Vec::new(),
             mean: match &preprocess.mean {
                 Mean::None => Vec::new(),
                 Mean::Value(values) => per_channel("preprocess.mean", values)?,
@@ -84,6 +87,18 @@ impl Statistics {
                 Std::Channel => sums.channel_std(channels),
             },
         })
+    }
+
+    /// Refuses a vocabulary that no text was read with.
+    pub(super) fn check_vocabulary(&self) -> Result<(), DataError> {
+        if self.vocabulary.first().map(String::as_str) == Some(super::UNKNOWN) {
+            return Ok(());
+        }
+        let problem = tr(
+            "the saved vocabulary does not belong to a text; fit it again",
+            "已保存的词表不属于文本数据；请重新统计",
+        );
+        Err(DataError::config("text", problem))
     }
 
     /// Refuses statistics that were saved for other data or other settings.

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use csv::{ReaderBuilder, StringRecord, Trim};
 
-use super::dataset::{Counts, Dataset, Kind, Store};
+use super::dataset::{Counts, Dataset, Kind, Store, Targets};
 use super::{DataError, read_all};
 use crate::i18n::{tr, tr_format};
 
@@ -149,6 +149,7 @@ impl Rows {
                 test: 0,
             },
             labels,
+            targets: Targets::default(),
             store: Store::Floats(self.values),
             parts: Default::default(),
         }
@@ -206,7 +207,7 @@ mod tests {
     fn open_text(text: &str) -> Result<Dataset, DataError> {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("a.csv"), text).unwrap();
-        Dataset::open("a.csv", folder.path())
+        Dataset::open(&crate::data::DataConfig::of("a.csv"), folder.path())
     }
 
     fn rows(dataset: &Dataset) -> Vec<(Vec<f32>, u32)> {
@@ -214,9 +215,9 @@ mod tests {
         let row = |index| match example(index) {
             crate::data::Example {
                 pixels: Pixels::F32(values),
-                label,
+                labels,
                 ..
-            } => (values, label),
+            } => (values, labels[0]),
             other => panic!("{other:?}"),
         };
         (0..dataset.len(SplitName::Train)).map(row).collect()
@@ -227,7 +228,7 @@ mod tests {
         let dataset = open_text("5.1,3.5,setosa\n-7e1, 3 ,virginica\n4,2,setosa\n").unwrap();
         assert_eq!(
             (dataset.kind(), dataset.shape()),
-            (Kind::Csv, Some([2, 1, 1]))
+            (Kind::Csv, Some(vec![2, 1, 1]))
         );
         assert_eq!(dataset.classes(), ["setosa", "virginica"]);
         assert_eq!(

@@ -12,9 +12,26 @@ use crate::i18n::tr_format;
 /// What inference may know of the data.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DataFacts {
-    /// Channels, height, width after preprocessing.
+    /// One example after preprocessing: channels, height, width of an image; T of a text.
     pub shape: Vec<usize>,
     pub classes: Option<usize>,
+    /// The shape of one example's labels: empty for one class, T for one at each position;
+    /// `None` where the data have no classes.
+    pub labels: Option<Vec<usize>>,
+    /// Real-valued targets of one example; `None` where the data have none.
+    pub targets: Option<usize>,
+}
+
+impl DataFacts {
+    /// Examples of this shape, each of one class.
+    pub fn classified(shape: impl Into<Vec<usize>>, classes: usize) -> Self {
+        Self {
+            shape: shape.into(),
+            classes: Some(classes),
+            labels: Some(Vec::new()),
+            targets: None,
+        }
+    }
 }
 
 /// What the graph itself does not say.
@@ -279,6 +296,8 @@ fn infer_node(
     problems: &mut Vec<Problem>,
 ) -> Option<NodeInfo> {
     let sources = wired_inputs(node, node.inputs_in(phase), by_name, problems);
+    let data = facts.data.as_ref();
+    problems.extend((sources.iter()).filter_map(|(source, port)| absent(data?, source, *port)));
     if node.layer.spec().role == Role::Unknown {
         let kind = node.layer.title();
         problems.push(Problem::UnknownLayer(tr_format!(
@@ -299,7 +318,6 @@ fn infer_node(
     if !sound || shapes.len() != sources.len() {
         return None;
     }
-    let data = facts.data.as_ref();
     let example = facts
         .shapes
         .get(&node.name)
@@ -307,6 +325,7 @@ fn infer_node(
     let context = InferContext {
         phase,
         classes: data.and_then(|data| data.classes),
+        data,
         example: example.map(Vec::as_slice),
     };
     match node.layer.infer(&context, &shapes) {
@@ -315,6 +334,25 @@ fn infer_node(
             problems.push(problem);
             None
         }
+    }
+}
+
+/// What a wire from a data layer asks of data that do not have it.
+fn absent(data: &DataFacts, source: &Node, port: usize) -> Option<Problem> {
+    if source.layer.spec().role != Role::Data {
+        return None;
+    }
+    let name = &source.name;
+    match port {
+        1 if data.labels.is_none() => Some(Problem::Missing(tr_format!(
+            "this reads the labels of “{name}”, but the data set has no classes; read its targets instead, or choose data with classes",
+            "此处读取“{name}”的标签，但数据集没有类别；请改接其 target 输出，或选择带类别的数据"
+        ))),
+        2 if data.targets.is_none() => Some(Problem::Missing(tr_format!(
+            "this reads the real-valued targets of “{name}”, but the data set has none; name the columns that are targets in the project's data settings, or read its labels",
+            "此处读取“{name}”的实数目标值，但数据集没有目标值；请在项目的数据设置中指定目标列，或改接其 label 输出"
+        ))),
+        _ => None,
     }
 }
 

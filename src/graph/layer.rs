@@ -9,7 +9,7 @@ use std::fmt::Debug;
 use candle_core::{DType, Device, Tensor};
 use serde::Serialize;
 
-use super::{FieldVisitor, Filler, Phase, PortType, Problem, Shape};
+use super::{DataFacts, FieldVisitor, Filler, Phase, PortType, Problem, Shape};
 use crate::i18n::Text;
 
 /// What a layer is for; the palette is grouped by it.
@@ -53,7 +53,7 @@ impl Family {
 pub enum Role {
     /// Computes outputs from inputs.
     Layer,
-    /// Has no inputs: its outputs are the examples of the batch.
+    /// Has no inputs: its outputs are the batch's examples, their labels and their targets.
     Data,
     /// Has no inputs: its output is a tensor that the caller gives.
     Input,
@@ -144,6 +144,8 @@ pub struct InferContext<'a> {
     pub phase: Phase,
     /// The number of classes in the data.
     pub classes: Option<usize>,
+    /// Everything that is known of the data.
+    pub data: Option<&'a DataFacts>,
     /// For a layer that brings data in: the shape of one example.
     pub example: Option<&'a [usize]>,
 }

@@ -9,9 +9,9 @@ use crate::i18n::Text;
 /// The kind of value that a port carries; a wire joins equal kinds only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum PortType {
-    /// Real numbers: (N, C, H, W), (N, D) or a scalar.
+    /// Real numbers: (N, C, H, W), (N, T, D), (N, D) or a scalar.
     Tensor,
-    /// Class indices: (N) or (N, H, W).
+    /// Class indices: (N), (N, T) or (N, H, W).
     Labels,
     /// Of a layer that the program does not know; joins anything.
     Any,

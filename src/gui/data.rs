@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::data::{DataConfig, DataError, Feed, Opening, open_in_background};
-use crate::graph::{DataFacts, Facts};
+use crate::graph::Facts;
+use crate::train;
 
 /// How long typing in the form must rest before data are opened.
 const REST: Duration = Duration::from_millis(300);
@@ -66,17 +67,9 @@ impl OpenData {
             .as_ref()
             .map(ToString::to_string)
             .unwrap_or_default();
-        let data = self.feed.as_ref().map(|feed| {
-            let summary = feed.summary();
-            DataFacts {
-                shape: summary.shape.to_vec(),
-                classes: Some(summary.classes),
-            }
-        });
-        self.facts = Facts {
-            data,
-            ..Facts::default()
-        };
+        self.facts = (self.feed.as_ref())
+            .map(|feed| train::facts(feed))
+            .unwrap_or_default();
     }
 
     /// The feed as the project's settings want it, once it is open.

@@ -63,10 +63,10 @@ fn data_ui(ui: &mut Ui, ctx: &Ctx<'_>, opening: bool) {
             .weak(),
         Some(Ok(feed)) => {
             let summary = feed.summary();
-            let (train, classes) = (summary.train, summary.classes);
+            let (train, answer) = (summary.train, summary.answer_text());
             RichText::new(tr_format!(
-                "{source}: {train} to train on, {classes} classes",
-                "{source}：训练样本 {train} 个，{classes} 类"
+                "{source}: {train} to train on, {answer}",
+                "{source}：训练样本 {train} 个，{answer}"
             ))
             .small()
         }

@@ -8,7 +8,7 @@ use crate::graph::{
 };
 use crate::i18n::{Text, tr_format};
 
-/// The project's data set: a batch of images and their classes.
+/// The project's data set: a batch of examples with their classes, their targets, or both.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Data {}
@@ -19,10 +19,10 @@ static DATA: LayerSpec = LayerSpec {
     family: Family::Data,
     role: Role::Data,
     about: Text::new(
-        "Brings in a batch of the project's data set: images (N, C, H, W) and their classes (N).",
-        "读入项目数据集的一个批次：图像 (N, C, H, W) 及其类别 (N)。",
+        "Brings in a batch of the project's data set: examples (N, C, H, W) or, of texts and sequences, (N, T, …); their classes (N) or (N, T); and, where the data have them, real-valued targets (N, D).",
+        "读入项目数据集的一个批次：样本 (N, C, H, W)，文本和序列为 (N, T, …)；类别 (N) 或 (N, T)；若数据带有实数目标值，则还有 (N, D)。",
     ),
-    formula: "data = x, label = y",
+    formula: "data = x, label = y, target = t",
     caffe: ("Data", "data_param"),
 };
 
@@ -36,12 +36,28 @@ impl Layer for Data {
     }
 
     fn outputs(&self) -> &'static [Port] {
-        const { &[Port::tensor("data"), Port::labels("label")] }
+        const {
+            &[
+                Port::tensor("data"),
+                Port::labels("label"),
+                Port::tensor("target"),
+            ]
+        }
     }
 
     fn infer(&self, context: &InferContext<'_>, _: &[&Shape]) -> Result<Inferred, Problem> {
-        let data = example_shape(context)?;
-        Ok(source(vec![data, Shape(vec![None])]))
+        let mut outputs = vec![example_shape(context)?];
+        // Of data that nobody has described, both may be wired: one class each, D unknown.
+        let labels = context.data.and_then(|data| data.labels.as_deref());
+        outputs.push(Shape::batch_of(None, labels.unwrap_or_default()));
+        match context.data {
+            None => outputs.push(Shape(vec![None, None])),
+            Some(data) => {
+                let targets = data.targets.map(|count| Shape::batch_of(None, &[count]));
+                outputs.extend(targets);
+            }
+        }
+        Ok(source(outputs))
     }
 
     fn forward(&self, _: &Context<'_>, _: &[Value]) -> candle_core::Result<Passed> {

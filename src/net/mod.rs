@@ -6,6 +6,7 @@
 //! trains. Tensors are never changed in place, so a clone of a weight is a consistent copy.
 
 mod error;
+mod feed;
 mod filler;
 mod walk;
 
@@ -13,6 +14,7 @@ mod walk;
 mod tests;
 
 pub use error::NetError;
+pub use feed::{DataFeed, NetFeed};
 pub use filler::stream;
 pub use walk::{Backward, BackwardStart, ForwardOptions, Keep, Pass};
 
@@ -59,33 +61,6 @@ pub struct Param {
     pub learnable: bool,
     pub lr_mult: f64,
     pub decay_mult: f64,
-}
-
-/// What the caller gives for one pass.
-#[derive(Clone, Debug, Default)]
-pub struct NetFeed {
-    /// For every data layer: images (N, C, H, W) and, where known, labels u32 (N).
-    pub data: Option<(Tensor, Option<Tensor>)>,
-    /// For input layers, by node name.
-    pub inputs: BTreeMap<String, Tensor>,
-}
-
-impl NetFeed {
-    /// One tensor for whatever brings data in, without labels.
-    pub fn only(tensor: Tensor, net: &Net) -> Self {
-        let names = net
-            .plan(Phase::Test)
-            .steps
-            .iter()
-            .filter(|step| step.role == Role::Input);
-        let inputs = names
-            .map(|step| (step.name.clone(), tensor.clone()))
-            .collect();
-        Self {
-            data: Some((tensor, None)),
-            inputs,
-        }
-    }
 }
 
 /// A runnable network with its weights.
@@ -250,7 +225,7 @@ impl Net {
         let mut differs = false;
         for step in &plan.steps {
             let given = match step.role {
-                Role::Data => feed.data.as_ref().map(|(data, _)| data),
+                Role::Data => feed.data.as_ref().map(|fed| &fed.data),
                 Role::Input => feed.inputs.get(&step.name),
                 _ => continue,
             };

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use candle_core::{DType, Device, Tensor};
 
-use super::{BackwardStart, ForwardOptions, Keep, Net, NetConfig, NetError, NetFeed};
+use super::{BackwardStart, DataFeed, ForwardOptions, Keep, Net, NetConfig, NetError, NetFeed};
 use crate::graph::{DataFacts, Facts, Graph, Node, Phase, Phases, PortRef};
 use crate::layers;
 
@@ -21,10 +21,7 @@ fn graph(nodes: &[(&str, &str, &[&str])]) -> Graph {
 }
 
 fn facts() -> Facts {
-    let data = DataFacts {
-        shape: vec![2, 6, 5],
-        classes: Some(3),
-    };
+    let data = DataFacts::classified(vec![2, 6, 5], 3);
     Facts {
         data: Some(data),
         ..Facts::default()
@@ -69,7 +66,7 @@ fn feed() -> NetFeed {
     let data = Tensor::from_vec(values, (2, 2, 6, 5), &Device::Cpu).unwrap();
     let labels = Tensor::new(&[2u32, 0], &Device::Cpu).unwrap();
     NetFeed {
-        data: Some((data, Some(labels))),
+        data: Some(DataFeed::labelled(data, labels)),
         ..NetFeed::default()
     }
 }
@@ -149,7 +146,7 @@ fn a_partial_walk_goes_no_further_and_keeps_only_what_is_wanted() {
     let net = compile(&branched());
     let wanted = BTreeSet::from(["tanh".to_owned()]);
     let without_labels = NetFeed {
-        data: Some((feed().data.unwrap().0, None)),
+        data: Some(DataFeed::unlabelled(feed().data.unwrap().data)),
         ..feed()
     };
     let options = ForwardOptions {
@@ -177,7 +174,7 @@ fn a_name_means_another_node_in_each_phase() {
     graph.node_mut(ids[1]).unwrap().phases = Phases::Train;
     graph.node_mut(ids[2]).unwrap().phases = Phases::Test;
     let net = compile(&graph);
-    let x = feed().data.unwrap().0;
+    let x = feed().data.unwrap().data;
     let out = |phase| {
         let pass = net
             .forward(phase, &feed(), ForwardOptions::default())
@@ -199,7 +196,7 @@ fn what_does_not_fit_is_refused_with_its_node() {
     let net = compile(&branched());
     let wide = Tensor::zeros((2, 2, 6, 9), DType::F64, &Device::Cpu).unwrap();
     let wrong = NetFeed {
-        data: Some((wide, None)),
+        data: Some(DataFeed::unlabelled(wide)),
         ..NetFeed::default()
     };
     let error = net

@@ -160,15 +160,10 @@ impl Net {
         let name = || step.name.clone();
         match step.role {
             Role::Data => {
-                let Some((data, labels)) = &feed.data else {
+                let Some(fed) = &feed.data else {
                     return Err(NetError::NotFed { node: name() });
                 };
-                let data = Value::Tensor(data.to_device(&self.config.device)?);
-                pass.outputs[index] = vec![data];
-                if let Some(labels) = labels {
-                    let labels = labels.to_device(&self.config.device)?;
-                    pass.outputs[index].push(Value::Labels(labels));
-                }
+                pass.outputs[index] = fed.outputs(&self.config.device)?;
                 return Ok(());
             }
             Role::Input => {
@@ -181,8 +176,13 @@ impl Net {
             _ => {}
         }
         let mut inputs = Vec::with_capacity(step.sources.len());
+        let fed = |source: usize, port| {
+            plan.steps[source].role != Role::Data
+                || feed.data.as_ref().is_some_and(|fed| fed.has(port))
+        };
         for (source, port) in &step.sources {
-            let Some(value) = pass.outputs[*source].get(*port) else {
+            let value = pass.outputs[*source].get(*port);
+            let Some(value) = value.filter(|_| fed(*source, *port)) else {
                 return Err(NetError::NotFed { node: name() });
             };
             inputs.push(value.clone());

@@ -5,10 +5,11 @@ use std::time::Instant;
 
 use candle_core::{DType, Tensor};
 
+use super::run::feed_of;
 use super::{Evaluation, Failure, Prediction};
 use crate::data::{Feed, SplitName};
 use crate::graph::{Metric, Phase, PortRef, Role};
-use crate::net::{ForwardOptions, Keep, Net, NetFeed, Pass};
+use crate::net::{ForwardOptions, Keep, Net, Pass};
 
 /// Evaluates a split in the test phase, batch by batch. `None` where the split is empty or
 /// `stopped` said so on the way.
@@ -43,14 +44,10 @@ pub fn evaluate(
             keep: Keep::Only(keep.clone()),
             ..ForwardOptions::default()
         };
-        let net_feed = NetFeed {
-            data: Some((batch.data, Some(batch.labels.clone()))),
-            ..NetFeed::default()
-        };
-        let pass = net.forward(Phase::Test, &net_feed, options)?;
+        let pass = net.forward(Phase::Test, &feed_of(&batch), options)?;
         tally.add(net, &pass, batch.indices.len())?;
-        if let Some(classifier) = &classifier {
-            predictions.extend(classifier.predictions(net, &pass, &batch.labels)?);
+        if let (Some(classifier), Some(labels)) = (&classifier, &batch.labels) {
+            predictions.extend(classifier.predictions(net, &pass, labels)?);
         }
     }
     let metrics = tally.metrics.into_iter();

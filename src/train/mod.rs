@@ -22,7 +22,7 @@ pub use device::DeviceChoice;
 pub use evaluate::evaluate;
 pub use history::History;
 pub use message::{Command, Ending, Evaluation, Event, Prediction, Progress, Snapshot, Watch};
-pub use run::facts;
+pub use run::{facts, facts_of};
 pub use schedule::{Place, RateChange, Schedule};
 pub use session::{Failure, Job, Session};
 pub use solver::{Momentum, update};

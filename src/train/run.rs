@@ -15,10 +15,10 @@ use super::session::{Job, Link};
 use super::{
     Checkpoint, Command, Ending, Event, Failure, History, Momentum, Progress, Watch, device, solver,
 };
-use crate::data::{Batch, Feed, Prefetch, SplitName};
+use crate::data::{Batch, DataSummary, Feed, Prefetch, SplitName};
 use crate::graph::{DataFacts, Facts, Phase};
 use crate::i18n::{tr, tr_format};
-use crate::net::{BackwardStart, ForwardOptions, Keep, Net, NetConfig, NetFeed};
+use crate::net::{BackwardStart, DataFeed, ForwardOptions, Keep, Net, NetConfig, NetFeed};
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -300,10 +300,17 @@ impl<'a> Run<'a> {
 
 /// What inference is told about a feed's data.
 pub fn facts(feed: &Feed) -> Facts {
+    facts_of(&feed.summary())
+}
+
+/// What inference is told about data that were opened for their facts alone.
+pub fn facts_of(summary: &DataSummary) -> Facts {
     Facts {
         data: Some(DataFacts {
-            shape: feed.shape().to_vec(),
-            classes: Some(feed.dataset().classes().len()),
+            shape: summary.shape.clone(),
+            classes: summary.classes,
+            labels: summary.labels.clone(),
+            targets: (summary.targets > 0).then_some(summary.targets),
         }),
         ..Facts::default()
     }
@@ -312,7 +319,11 @@ pub fn facts(feed: &Feed) -> Facts {
 /// A batch as the network takes it.
 pub(super) fn feed_of(batch: &Batch) -> NetFeed {
     NetFeed {
-        data: Some((batch.data.clone(), Some(batch.labels.clone()))),
+        data: Some(DataFeed {
+            data: batch.data.clone(),
+            labels: batch.labels.clone(),
+            targets: batch.targets.clone(),
+        }),
         ..NetFeed::default()
     }
 }

@@ -82,10 +82,7 @@ mod tests {
             graph.add(ip);
         }
         let facts = Facts {
-            data: Some(DataFacts {
-                shape: vec![1, 1, 2],
-                classes: Some(2),
-            }),
+            data: Some(DataFacts::classified(vec![1, 1, 2], 2)),
             ..Facts::default()
         };
         let config = NetConfig {

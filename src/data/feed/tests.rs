@@ -6,7 +6,7 @@ use crate::data::{Batches, Color, Mean, Pixels, Preprocess, Split, Std};
 fn table(rows: &str) -> Dataset {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("a.csv"), rows).unwrap();
-    Dataset::open("a.csv", folder.path()).unwrap()
+    Dataset::open(&crate::data::DataConfig::of("a.csv"), folder.path()).unwrap()
 }
 
 fn config(preprocess: Preprocess) -> DataConfig {
@@ -86,7 +86,7 @@ fn a_batch_has_the_asked_examples_in_the_asked_order() {
     let batch = feed.batch(SplitName::Train, &[2, 0, 1]).unwrap();
     assert_eq!(batch.data.dims(), [3, 2, 1, 1]);
     assert_eq!(values(&batch.data), [2.0, 2.0, 0.0, 0.0, 1.0, 1.0]);
-    assert_eq!(batch.labels.to_vec1::<u32>().unwrap(), [0, 0, 1]);
+    assert_eq!(batch.labels.unwrap().to_vec1::<u32>().unwrap(), [0, 0, 1]);
     assert_eq!(batch.indices, [2, 0, 1]);
     let error = feed.batch(SplitName::Train, &[3]).unwrap_err().to_string();
     assert!(error.contains('3'), "{error}");
@@ -115,7 +115,7 @@ fn evaluation_covers_a_split_once_with_a_smaller_last_batch() {
     assert_eq!(summary, DataSummary::open(&config, Path::new("")).unwrap());
     assert_eq!(
         (summary.shape, summary.classes, summary.train),
-        ([1, 28, 28], 10, 9_720)
+        (vec![1, 28, 28], Some(10), 9_720)
     );
 }
 
@@ -127,7 +127,7 @@ fn splits_are_disjoint_cover_everything_and_keep_the_test_set() {
             test: 1_000,
             seed,
         };
-        Dataset::open("digits", Path::new(""))
+        Dataset::open(&crate::data::DataConfig::of("digits"), Path::new(""))
             .unwrap()
             .split(&split)
             .unwrap()
@@ -205,7 +205,7 @@ fn saved_statistics_are_used_and_checked() {
     });
     let saved = Statistics {
         mean: vec![1.0, 1.0],
-        std: Vec::new(),
+        ..Statistics::default()
     };
     let feed = Feed::new(table("1,2,a\n3,4,b\n"), &config, Some(saved.clone())).unwrap();
     assert_eq!(

@@ -80,15 +80,18 @@ impl View for DataView {
 impl DataView {
     fn about_ui(&mut self, ui: &mut Ui, feed: &Feed) {
         let dataset = feed.dataset();
+        let sides = |shape: &[usize]| {
+            let sides: Vec<String> = shape.iter().map(usize::to_string).collect();
+            sides.join("×")
+        };
         let shape = match dataset.shape() {
-            Some([channels, height, width]) => format!("{channels}×{height}×{width}"),
+            Some(shape) => sides(&shape),
             None => tr("images of several sizes", "尺寸不一的图像").to_owned(),
         };
-        let [channels, height, width] = feed.shape();
         let (kind, source) = (dataset.kind().name(), dataset.source());
-        let classes = dataset.classes().len();
-        let name = tr_format!("{source}: {classes} classes", "{source}：{classes} 类");
-        let about = format!("{kind} · {shape} → {channels}×{height}×{width}");
+        let answer = feed.summary().answer_text();
+        let name = tr_format!("{source}: {answer}", "{source}：{answer}");
+        let about = format!("{kind} · {shape} → {}", sides(feed.shape()));
         let hover = tr(
             "shape of an example, before and after preprocessing",
             "样本的形状：预处理前 → 预处理后",
@@ -200,11 +203,7 @@ impl DataView {
             listed.source == source && (listed.split, listed.class) == (split, class)
         };
         if !self.listed.as_ref().is_some_and(same) {
-            let is_one = |index: &usize| {
-                feed.dataset()
-                    .label(split, *index)
-                    .is_ok_and(|label| label == class)
-            };
+            let is_one = |index: &usize| feed.dataset().label(split, *index) == Some(class);
             let indices = (0..feed.dataset().len(split)).filter(is_one).collect();
             self.listed = Some(Listed {
                 source,
@@ -241,11 +240,13 @@ impl DataView {
             let index = listed.map_or(place, |listed| {
                 listed.indices.get(place).copied().unwrap_or_default()
             });
-            let label = feed.dataset().label(split, index).unwrap_or_default();
-            let name = feed.dataset().class_name(label);
+            let label = feed.dataset().label(split, index);
+            let name = label.map_or(index.to_string().into(), |label| {
+                feed.dataset().class_name(label)
+            });
             let mut about = tr_format!("example {index}: {name}", "样本 {index}：{name}");
             let seen = evaluation.and_then(|evaluation| evaluation.predictions.get(index));
-            let wrong = seen.filter(|seen| seen.predicted != label);
+            let wrong = seen.filter(|seen| Some(seen.predicted) != label);
             if let Some(wrong) = wrong {
                 let other = feed.dataset().class_name(wrong.predicted);
                 about += &tr_format!("; the network says {other}", "；网络预测为 {other}");
@@ -273,7 +274,7 @@ fn class_counts(dataset: &Dataset) -> Vec<[usize; 3]> {
     let mut counts = vec![[0; 3]; dataset.classes().len()];
     for (place, split) in SplitName::ALL.into_iter().enumerate() {
         for index in 0..dataset.len(split) {
-            let label = dataset.label(split, index).ok();
+            let label = dataset.label(split, index);
             if let Some(count) = label.and_then(|label| counts.get_mut(label as usize)) {
                 count[place] += 1;
             }

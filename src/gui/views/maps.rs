@@ -193,6 +193,10 @@ impl MapsView {
                     port => format!("{}:{port}", node.name),
                 };
                 let labels = matches!(value, Value::Labels(_));
+                // Data without classes stand for them with nothing.
+                if labels && value.tensor().elem_count() == 0 {
+                    continue;
+                }
                 sections.push(Section {
                     title,
                     layer: layer.clone(),

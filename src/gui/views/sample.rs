@@ -105,11 +105,12 @@ fn truth_ui(ui: &mut Ui, ctx: &Ctx<'_>, feed: &Feed) {
     let dataset = feed.dataset();
     ui.horizontal_wrapped(|ui| {
         match dataset.label(split, index) {
-            Ok(label) => {
+            Some(label) => {
                 let name = dataset.class_name(label);
                 ui.label(tr_format!("label: {name}", "标签：{name}"));
             }
-            Err(_) => drop(ui.label(tr("there is no such example", "没有这个样本"))),
+            None if index < dataset.len(split) => {}
+            None => drop(ui.label(tr("there is no such example", "没有这个样本"))),
         }
         let evaluation = ctx.run.evaluation(split);
         let Some(evaluation) = evaluation else { return };

@@ -188,8 +188,16 @@ pub fn picture(feed: &Feed, shot: Shot) -> Result<Picture, DataError> {
         ));
     }
     let example = feed.dataset().example(split, index)?;
+    let shape = match example.shape[..] {
+        [channels, height, width] => [channels, height, width],
+        _ => [1, 1, example.shape.iter().product()],
+    };
     Ok(match &example.pixels {
-        Pixels::U8(bytes) => picture_of_bytes(bytes, example.shape),
-        Pixels::F32(values) => picture_of_values(values, example.shape),
+        Pixels::U8(bytes) => picture_of_bytes(bytes, shape),
+        Pixels::F32(values) => picture_of_values(values, shape),
+        Pixels::Tokens(tokens) => {
+            let values: Vec<f32> = tokens.iter().map(|token| *token as f32).collect();
+            picture_of_values(&values, shape)
+        }
     })
 }

@@ -39,7 +39,7 @@ pub fn bars_ui(ui: &mut Ui, ctx: &Ctx<'_>, name: &str, values: &[f32], signed: b
         return chart_ui(ui, name, values, height);
     }
     let (split, index) = ctx.example;
-    let truth = classes.and_then(|feed| feed.dataset().label(split, index).ok());
+    let truth = classes.and_then(|feed| feed.dataset().label(split, index));
     let probabilities = are_probabilities(values);
     let range = Range::of(values);
     let range = if probabilities {

@@ -140,7 +140,10 @@ impl Shown {
             .node(node.id)
             .map_or(&[] as &[_], |info| info.params.as_slice());
         let example = match ctx.data {
-            Some(Ok(feed)) => Some(feed.shape()),
+            Some(Ok(feed)) => match *feed.shape() {
+                [channels, height, width] => Some([channels, height, width]),
+                _ => None,
+            },
             _ => None,
         };
         // A tensor that cannot be read is left out: the heading says what is missing.

@@ -121,17 +121,12 @@ fn data_ui(ui: &mut Ui, ctx: &Ctx<'_>, typing: &mut Typing, actions: &mut Vec<Ac
         ));
     }
     if let Some(Ok(feed)) = ctx.data {
-        let crate::data::DataSummary {
-            shape: [c, h, w],
-            classes,
-            train,
-            validation,
-            test,
-            ..
-        } = feed.summary();
+        let summary = feed.summary();
+        let (shape, answer) = (summary.shape_text(), summary.answer_text());
+        let (train, validation, test) = (summary.train, summary.validation, summary.test);
         ui.weak(tr_format!(
-            "{c} × {h} × {w}, {classes} classes; {train} to train on, {validation} for validation, {test} for the test",
-            "{c} × {h} × {w}，{classes} 类；训练 {train}，验证 {validation}，测试 {test}"
+            "{shape}, {answer}; {train} to train on, {validation} for validation, {test} for the test",
+            "{shape}，{answer}；训练 {train}，验证 {validation}，测试 {test}"
         ));
     }
 }
