@@ -37,6 +37,8 @@ pub static EXAMPLES: &[(&str, &str)] = &[
         include_str!("../projects/perceptron-digits.ron"),
     ),
     ("mlp-digits", include_str!("../projects/mlp-digits.ron")),
+    ("lstm-digits", include_str!("../projects/lstm-digits.ron")),
+    ("char-lstm", include_str!("../projects/char-lstm.ron")),
 ];
 
 /// Everything that a person makes and shares.
