@@ -148,3 +148,40 @@ fn numbers(file: &Hdf5File, name: &str, limit: usize, path: &Path) -> Result<Num
     }
     Ok(Numbers { dims, values })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::{DataConfig, Feed, SplitName};
+
+    fn folder() -> std::path::PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases/hdf5")
+    }
+
+    #[test]
+    fn whole_labels_are_classes_and_others_targets() {
+        let feed = Feed::open(&DataConfig::of("classes.h5"), &folder()).unwrap();
+        let summary = feed.summary();
+        assert_eq!((summary.shape, summary.classes), (vec![4, 1, 1], Some(3)));
+        let batch = feed.batch(SplitName::Train, &[1]).unwrap();
+        assert_eq!(batch.labels.unwrap().to_vec1::<u32>().unwrap(), [2]);
+        let row = batch.data.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+        assert_eq!(row, [0.5, 0.625, 0.75, 0.875]);
+
+        let feed = Feed::open(&DataConfig::of("targets.h5"), &folder()).unwrap();
+        assert_eq!((feed.summary().classes, feed.summary().targets), (None, 2));
+        let batch = feed.batch(SplitName::Train, &[1, 5]).unwrap();
+        let targets = batch.targets.unwrap().to_vec2::<f32>().unwrap();
+        assert_eq!(
+            targets,
+            [[2.75, -0.5], [10.75, -2.5]],
+            "chunked and compressed"
+        );
+
+        let feed = Feed::open(&DataConfig::of("images.h5"), &folder()).unwrap();
+        assert_eq!(
+            (feed.shape(), feed.summary().classes),
+            (&[2, 3, 5][..], Some(6))
+        );
+    }
+}
