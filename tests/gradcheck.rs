@@ -109,6 +109,23 @@ const CASES: &[Case] = &[
         "Eltwise(operation: max)",
         &[&[2, 3, 2, 2], &[2, 3, 2, 2], &[2, 3, 2, 2]],
     ),
+    ("InnerProduct(num_output: 3, axis: 2)", &[&[2, 3, 4]]),
+    ("Embed(num_output: 2)", &[&[2, 5]]),
+    ("Embed(num_output: 4, input_dim: 7, bias: true)", &[&[6]]),
+    ("RNN(num_output: 3)", &[&[2, 4, 2]]),
+    (
+        "RNN(num_output: 2, num_layers: 2, output: last)",
+        &[&[1, 3, 2]],
+    ),
+    ("LSTM(num_output: 3)", &[&[2, 4, 2]]),
+    ("LSTM(num_output: 3, output: last)", &[&[2, 1, 2]]),
+    ("LSTM(num_output: 2, num_layers: 3)", &[&[1, 3, 2]]),
+    ("LSTM(num_output: 2, output: last)", &[&[2, 1, 3, 4]]),
+    ("GRU(num_output: 3)", &[&[2, 4, 2]]),
+    (
+        "GRU(num_output: 2, num_layers: 2, output: last)",
+        &[&[2, 3, 2]],
+    ),
     ("SoftmaxWithLoss", &[&[5, CLASSES], &[5]]),
     ("SoftmaxWithLoss", &[&[1, 7], &[1]]),
     ("SoftmaxWithLoss", &[&[2, 4, 3, 2], &[2, 3, 2]]),
@@ -125,6 +142,11 @@ fn values(shape: &[usize], shift: usize, random: &mut ChaCha8Rng) -> Tensor {
     let mut values: Vec<f64> = (0..count).map(value).collect();
     values.shuffle(random);
     Tensor::from_vec(values, shape, &Device::Cpu).unwrap()
+}
+
+/// Whole numbers that name rows of a table have no slope.
+fn takes_tokens(layer: &dyn Layer) -> bool {
+    layer.spec().name == "Embed"
 }
 
 /// A layer with inputs and parameters: what a difference is taken of.
@@ -150,6 +172,12 @@ impl Subject {
                     Value::Labels(
                         Tensor::from_vec(labels.collect::<Vec<_>>(), *shape, &Device::Cpu).unwrap(),
                     )
+                }
+                _ if takes_tokens(&*layer) => {
+                    let count = shape.iter().product::<usize>();
+                    let tokens = (0..count).map(|i| ((i * i + 1) % CLASSES) as f64);
+                    let tokens = tokens.collect::<Vec<_>>();
+                    Value::Tensor(Tensor::from_vec(tokens, *shape, &Device::Cpu).unwrap())
                 }
                 _ => Value::Tensor(values(shape, port, &mut random)),
             };
@@ -263,6 +291,7 @@ impl Subject {
         match index.checked_sub(self.inputs.len()) {
             Some(param) => self.params.get_mut(param).filter(|_| self.learnable[param]),
             None => match &mut self.inputs[index] {
+                Value::Tensor(_) if takes_tokens(&*self.layer) => None,
                 Value::Tensor(tensor) => Some(tensor),
                 Value::Labels(_) => None,
             },

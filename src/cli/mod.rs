@@ -9,6 +9,7 @@ mod check;
 mod eval;
 mod infer;
 mod layers;
+mod sample;
 mod train;
 
 mod interrupt;
@@ -75,6 +76,11 @@ enum Command {
         "写出网络对一幅图像或一个张量的输出"
     ))]
     Infer(infer::Options),
+    #[command(about = tr(
+        "Let a network that was trained on text write some",
+        "让用文本训练的网络生成文本"
+    ))]
+    Sample(sample::Options),
     #[command(about = tr("List the layers, or explain one", "列出所有层，或说明其中一个"))]
     Layers(layers::Options),
     #[command(about = tr(
@@ -151,6 +157,7 @@ pub fn main(
         Some(Command::Train(options)) => train::run(&options),
         Some(Command::Eval(options)) => eval::run(&options),
         Some(Command::Infer(options)) => infer::run(&options),
+        Some(Command::Sample(options)) => sample::run(&options),
         Some(Command::Layers(options)) => layers::run(&options),
         Some(Command::Bench(options)) => bench::run(&options),
         None => match window(cli.file.clone(), cli.lang) {

@@ -280,6 +280,7 @@ pub static COMMANDS: &[Command] = &[
     show(ViewKind::Weights),
     show(ViewKind::Data),
     show(ViewKind::Confusion),
+    show(ViewKind::Text),
     command(
         Menu::View,
         CommandId::ResetLayout,

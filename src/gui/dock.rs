@@ -21,7 +21,12 @@ pub fn default_layout() -> Tree<ViewKind> {
     let editor = tabs(&mut tiles, &[ViewKind::Editor]);
     let below = tabs(
         &mut tiles,
-        &[ViewKind::Curves, ViewKind::Problems, ViewKind::Confusion],
+        &[
+            ViewKind::Curves,
+            ViewKind::Problems,
+            ViewKind::Confusion,
+            ViewKind::Text,
+        ],
     );
     let form = tabs(&mut tiles, &[ViewKind::Form]);
     let maps = tabs(
@@ -70,7 +75,7 @@ fn neighbour(kind: ViewKind) -> ViewKind {
     match kind {
         ViewKind::Weights | ViewKind::Data => ViewKind::Maps,
         ViewKind::Maps => ViewKind::Weights,
-        ViewKind::Problems | ViewKind::Confusion => ViewKind::Curves,
+        ViewKind::Problems | ViewKind::Confusion | ViewKind::Text => ViewKind::Curves,
         ViewKind::Curves => ViewKind::Problems,
         ViewKind::Form => ViewKind::Maps,
         ViewKind::Palette | ViewKind::Editor => ViewKind::Form,

@@ -48,10 +48,11 @@ pub enum ViewKind {
     Weights,
     Data,
     Confusion,
+    Text,
 }
 
 impl ViewKind {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Editor,
         Self::Palette,
         Self::Form,
@@ -61,6 +62,7 @@ impl ViewKind {
         Self::Weights,
         Self::Data,
         Self::Confusion,
+        Self::Text,
     ];
 
     pub const fn title(self) -> Text {
@@ -74,6 +76,7 @@ impl ViewKind {
             Self::Weights => Text::new("Weights", "权重"),
             Self::Data => Text::new("Data", "数据"),
             Self::Confusion => Text::new("Confusion matrix", "混淆矩阵"),
+            Self::Text => Text::new("Text", "文本"),
         }
     }
 }

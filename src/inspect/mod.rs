@@ -1,5 +1,5 @@
 //! What the inside of a network looks like, as plain values: feature maps and filters as
-//! pictures, distributions as histograms, predictions as a confusion matrix.
+//! pictures, distributions as histograms, predictions as a confusion matrix, text as it is drawn.
 //!
 //! Pure functions of tensors and predictions. Invariant: NaN, infinities, empty tensors and
 //! odd shapes are data like any other and never panic.
@@ -11,6 +11,7 @@ mod filter;
 mod histogram;
 mod map;
 mod picture;
+mod sampling;
 mod tiling;
 
 pub use color::{ColorMap, NON_FINITE, Range, Shades};
@@ -21,4 +22,5 @@ pub use map::Maps;
 pub use picture::{
     Coloring, Picture, Scale, paint, paint_rgb, picture_of_bytes, picture_of_values,
 };
+pub use sampling::{Sampler, SamplingError};
 pub use tiling::Tiling;

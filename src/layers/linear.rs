@@ -4,19 +4,21 @@ use candle_core::Tensor;
 use serde::{Deserialize, Serialize};
 
 use crate::graph::{
-    Context, Family, Field, FieldValue, FieldVisitor, Filler, Gradients, InferContext, Inferred,
-    Layer, LayerSpec, ParamSpec, Passed, Problem, Role, Shape, Size, Value, Window, only_gradient,
+    Context, Family, Field, FieldVisitor, Filler, Gradients, InferContext, Inferred, Layer,
+    LayerSpec, ParamSpec, Passed, Problem, Role, Shape, Size, Value, Window, only_gradient,
 };
 use crate::i18n::{Text, tr_format};
 use crate::nn;
 
-/// Every output is a weighted sum of all inputs: (N, …) → (N, num_output).
+/// Every output is a weighted sum of all inputs: (N, …) → (N, num_output), or with axis 2
+/// (N, T, …) → (N, T, num_output).
 /// PyTorch's `Linear` after `Flatten`; Caffe's InnerProduct.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct InnerProduct {
     pub num_output: Size,
     pub bias: bool,
+    pub axis: usize,
     pub weight_filler: Filler,
     pub bias_filler: Filler,
 }
@@ -26,6 +28,7 @@ impl Default for InnerProduct {
         Self {
             num_output: Size::Count(10),
             bias: true,
+            axis: 1,
             weight_filler: Filler::Xavier,
             bias_filler: Filler::Constant(0.0),
         }
@@ -45,39 +48,44 @@ static SPEC: LayerSpec = LayerSpec {
     caffe: ("InnerProduct", "inner_product_param"),
 };
 
+impl InnerProduct {
+    /// One row for each place before the axis.
+    fn flat(&self, x: &Tensor) -> candle_core::Result<Tensor> {
+        match self.axis {
+            1 => x.flatten_from(1),
+            axis => x.flatten_from(axis)?.flatten_to(axis - 1),
+        }
+    }
+}
+
 impl Layer for InnerProduct {
     fn spec(&self) -> &'static LayerSpec {
         &SPEC
     }
 
     fn fields(&mut self, visitor: &mut dyn FieldVisitor) {
-        visitor.field(Field {
-            name: "num_output",
-            about: Text::new("How many outputs (neurons).", "输出（神经元）个数。"),
-            caffe: "num_output",
-            value: FieldValue::Size {
-                value: &mut self.num_output,
-                max: 1 << 20,
-            },
-        });
-        visitor.field(Field {
-            name: "bias",
-            about: Text::new("Whether a bias is added.", "是否加偏置。"),
-            caffe: "bias_term",
-            value: FieldValue::Flag(&mut self.bias),
-        });
-        visitor.field(Field {
-            name: "weight_filler",
-            about: Text::new("How the weights begin.", "权重的初始化方法。"),
-            caffe: "weight_filler",
-            value: FieldValue::Filler(&mut self.weight_filler),
-        });
-        visitor.field(Field {
-            name: "bias_filler",
-            about: Text::new("How the bias begins.", "偏置的初始化方法。"),
-            caffe: "bias_filler",
-            value: FieldValue::Filler(&mut self.bias_filler),
-        });
+        let about = Text::new("How many outputs (neurons).", "输出（神经元）个数。");
+        visitor.field(Field::size(
+            "num_output",
+            &mut self.num_output,
+            1 << 20,
+            about,
+        ));
+        let about = Text::new("Whether a bias is added.", "是否加偏置。");
+        visitor.field(Field::flag("bias", &mut self.bias, about).caffe("bias_term"));
+        let about = Text::new(
+            "The first axis that is summed over; those before it stay. 1: everything of an example; 2: each step of a sequence by itself.",
+            "从哪一维开始求和，其前各维保留。1：样本的全部数值；2：序列的每一步各自计算。",
+        );
+        visitor.field(Field::count("axis", &mut self.axis, 1..=3, about));
+        let about = Text::new("How the weights begin.", "权重的初始化方法。");
+        visitor.field(Field::filler(
+            "weight_filler",
+            &mut self.weight_filler,
+            about,
+        ));
+        let about = Text::new("How the bias begins.", "偏置的初始化方法。");
+        visitor.field(Field::filler("bias_filler", &mut self.bias_filler, about));
     }
 
     fn infer(&self, context: &InferContext<'_>, inputs: &[&Shape]) -> Result<Inferred, Problem> {
@@ -85,7 +93,14 @@ impl Layer for InnerProduct {
             return Err(super::classes_unknown());
         };
         let x = inputs[0];
-        let Some(width) = x.per_example().filter(|_| x.rank() >= 2) else {
+        let axis = self.axis;
+        if x.rank() > 1 && x.rank() <= axis {
+            return Err(Problem::Shape(tr_format!(
+                "the input {x} has no axis {axis}",
+                "输入 {x} 没有第 {axis} 维"
+            )));
+        }
+        let Some(width) = x.count_from(axis).filter(|_| x.rank() > axis) else {
             return Err(Problem::Shape(tr_format!(
                 "a full connection needs an input of known size, but gets {x}",
                 "全连接需要大小已知的输入，而得到的是 {x}"
@@ -103,19 +118,27 @@ impl Layer for InnerProduct {
                 self.bias_filler,
             ));
         }
+        let places = (1..axis).map(|axis| x.dim(axis).map(|size| size as u64));
+        let places = places.fold(Some(1u64), |product, size| {
+            Some(product?.saturating_mul(size?))
+        });
+        let mut output = x.0[..axis].to_vec();
+        output.push(Some(outputs));
+        let products = (outputs as u64).saturating_mul(width as u64);
         Ok(Inferred {
-            outputs: vec![Shape(vec![x.dim(0), Some(outputs)])],
+            outputs: vec![Shape(output)],
             params,
-            macs: Some((outputs as u64).saturating_mul(width as u64)),
+            macs: places.map(|places| places.saturating_mul(products)),
             window: Window::Whole,
         })
     }
 
     fn forward(&self, context: &Context<'_>, inputs: &[Value]) -> candle_core::Result<Passed> {
         let x = inputs[0].tensor();
-        let flat = x.flatten_from(1)?;
-        let y = nn::linear(&flat, &context.params[0], context.params.get(1))?;
-        Ok(Passed::new(y, vec![x.clone()]))
+        let y = nn::linear(&self.flat(x)?, &context.params[0], context.params.get(1))?;
+        let mut dims = x.dims()[..self.axis].to_vec();
+        dims.push(y.dim(1)?);
+        Ok(Passed::new(y.reshape(dims)?, vec![x.clone()]))
     }
 
     fn backward(
@@ -126,6 +149,7 @@ impl Layer for InnerProduct {
     ) -> candle_core::Result<Gradients> {
         let dy = only_gradient(gradients)?;
         let x = &saved[0];
+        let dy = &dy.reshape(((), dy.dims().last().copied().unwrap_or(1)))?;
         let mut result = Gradients::default();
         if context.needs_input[0] {
             let dx = nn::linear_backward_data(dy, &context.params[0])?;
@@ -134,7 +158,7 @@ impl Layer for InnerProduct {
         if context.needs_params {
             result
                 .params
-                .push(Some(nn::linear_backward_weight(&x.flatten_from(1)?, dy)?));
+                .push(Some(nn::linear_backward_weight(&self.flat(x)?, dy)?));
             if self.bias {
                 result.params.push(Some(nn::bias_backward(dy)?));
             }

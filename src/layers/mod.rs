@@ -9,6 +9,7 @@ mod conv;
 mod pool;
 
 mod linear;
+mod recurrent;
 
 mod activation;
 mod regularisation;
@@ -26,6 +27,7 @@ pub use linear::InnerProduct;
 pub use loss::{EuclideanLoss, Softmax, SoftmaxWithLoss};
 pub use metric::Accuracy;
 pub use pool::{PoolMethod, Pooling};
+pub use recurrent::{Embed, Gru, Lstm, Rnn, SequenceOutput};
 pub use regularisation::Dropout;
 pub use structure::{Concat, Eltwise, EltwiseOperation, Flatten};
 pub use unknown::Unknown;
@@ -42,6 +44,10 @@ pub static CATALOGUE: &[Entry] = &[
     Entry::of::<Convolution>(),
     Entry::of::<Pooling>(),
     Entry::of::<InnerProduct>(),
+    Entry::of::<Embed>(),
+    Entry::of::<Rnn>(),
+    Entry::of::<Lstm>(),
+    Entry::of::<Gru>(),
     Entry::of::<ReLU>(),
     Entry::of::<Sigmoid>(),
     Entry::of::<TanH>(),

@@ -13,9 +13,11 @@ mod activation;
 mod conv;
 mod dropout;
 mod eltwise;
+mod embed;
 mod linear;
 mod loss;
 mod pool;
+mod recurrent;
 mod reference;
 mod size;
 mod softmax;
@@ -32,11 +34,15 @@ pub use eltwise::{
     eltwise_max, eltwise_max_backward, eltwise_product, eltwise_product_backward, eltwise_sum,
     eltwise_sum_backward,
 };
+pub use embed::{embed, embed_backward};
 pub use linear::{linear, linear_backward_data, linear_backward_weight};
 pub use loss::{
     euclidean_loss, euclidean_loss_backward, softmax_cross_entropy, softmax_cross_entropy_backward,
 };
 pub use pool::{Pool2d, avg_pool2d, avg_pool2d_backward, max_pool2d, max_pool2d_backward};
+pub use recurrent::{
+    Cell, CellWeights, RecurrentGradients, Unrolled, recurrent, recurrent_backward,
+};
 pub use size::{conv_output, pool_output};
 pub use softmax::{softmax, softmax_backward};
 pub use update::{Sgd, sgd_update};

@@ -9,6 +9,7 @@ mod confusion;
 mod curves;
 mod data;
 mod maps;
+mod text;
 mod training_bar;
 mod weights;
 
@@ -22,6 +23,7 @@ pub use confusion::ConfusionView;
 pub use curves::CurvesView;
 pub use data::DataView;
 pub use maps::MapsView;
+pub use text::TextView;
 pub use training_bar::TrainingBar;
 pub use weights::WeightsView;
 
@@ -40,6 +42,7 @@ pub struct Views {
     weights: WeightsView,
     data: DataView,
     confusion: ConfusionView,
+    text: TextView,
 }
 
 impl Views {
@@ -51,6 +54,7 @@ impl Views {
             ViewKind::Weights => &mut self.weights,
             ViewKind::Data => &mut self.data,
             ViewKind::Confusion => &mut self.confusion,
+            ViewKind::Text => &mut self.text,
             ViewKind::Editor | ViewKind::Palette | ViewKind::Form | ViewKind::Problems => {
                 return None;
             }

@@ -13,7 +13,7 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 /// Values from −1 to 1, always the same for the same seed.
-fn random(shape: &[usize], seed: u64) -> Tensor {
+pub(super) fn random(shape: &[usize], seed: u64) -> Tensor {
     let mut random = ChaCha8Rng::seed_from_u64(seed);
     let values: Vec<f64> = (0..shape.iter().product())
         .map(|_| random.random_range(-1.0..1.0))
@@ -40,7 +40,7 @@ fn values(x: &Tensor) -> Vec<f64> {
 }
 
 /// The largest difference of two tensors, relative to the largest value; panics if shapes differ.
-fn relative_error(a: &Tensor, b: &Tensor) -> f64 {
+pub(super) fn relative_error(a: &Tensor, b: &Tensor) -> f64 {
     assert_eq!(a.dims(), b.dims());
     let (a, b) = (values(a), values(b));
     let scale = b.iter().fold(1e-3f64, |scale, b| scale.max(b.abs()));
