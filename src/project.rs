@@ -37,6 +37,7 @@ pub static EXAMPLES: &[(&str, &str)] = &[
         include_str!("../projects/perceptron-digits.ron"),
     ),
     ("mlp-digits", include_str!("../projects/mlp-digits.ron")),
+    ("localise", include_str!("../projects/localise.ron")),
 ];
 
 /// Everything that a person makes and shares.

@@ -25,8 +25,8 @@ pub const BUILT_IN: &[(&str, Text)] = &[
     (
         "localise",
         Text {
-            en: "4,000 canvases of 48 × 48 with one Fashion-MNIST picture each; the targets are the box around it",
-            zh: "4,000 幅 48 × 48 的画布，各含一张 Fashion-MNIST 图像；目标值为其外框",
+            en: "8,000 canvases of 48 × 48 with one Fashion-MNIST picture each; the targets are the box around it",
+            zh: "8,000 幅 48 × 48 的画布，各含一张 Fashion-MNIST 图像；目标值为其外框",
         },
     ),
     (

@@ -311,6 +311,12 @@ impl Dataset {
         }
     }
 
+    /// The real-valued targets of example `index` of a split; none where there are none.
+    pub fn targets(&self, split: SplitName, index: usize) -> &[f32] {
+        let place = self.place(split, index);
+        place.map_or(&[], |place| self.targets_at(place))
+    }
+
     /// The targets of the example at a place of the source, as the source holds them.
     pub(super) fn targets_at(&self, place: usize) -> &[f32] {
         let count = self.targets.names.len();

@@ -18,7 +18,7 @@ use super::{DataError, Pixels, SplitName};
 const SIDE: usize = 48;
 /// The side of the pasted picture, least and greatest.
 const SIDES: [usize; 2] = [16, 32];
-const EXAMPLES: usize = 4_000;
+const EXAMPLES: usize = 8_000;
 const SCRAPS: usize = 5;
 /// A scrap's side, and how bright it is at most.
 const SCRAP: usize = 6;
