@@ -39,6 +39,7 @@ pub static EXAMPLES: &[(&str, &str)] = &[
     ("mlp-digits", include_str!("../projects/mlp-digits.ron")),
     ("lstm-digits", include_str!("../projects/lstm-digits.ron")),
     ("char-lstm", include_str!("../projects/char-lstm.ron")),
+    ("localise", include_str!("../projects/localise.ron")),
 ];
 
 /// Everything that a person makes and shares.

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::dataset::{Counts, Dataset, Kind, Store, Targets};
-use super::{DataConfig, DataError, idx, text};
+use super::{DataConfig, DataError, idx, localise, text};
 use crate::i18n::Text;
 
 /// The names that need no file, and what they are.
@@ -20,6 +20,13 @@ pub const BUILT_IN: &[(&str, Text)] = &[
         Text {
             en: "5,000 images of Fashion-MNIST, 28 × 28, 10 classes of clothing",
             zh: "Fashion-MNIST 服饰图像 5,000 张，28 × 28，10 个类别",
+        },
+    ),
+    (
+        "localise",
+        Text {
+            en: "8,000 canvases of 48 × 48 with one Fashion-MNIST picture each; the targets are the box around it",
+            zh: "8,000 幅 48 × 48 的画布，各含一张 Fashion-MNIST 图像；目标值为其外框",
         },
     ),
     (
@@ -113,6 +120,10 @@ pub(super) fn open(config: &DataConfig) -> Option<Result<Dataset, DataError>> {
             )
             .map(|dataset| dataset.with_class_texts(&FASHION_CLASSES)),
         ),
+        "localise" => {
+            let fashion = open(&DataConfig::of("fashion"))?;
+            Some(fashion.and_then(|fashion| localise::make(&fashion)))
+        }
         "moby-dick" => {
             let bytes: &[u8] = include_bytes!("../../assets/data/moby-dick.txt.gz");
             let dataset = text::read(bytes, Path::new(name), &config.text);
@@ -136,6 +147,11 @@ mod tests {
         for (name, text) in BUILT_IN {
             assert!(!text.en.is_empty() && !text.zh.is_empty());
             let dataset = open(&DataConfig::of(*name)).unwrap().unwrap();
+            if *name == "localise" {
+                assert_eq!(dataset.shape(), Some(vec![1, 48, 48]));
+                boxes_are_around_the_pictures(&dataset);
+                continue;
+            }
             if *name == "moby-dick" {
                 assert_eq!(dataset.len(SplitName::Train), (1_191_170 - 1) / 64 - 1);
                 assert_eq!(
@@ -161,6 +177,26 @@ mod tests {
             open(&DataConfig::of("fashion")).unwrap().unwrap().classes()[9],
             "Ankle boot"
         );
+    }
+
+    fn boxes_are_around_the_pictures(dataset: &Dataset) {
+        assert_eq!(dataset.target_names(), ["x1", "y1", "x2", "y2"]);
+        for index in 0..dataset.len(SplitName::Train) {
+            let example = dataset.example(SplitName::Train, index).unwrap();
+            let [x1, y1, x2, y2] = example.targets[..] else {
+                panic!("{index}: four corners");
+            };
+            assert!(0.0 <= x1 && x1 < x2 && x2 <= 1.0, "{index}");
+            assert!(0.0 <= y1 && y1 < y2 && y2 <= 1.0, "{index}");
+            let crate::data::Pixels::U8(pixels) = example.pixels else {
+                panic!("bytes");
+            };
+            // Only the picture is brighter than the scraps.
+            for (at, _) in pixels.iter().enumerate().filter(|(_, value)| **value > 110) {
+                let [x, y] = [at % 48, at / 48].map(|place| (place as f32 + 0.5) / 48.0);
+                assert!((x1..x2).contains(&x) && (y1..y2).contains(&y), "{index}");
+            }
+        }
     }
 
     #[test]

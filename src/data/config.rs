@@ -109,7 +109,7 @@ pub struct Split {
 
 /// What happens to the pixels, in this order: colour, resize, then
 /// `(x − mean) / std × scale` with `x` in 0 … 255 for images (Caffe's `transform_param`,
-/// extended by `std`).
+/// extended by `std`), whitening, crop, mirror, sequence.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Preprocess {
@@ -120,6 +120,44 @@ pub struct Preprocess {
     pub std: Std,
     /// Caffe's `scale`; 0.00390625 (1/256) maps bytes to 0 … 1.
     pub scale: f64,
+    /// Fitted on the training split, of what the steps before give.
+    #[serde(skip_serializing_if = "is_default")]
+    pub whiten: Whiten,
+    /// Height and width of a part: at a random place in training, the centre otherwise.
+    #[serde(skip_serializing_if = "is_default")]
+    pub crop: Option<(usize, usize)>,
+    /// Whether training sees every second image, by chance, from left to right turned round.
+    #[serde(skip_serializing_if = "is_default")]
+    pub mirror: bool,
+    /// Whether an image is handed over as a sequence, for recurrent networks.
+    #[serde(skip_serializing_if = "is_default")]
+    pub sequence: Sequence,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+/// Whitening by principal components; ε keeps small variances small.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub enum Whiten {
+    #[default]
+    Off,
+    /// The example becomes its `keep` components of most variance; 0 keeps all that vary.
+    Pca { epsilon: f64, keep: usize },
+    /// Turned back, so that the example still is an image.
+    Zca { epsilon: f64 },
+}
+
+/// How an image (C, H, W) becomes a sequence.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Sequence {
+    #[default]
+    Off,
+    /// (H, W·C): a row at each step.
+    Rows,
+    /// (H·W, C): a pixel at each step.
+    Pixels,
 }
 
 /// Which colour channels the network sees.
@@ -200,6 +238,10 @@ impl Default for Preprocess {
             mean: Mean::None,
             std: Std::None,
             scale: 1.0,
+            whiten: Whiten::Off,
+            crop: None,
+            mirror: false,
+            sequence: Sequence::Off,
         }
     }
 }
@@ -281,6 +323,20 @@ impl Preprocess {
         if !self.scale.is_finite() || self.scale == 0.0 {
             let problem = tr("must be a finite number other than 0", "必须是非零的有限数");
             return wrong("preprocess.scale", problem);
+        }
+        if let Whiten::Pca { epsilon, .. } | Whiten::Zca { epsilon } = self.whiten
+            && !(epsilon.is_finite() && epsilon >= 0.0)
+        {
+            let problem = tr("needs an ε from 0 up", "的 ε 应为大于等于 0 的有限数");
+            return wrong("preprocess.whiten", problem);
+        }
+        let as_image = self.crop.is_some() || self.mirror || self.sequence != Sequence::Off;
+        if matches!(self.whiten, Whiten::Pca { .. }) && as_image {
+            let problem = tr(
+                "PCA gives components, not images, so crop, mirror and sequence do not go with it; write Zca",
+                "PCA 给出的是主成分而不是图像，不能再裁剪、镜像或转为序列；请改用 Zca",
+            );
+            return wrong("preprocess.whiten", problem);
         }
         let finite = |values: &[f64]| values.iter().all(|value| value.is_finite());
         match &self.mean {

@@ -45,7 +45,8 @@ fn try_out(source: &str, base: &Path) -> bool {
     for split in SplitName::ALL {
         for index in 0..dataset.len(split) {
             if let Ok(example) = dataset.example(split, index) {
-                assert!((example.labels[0] as usize) < dataset.classes().len());
+                let known = |label: &u32| (*label as usize) < dataset.classes().len();
+                assert!(example.labels.iter().all(known));
             }
         }
     }
@@ -132,6 +133,32 @@ fn cifar_files() {
 fn tables() {
     let text = "x,y,label\n1.5,2,\"a\"\n-3e2,4,b\n5,6,\"c\"\"d\"\n";
     spoil_all(&[("a.csv", text.as_bytes().to_vec())], 16, "a.csv");
+}
+
+#[test]
+fn hdf5_files() {
+    // A thousand, because the reader is not ours.
+    for (name, sound) in [
+        (
+            "classes.h5",
+            &include_bytes!("../../tests/cases/hdf5/classes.h5")[..],
+        ),
+        (
+            "targets.h5",
+            include_bytes!("../../tests/cases/hdf5/targets.h5"),
+        ),
+    ] {
+        for header in [96, 800] {
+            spoil_all(&[(name, sound.to_vec())], header, name);
+        }
+    }
+}
+
+#[test]
+fn texts() {
+    let text = "Call me Ishmael.\nSome years ago—never mind how long. ".repeat(20);
+    let files = [("a.txt", text.into_bytes())];
+    spoil_all(&files, 16, "a.txt");
 }
 
 #[test]

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use super::config::{DataConfig, Split, TextUnit};
 use super::order::{SPLIT_STREAM, permutation};
 use super::text::{self, Corpus};
-use super::{BUILT_IN, DataError, SplitName, built_in, cifar, folder, idx, picture, table};
+use super::{BUILT_IN, DataError, SplitName, built_in, cifar, folder, hdf5, idx, picture, table};
 use crate::i18n::{Text, tr, tr_format};
 
 /// What a source was recognised as.
@@ -23,6 +23,7 @@ pub enum Kind {
     Cifar100,
     Folder,
     Csv,
+    Hdf5,
     Text,
 }
 
@@ -38,6 +39,7 @@ impl Kind {
                 "图像文件夹（每类一个子文件夹）",
             ),
             Self::Csv => tr("table (CSV)", "表格（CSV）"),
+            Self::Hdf5 => tr("HDF5 file", "HDF5 文件"),
             Self::Text => tr("text", "文本"),
         }
     }
@@ -114,7 +116,8 @@ pub struct Example {
 
 impl Dataset {
     /// Opens a built-in name or a path (relative to `base`) and recognises its kind: two IDX
-    /// files, CIFAR's binary files, a folder of images per class, a CSV table or a text.
+    /// files, CIFAR's binary files, a folder of images per class, a CSV table, an HDF5 file
+    /// or a text.
     ///
     /// The splits are the source's own: all examples train, unless it has test or validation
     /// sets; `split` draws others.
@@ -135,7 +138,8 @@ impl Dataset {
         } else if path.is_file() {
             let ending = path.extension().map(|ending| ending.to_ascii_lowercase());
             match ending.as_ref().and_then(|ending| ending.to_str()) {
-                Some("csv" | "tsv") => table::open(&path),
+                Some("csv" | "tsv") => table::open(&path, &config.targets),
+                Some("h5" | "hdf5") => hdf5::open(&path, &config.targets),
                 Some("txt" | "text" | "md") => text::open(&path, &config.text),
                 Some("bin") => cifar::open_file(&path),
                 Some("png" | "jpg" | "jpeg" | "bmp" | "webp") => {
@@ -305,6 +309,12 @@ impl Dataset {
             self.classes = vocabulary.to_vec();
             corpus.classify(vocabulary);
         }
+    }
+
+    /// The real-valued targets of example `index` of a split; none where there are none.
+    pub fn targets(&self, split: SplitName, index: usize) -> &[f32] {
+        let place = self.place(split, index);
+        place.map_or(&[], |place| self.targets_at(place))
     }
 
     /// The targets of the example at a place of the source, as the source holds them.

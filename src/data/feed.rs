@@ -11,15 +11,17 @@ use std::sync::OnceLock;
 
 use candle_core::{Device, Tensor};
 use rand::Rng;
+use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
 use super::dataset::Store;
 use super::order::{Draw, chance};
 use super::picture::{self, Picture};
-use super::preprocess::{Transform, is_worked_on, prepared_shape};
+use super::preprocess::{Pipeline, is_worked_on, prepared_shape};
 use super::statistics::{Statistics, Sums};
 use super::text::Corpus;
-use super::{DataConfig, DataError, Dataset, Order, SplitName};
+use super::whiten::{self, Components, Scatter};
+use super::{DataConfig, DataError, Dataset, Order, Preprocess, SplitName, Whiten};
 use crate::i18n::{tr, tr_format};
 
 /// The most memory for images that are kept after decoding and resizing; a source that needs
@@ -67,6 +69,10 @@ impl DataSummary {
     pub fn open(config: &DataConfig, base: &Path) -> Result<Self, DataError> {
         config.check()?;
         let dataset = Dataset::open(config, base)?.split(&config.split)?;
+        if matches!(config.preprocess.whiten, Whiten::Pca { .. }) && !dataset.is_text() {
+            // How many components vary is known after fitting only.
+            return Ok(Feed::new(dataset, config, None)?.summary());
+        }
         let shape = example_shape(&dataset, config)?;
         Ok(Self::of(&dataset, shape))
     }
@@ -113,7 +119,11 @@ impl DataSummary {
 fn example_shape(dataset: &Dataset, config: &DataConfig) -> Result<Vec<usize>, DataError> {
     match &dataset.store {
         Store::Text(corpus) => Ok(vec![corpus.length()]),
-        _ => Ok(prepared_shape(dataset, config)?.to_vec()),
+        _ => {
+            let full = prepared_shape(dataset, config)?;
+            let nothing = Statistics::default();
+            Ok(Pipeline::new(&nothing, &config.preprocess, full)?.shape)
+        }
     }
 }
 
@@ -126,7 +136,7 @@ pub struct Feed {
     /// Channels, height, width where arithmetic happens; 1 × 1 × T of a text.
     full: [usize; 3],
     statistics: Statistics,
-    transform: Transform,
+    pipeline: Pipeline,
     /// Decoded and resized examples, if all of them fit into `MAX_KEPT_BYTES`; empty otherwise
     /// and where the source needs neither.
     kept: Vec<OnceLock<Box<[u8]>>>,
@@ -151,11 +161,11 @@ impl Feed {
             dataset.use_vocabulary(&saved.vocabulary);
         }
         let shape = example_shape(&dataset, config)?;
-        let full = match shape[..] {
-            [channels, height, width] => [channels, height, width],
-            _ => [1, 1, shape.iter().product()],
+        let full = match &dataset.store {
+            Store::Text(corpus) => [1, 1, corpus.length()],
+            _ => prepared_shape(&dataset, config)?,
         };
-        let size: usize = shape.iter().product();
+        let size: usize = full.iter().product();
         if config
             .batch
             .train
@@ -163,7 +173,7 @@ impl Feed {
             .saturating_mul(size)
             > MAX_BATCH_VALUES
         {
-            let shape = DataSummary::of(&dataset, shape).shape_text();
+            let shape = DataSummary::of(&dataset, full.to_vec()).shape_text();
             let problem = tr_format!(
                 "makes batches of more than 4 GiB of {shape} examples; lower it or resize the images",
                 "批次中 {shape} 的样本总量超过 4 GiB；请减小批次或缩小图像"
@@ -176,7 +186,7 @@ impl Feed {
             shape,
             full,
             statistics: Statistics::default(),
-            transform: Transform::new(&Statistics::default(), 1.0, full),
+            pipeline: Pipeline::new(&Statistics::default(), &Preprocess::default(), full)?,
             kept: if keeps {
                 (0..count).map(|_| OnceLock::new()).collect()
             } else {
@@ -193,7 +203,8 @@ impl Feed {
             feed.statistics.check_vocabulary()?;
         } else {
             feed.statistics.check(&config.preprocess, full)?;
-            feed.transform = Transform::new(&feed.statistics, config.preprocess.scale, full);
+            feed.pipeline = Pipeline::new(&feed.statistics, &config.preprocess, full)?;
+            feed.shape = feed.pipeline.shape.clone();
         }
         Ok(feed)
     }
@@ -239,7 +250,9 @@ impl Feed {
     pub fn training_batch(&self, draws: &[Draw], seed: u64) -> Result<Batch, DataError> {
         let indices: Vec<usize> = draws.iter().map(|draw| draw.index).collect();
         let Store::Text(corpus) = &self.dataset.store else {
-            return self.batch(SplitName::Train, &indices);
+            let random = |draw: &Draw| chance(seed, draw.epoch, draw.index);
+            let random: Vec<ChaCha8Rng> = draws.iter().map(random).collect();
+            return self.picture_batch(SplitName::Train, &indices, Some(&random));
         };
         let [train, validation, test] = SplitName::ALL.map(|split| self.dataset.len(split));
         let slack = corpus.slack(train, validation, test);
@@ -256,21 +269,31 @@ impl Feed {
         if let Store::Text(corpus) = &self.dataset.store {
             return self.text_batch(corpus, split, indices, &vec![0; indices.len()]);
         }
+        self.picture_batch(split, indices, None)
+    }
+
+    /// Examples that are no text; `random` has a stream for each where chance plays a part.
+    fn picture_batch(
+        &self,
+        split: SplitName,
+        indices: &[usize],
+        random: Option<&[ChaCha8Rng]>,
+    ) -> Result<Batch, DataError> {
         let places = self.places(split, indices)?;
         let size: usize = self.shape.iter().product();
         let mut values = vec![0f32; places.len() * size];
-        let write = |(out, &place): (&mut [f32], &usize)| self.write(place, out);
-        // Copying bytes takes microseconds: worth sharing out only where images are decoded.
-        if is_worked_on(&self.dataset, &self.config) {
-            values
-                .par_chunks_exact_mut(size)
-                .zip(&places)
-                .try_for_each(write)?;
+        let write = |(nth, out): (usize, &mut [f32])| {
+            let random = random.and_then(|random| random.get(nth).cloned());
+            self.write(places[nth], random, out)
+        };
+        // Copying bytes takes microseconds: worth sharing out only where there is more to do.
+        let whitens = self.config.preprocess.whiten != Whiten::Off;
+        if whitens || is_worked_on(&self.dataset, &self.config) {
+            let chunks = values.par_chunks_exact_mut(size).enumerate();
+            chunks.try_for_each(write)?;
         } else {
-            values
-                .chunks_exact_mut(size)
-                .zip(&places)
-                .try_for_each(write)?;
+            let mut chunks = values.chunks_exact_mut(size).enumerate();
+            chunks.try_for_each(write)?;
         }
         let count = places.len();
         let classes = |places: &[usize]| {
@@ -312,6 +335,22 @@ impl Feed {
         })
     }
 
+    /// Numbers as the network gives them, in the units of the data's targets.
+    pub fn in_units(&self, values: &[f32]) -> Vec<f32> {
+        if !self.config.targets.to_unit {
+            return values.to_vec();
+        }
+        let ranges = self
+            .statistics
+            .target_min
+            .iter()
+            .zip(&self.statistics.target_max);
+        let values = values.iter().zip(ranges.cycle());
+        values
+            .map(|(value, (min, max))| min + value * (max - min))
+            .collect()
+    }
+
     fn places(&self, split: SplitName, indices: &[usize]) -> Result<Vec<usize>, DataError> {
         let places = indices
             .iter()
@@ -327,7 +366,22 @@ impl Feed {
         let values = places
             .iter()
             .flat_map(|&place| self.dataset.targets_at(place));
-        let values: Vec<f32> = values.copied().collect();
+        let statistics = &self.statistics;
+        let mut values: Vec<f32> = values.copied().collect();
+        if self.config.targets.to_unit {
+            let ranges = statistics
+                .target_min
+                .iter()
+                .zip(&statistics.target_max)
+                .cycle();
+            for (value, (min, max)) in values.iter_mut().zip(ranges) {
+                *value = if max > min {
+                    (*value - min) / (max - min)
+                } else {
+                    0.0
+                };
+            }
+        }
         Ok(Some(Tensor::from_vec(
             values,
             (places.len(), each),
@@ -357,21 +411,23 @@ impl Feed {
             .with_channels(channels)
             .resized(height, width)
             .pixels;
-        let mut values = vec![0f32; pixels.len()];
-        self.transform.apply(&pixels, &mut values);
-        Ok(Tensor::from_vec(
-            values,
-            (1, channels, height, width),
-            &Device::Cpu,
-        )?)
+        let mut values = vec![0f32; self.shape.iter().product()];
+        self.pipeline.apply(&pixels, None, &mut values);
+        let dims: Vec<usize> = std::iter::once(1).chain(self.shape.clone()).collect();
+        Ok(Tensor::from_vec(values, dims, &Device::Cpu)?)
     }
 
-    fn write(&self, place: usize, out: &mut [f32]) -> Result<(), DataError> {
+    fn write(
+        &self,
+        place: usize,
+        random: Option<ChaCha8Rng>,
+        out: &mut [f32],
+    ) -> Result<(), DataError> {
         if let Store::Floats(values) = &self.dataset.store {
-            self.transform
-                .apply(self.dataset.slice(values, place).0, out);
+            let (values, _) = self.dataset.slice(values, place);
+            self.pipeline.apply(values, random, out);
         } else {
-            self.transform.apply(&self.bytes(place)?, out);
+            self.pipeline.apply(&self.bytes(place)?, random, out);
         }
         Ok(())
     }
@@ -446,7 +502,59 @@ impl Feed {
                 }
             }
         }
-        Statistics::of(preprocess, self.full, &total)
+        let mut statistics = Statistics::of(preprocess, self.full, &total)?;
+        if preprocess.whiten != Whiten::Off {
+            statistics.components = self.components(&statistics)?;
+        }
+        if self.config.targets.to_unit {
+            (statistics.target_min, statistics.target_max) = self.target_ranges();
+        }
+        Ok(statistics)
+    }
+
+    /// The principal components of what the arithmetic makes of the training split; the examples
+    /// are read twice, for the mean and for the covariance around it.
+    fn components(&self, statistics: &Statistics) -> Result<Components, DataError> {
+        let size = self.full.iter().product();
+        whiten::check_size(size)?;
+        let plain = Preprocess {
+            whiten: Whiten::Off,
+            ..self.config.preprocess.clone()
+        };
+        let pipeline = Pipeline::new(statistics, &plain, self.full)?;
+        let transformed = |place: &usize| match &self.dataset.store {
+            Store::Floats(values) => Ok(pipeline.transformed(self.dataset.slice(values, *place).0)),
+            _ => Ok::<_, DataError>(pipeline.transformed(&self.bytes(*place)?)),
+        };
+        let train = &self.dataset.parts[SplitName::Train as usize];
+        let mut mean = vec![0f64; size];
+        for place in train {
+            let values = transformed(place)?;
+            mean.iter_mut()
+                .zip(values)
+                .for_each(|(sum, value)| *sum += f64::from(value));
+        }
+        mean.iter_mut()
+            .for_each(|sum| *sum /= train.len().max(1) as f64);
+        let mut scatter = Scatter::new(mean);
+        for run in train.chunks(RUN * RUNS_AT_A_TIME) {
+            let values: Vec<Vec<f32>> = run.iter().map(transformed).collect::<Result<_, _>>()?;
+            scatter.add(&values.concat());
+        }
+        scatter.components()
+    }
+
+    /// Least and greatest of each target in the training split.
+    fn target_ranges(&self) -> (Vec<f32>, Vec<f32>) {
+        let each = self.dataset.target_names().len();
+        let (mut min, mut max) = (vec![f32::INFINITY; each], vec![f32::NEG_INFINITY; each]);
+        for &place in &self.dataset.parts[SplitName::Train as usize] {
+            for (target, value) in self.dataset.targets_at(place).iter().enumerate() {
+                min[target] = min[target].min(*value);
+                max[target] = max[target].max(*value);
+            }
+        }
+        (min, max)
     }
 }
 

@@ -22,10 +22,13 @@ mod background;
 mod built_in;
 mod cifar;
 mod folder;
+mod hdf5;
 mod idx;
+mod localise;
 mod picture;
 mod table;
 mod text;
+mod whiten;
 
 mod error;
 
@@ -33,7 +36,7 @@ pub use background::{Opening, open_in_background};
 pub use built_in::BUILT_IN;
 pub use config::{
     Batches, Color, DataConfig, MAX_BATCH, MAX_LENGTH, MAX_SIDE, MAX_VOCABULARY, Mean, Preprocess,
-    Split, Std, TargetSettings, TextSettings, TextUnit,
+    Sequence, Split, Std, TargetSettings, TextSettings, TextUnit, Whiten,
 };
 pub use dataset::{Dataset, Example, Kind, Pixels};
 pub use error::DataError;
@@ -43,6 +46,7 @@ pub use prefetch::Prefetch;
 pub use split::SplitName;
 pub use statistics::Statistics;
 pub use text::UNKNOWN;
+pub use whiten::{Components, MAX_WHITENED};
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};

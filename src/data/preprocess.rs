@@ -1,10 +1,14 @@
 //! From what a source holds to what the network sees: shape and arithmetic.
 
-use super::config::Color;
+use rand::Rng;
+use rand_chacha::ChaCha8Rng;
+
+use super::config::{Color, Preprocess, Sequence, Whiten};
 use super::dataset::Store;
 use super::statistics::Statistics;
+use super::whiten::Whitening;
 use super::{DataConfig, DataError, Dataset};
-use crate::i18n::tr;
+use crate::i18n::{tr, tr_format};
 
 /// Whether examples must be decoded, recoloured or resized, which takes far longer than the rest.
 pub(super) fn is_worked_on(dataset: &Dataset, config: &DataConfig) -> bool {
@@ -51,6 +55,116 @@ pub(super) fn prepared_shape(
         DataError::config("preprocess.resize", problem)
     })?;
     Ok([channels, height, width])
+}
+
+/// Everything that happens to an example after colour and size.
+#[derive(Clone, Debug)]
+pub(super) struct Pipeline {
+    /// Channels, height, width of what comes in.
+    full: [usize; 3],
+    transform: Transform,
+    whitening: Option<Whitening>,
+    crop: [usize; 2],
+    mirror: bool,
+    sequence: Sequence,
+    /// Of what goes out.
+    pub shape: Vec<usize>,
+}
+
+impl Pipeline {
+    /// `statistics` fit `full`.
+    pub fn new(
+        statistics: &Statistics,
+        preprocess: &Preprocess,
+        full: [usize; 3],
+    ) -> Result<Self, DataError> {
+        let [channels, height, width] = full;
+        let (crop_height, crop_width) = preprocess.crop.unwrap_or((height, width));
+        let fits = (1..=height).contains(&crop_height) && (1..=width).contains(&crop_width);
+        if !fits {
+            let problem = tr_format!(
+                "is {crop_height} × {crop_width}; it must be at least 1 × 1 and fit into the images of {height} × {width}",
+                "为 {crop_height} × {crop_width}；至少为 1 × 1，且不能超过图像的 {height} × {width}"
+            );
+            return Err(DataError::config("preprocess.crop", problem));
+        }
+        let kept = statistics.components.kept(preprocess.whiten);
+        let shape = match (preprocess.whiten, preprocess.sequence) {
+            (Whiten::Pca { .. }, _) => vec![kept, 1, 1],
+            (_, Sequence::Off) => vec![channels, crop_height, crop_width],
+            (_, Sequence::Rows) => vec![crop_height, crop_width * channels],
+            (_, Sequence::Pixels) => vec![crop_height * crop_width, channels],
+        };
+        Ok(Self {
+            full,
+            transform: Transform::new(statistics, preprocess.scale, full),
+            whitening: Whitening::new(&statistics.components, preprocess.whiten),
+            crop: [crop_height, crop_width],
+            mirror: preprocess.mirror,
+            sequence: preprocess.sequence,
+            shape,
+        })
+    }
+
+    /// The arithmetic alone, for statistics of its results.
+    pub fn transformed<T: Copy + Into<f32>>(&self, values: &[T]) -> Vec<f32> {
+        let mut plain = vec![0.0; values.len()];
+        self.transform.apply(values, &mut plain);
+        plain
+    }
+
+    /// Writes one example to `out`; `random` says where it is cropped and whether it is turned,
+    /// without it the centre is taken as it is.
+    pub fn apply<T: Copy + Into<f32>>(
+        &self,
+        values: &[T],
+        random: Option<ChaCha8Rng>,
+        out: &mut [f32],
+    ) {
+        let [_, height, width] = self.full;
+        let [crop_height, crop_width] = self.crop;
+        let whole = self.crop == [height, width] && !(self.mirror && random.is_some());
+        if whole && self.whitening.is_none() && self.sequence == Sequence::Off {
+            return self.transform.apply(values, out);
+        }
+        let mut plain = self.transformed(values);
+        if let Some(whitening) = &self.whitening {
+            plain = whitening.apply(&plain);
+            if plain.len() != values.len() || (whole && self.sequence == Sequence::Off) {
+                return out.copy_from_slice(&plain);
+            }
+        }
+        let (room_y, room_x) = (height - crop_height, width - crop_width);
+        let (top, left, turned) = match random {
+            Some(mut random) => (
+                random.random_range(0..=room_y),
+                random.random_range(0..=room_x),
+                self.mirror && random.random_bool(0.5),
+            ),
+            None => (room_y / 2, room_x / 2, false),
+        };
+        self.lay_out(&plain, [top, left], turned, out);
+    }
+
+    /// Copies the part at a place, channel by channel or, in a sequence, channel innermost.
+    fn lay_out(&self, plain: &[f32], [top, left]: [usize; 2], turned: bool, out: &mut [f32]) {
+        let [channels, height, width] = self.full;
+        let [crop_height, crop_width] = self.crop;
+        for channel in 0..channels {
+            for y in 0..crop_height {
+                let row = (channel * height + top + y) * width + left;
+                let row = &plain[row..row + crop_width];
+                for x in 0..crop_width {
+                    let from = if turned { crop_width - 1 - x } else { x };
+                    let to = match self.sequence {
+                        Sequence::Off => (channel * crop_height + y) * crop_width + x,
+                        _ => (y * crop_width + x) * channels + channel,
+                    };
+                    out[to] = row[from];
+                }
+            }
+        }
+    }
 }
 
 /// The arithmetic of one example.

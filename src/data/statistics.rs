@@ -2,10 +2,8 @@
 //!
 //! It must not know where examples come from: whoever sums decides which ones count.
 
-use serde::{Deserialize, Serialize};
-
-use super::DataError;
-use super::config::{Mean, Preprocess, Std};
+use super::config::{Mean, Preprocess, Std, Whiten};
+use super::{Components, DataError};
 use crate::i18n::{tr, tr_format};
 
 /// The most sums that are kept: an image of 4096 × 4096, pixel by pixel.
@@ -13,7 +11,7 @@ const MAX_SUMS: usize = 1 << 24;
 
 /// The numbers that `Mean` and `Std` stand for, given or fitted; a project saves them so that
 /// the network meets the same input wherever it is used.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Statistics {
     /// Empty, one per channel, or one per channel and pixel.
     pub mean: Vec<f32>,
@@ -21,12 +19,25 @@ pub struct Statistics {
     pub std: Vec<f32>,
     /// The classes of a text, in the order of their numbers; empty for other data.
     pub vocabulary: Vec<String>,
+    /// Empty without whitening.
+    pub components: Components,
+    /// Least and greatest value of each target; empty where targets stay as they are.
+    pub target_min: Vec<f32>,
+    pub target_max: Vec<f32>,
 }
 
 impl Statistics {
     /// The vectors that are not empty, by name, as a tensor file wants them.
     pub fn named(&self) -> Vec<(&'static str, &[f32])> {
-        let all = [("mean", &self.mean[..]), ("std", &self.std[..])];
+        let all = [
+            ("mean", &self.mean[..]),
+            ("std", &self.std),
+            ("whiten.mean", &self.components.mean),
+            ("whiten.variances", &self.components.variances),
+            ("whiten.vectors", &self.components.vectors),
+            ("target.min", &self.target_min),
+            ("target.max", &self.target_max),
+        ];
         all.into_iter()
             .filter(|(_, values)| !values.is_empty())
             .collect()
@@ -39,6 +50,11 @@ impl Statistics {
             match name {
                 "mean" => statistics.mean = values,
                 "std" => statistics.std = values,
+                "whiten.mean" => statistics.components.mean = values,
+                "whiten.variances" => statistics.components.variances = values,
+                "whiten.vectors" => statistics.components.vectors = values,
+                "target.min" => statistics.target_min = values,
+                "target.max" => statistics.target_max = values,
                 _ => {}
             }
         }
@@ -70,7 +86,6 @@ impl Statistics {
             }
         };
         Ok(Self {
-            vocabulary: Vec::new(),
             mean: match &preprocess.mean {
                 Mean::None => Vec::new(),
                 Mean::Value(values) => per_channel("preprocess.mean", values)?,
@@ -86,6 +101,7 @@ impl Statistics {
                 Std::Value(values) => per_channel("preprocess.std", values)?,
                 Std::Channel => sums.channel_std(channels),
             },
+            ..Self::default()
         })
     }
 
@@ -124,10 +140,11 @@ impl Statistics {
             || !usable(&self.mean)
             || !usable(&self.std)
             || !positive
+            || (preprocess.whiten != Whiten::Off && !self.components.fit(size))
         {
             let problem = tr(
-                "the saved mean and standard deviation do not fit the data and these settings; fit them again",
-                "已保存的均值和标准差与数据及当前设置不符；请重新计算",
+                "the saved mean, standard deviation or components do not fit the data and these settings; fit them again",
+                "已保存的均值、标准差或主成分与数据及当前设置不符；请重新计算",
             );
             return Err(DataError::config("preprocess", problem));
         }

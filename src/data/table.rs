@@ -1,7 +1,8 @@
 //! Tables: CSV with one example a row (RFC 4180; comma, semicolon or tab).
 //!
-//! The class is the column `label`, `class` or `target`, else the last one; every other column
-//! is a number, a feature. D features are an example of the shape (D, 1, 1), so statistics per
+//! The class is the column `label`, `class` or `target`, else the last one. Where columns are
+//! chosen as real-valued targets, there is a class only if another column has such a name. Every
+//! other column is a number, a feature. D features are an example of the shape (D, 1, 1), so statistics per
 //! channel are statistics per feature.
 
 use std::collections::BTreeSet;
@@ -9,6 +10,7 @@ use std::path::Path;
 
 use csv::{ReaderBuilder, StringRecord, Trim};
 
+use super::config::TargetSettings;
 use super::dataset::{Counts, Dataset, Kind, Store, Targets};
 use super::{DataError, read_all};
 use crate::i18n::{tr, tr_format};
@@ -18,7 +20,7 @@ const MAX_CLASSES: usize = 10_000;
 /// The most features that a row may have.
 const MAX_FEATURES: usize = 1 << 20;
 
-pub(super) fn open(path: &Path) -> Result<Dataset, DataError> {
+pub(super) fn open(path: &Path, settings: &TargetSettings) -> Result<Dataset, DataError> {
     let bytes = read_all(path)?;
     let mut reader = ReaderBuilder::new()
         .delimiter(delimiter(&bytes))
@@ -30,7 +32,7 @@ pub(super) fn open(path: &Path) -> Result<Dataset, DataError> {
         let row = row.map_err(|error| refused(path, &error))?;
         match &mut table {
             Some(table) => table.add(&row, path)?,
-            None => table = Some(Rows::start(&row, path)?),
+            None => table = Some(Rows::start(&row, path, settings)?),
         }
     }
     let Some(table) = table else {
@@ -40,9 +42,14 @@ pub(super) fn open(path: &Path) -> Result<Dataset, DataError> {
 }
 
 struct Rows {
-    /// The place of the class in a row.
-    class: usize,
+    /// The place of the class in a row, where there is one.
+    class: Option<usize>,
+    /// The places of the targets in a row, and their names.
+    targets: Vec<usize>,
+    target_names: Vec<String>,
+    target_values: Vec<f32>,
     features: usize,
+    rows: usize,
     values: Vec<f32>,
     /// The class of each row, as written.
     names: Vec<String>,
@@ -51,26 +58,45 @@ struct Rows {
 impl Rows {
     /// Looks whether the first row is a header: it names the class column, or another cell than
     /// the last is not a number.
-    fn start(row: &StringRecord, path: &Path) -> Result<Self, DataError> {
+    fn start(
+        row: &StringRecord,
+        path: &Path,
+        settings: &TargetSettings,
+    ) -> Result<Self, DataError> {
         let last = row.len().saturating_sub(1);
-        if !(1..=MAX_FEATURES).contains(&last) {
-            let problem = tr_format!(
-                "has {last} feature columns; there must be 1 to {MAX_FEATURES}, and one more for the class",
-                "有 {last} 个特征列；应有 1 到 {MAX_FEATURES} 个特征列，另加一个类别列"
-            );
-            return Err(DataError::format(path, problem));
-        }
         let is_class = |cell: &str| {
             CLASS_COLUMNS
                 .iter()
                 .any(|name| cell.eq_ignore_ascii_case(name))
         };
-        let named = row.iter().position(is_class);
-        let is_header = named.is_some() || row.iter().take(last).any(|cell| number(cell).is_none());
-        let class = named.unwrap_or(last);
+        let (targets, by_name) = target_places(row, settings)?;
+        let named = row.iter().enumerate();
+        let named = named.filter(|(place, _)| !targets.contains(place));
+        let named = named.into_iter().find(|(_, cell)| is_class(cell));
+        let named = named.map(|(place, _)| place);
+        let words = if targets.is_empty() { last } else { row.len() };
+        let is_number = |cell: &str| number(cell).is_some();
+        let is_header = named.is_some() || by_name || !row.iter().take(words).all(is_number);
+        let class = named.or(targets.is_empty().then_some(last));
+        let features = row.len() - targets.len() - usize::from(class.is_some() && !row.is_empty());
+        if !(1..=MAX_FEATURES).contains(&features) {
+            let problem = tr_format!(
+                "has {features} feature columns; there must be 1 to {MAX_FEATURES} beside the class or the targets",
+                "有 {features} 个特征列；除类别或目标列外，应有 1 到 {MAX_FEATURES} 个"
+            );
+            return Err(DataError::format(path, problem));
+        }
+        let name = |place: &usize| match row.get(*place) {
+            Some(cell) if is_header => cell.to_owned(),
+            _ => (place + 1).to_string(),
+        };
         let mut rows = Self {
             class,
-            features: last,
+            target_names: targets.iter().map(name).collect(),
+            targets,
+            target_values: Vec::new(),
+            features,
+            rows: 0,
             values: Vec::new(),
             names: Vec::new(),
         };
@@ -92,7 +118,8 @@ impl Rows {
         for (column, cell) in row.iter().enumerate() {
             let number = number(cell);
             match number {
-                _ if column == self.class => {}
+                _ if Some(column) == self.class => {}
+                Some(_) if self.targets.contains(&column) => {}
                 Some(number) => self.values.push(number),
                 None => {
                     let column = column + 1;
@@ -103,7 +130,15 @@ impl Rows {
                 }
             }
         }
-        let class = row.get(self.class).unwrap_or_default();
+        for place in &self.targets {
+            let target = row.get(*place).and_then(number);
+            self.target_values.push(target.unwrap_or_default());
+        }
+        self.rows += 1;
+        let Some(class) = self.class else {
+            return Ok(());
+        };
+        let class = row.get(class).unwrap_or_default();
         if class.is_empty() {
             return wrong(tr("the class is missing", "缺少类别").into());
         }
@@ -144,17 +179,51 @@ impl Rows {
             classes,
             class_texts: &[],
             counts: Counts {
-                train: labels.len(),
+                train: self.rows,
                 validation: 0,
                 test: 0,
             },
             labels,
-            targets: Targets::default(),
+            targets: Targets {
+                names: self.target_names,
+                values: self.target_values,
+            },
             store: Store::Floats(self.values),
             parts: Default::default(),
         }
         .checked(path)
     }
+}
+
+/// The columns that the settings name, and whether any is named by a word of this row.
+fn target_places(
+    row: &StringRecord,
+    settings: &TargetSettings,
+) -> Result<(Vec<usize>, bool), DataError> {
+    let (mut places, mut by_name) = (Vec::new(), false);
+    for column in &settings.columns {
+        let column = column.trim();
+        let named = (row.iter()).position(|cell| cell.eq_ignore_ascii_case(column));
+        let numbered = column.parse::<usize>().ok();
+        let numbered = numbered.filter(|number| (1..=row.len()).contains(number));
+        // A number counts columns, even where a cell of the first row equals it.
+        let place = numbered.map(|number| number - 1).or(named);
+        by_name |= numbered.is_none() && named.is_some();
+        match place {
+            Some(place) if !places.contains(&place) => places.push(place),
+            Some(_) => {}
+            None => {
+                let columns: Vec<&str> = row.iter().take(20).collect();
+                let columns = columns.join(", ");
+                let problem = tr_format!(
+                    "names the column “{column}”, but the first row has {columns}; write a name from there, or a number from 1",
+                    "指定了列“{column}”，但首行为 {columns}；请填写其中的列名，或从 1 开始的列号"
+                );
+                return Err(DataError::config("targets.columns", problem));
+            }
+        }
+    }
+    Ok((places, by_name))
 }
 
 /// A finite number.
@@ -253,6 +322,49 @@ mod tests {
         let dataset = open_text("x,y,species\n1,2,a\n").unwrap();
         assert_eq!(rows(&dataset), [(vec![1.0, 2.0], 0)]);
         assert_eq!(dataset.classes(), ["a"]);
+    }
+
+    #[test]
+    fn chosen_columns_are_targets_scaled_by_the_training_split() {
+        let folder = tempfile::tempdir().unwrap();
+        let text = "x,price,y,rooms\n1,100,2,3\n3,300,4,5\n5,200,6,3\n";
+        std::fs::write(folder.path().join("a.csv"), text).unwrap();
+        let mut config = crate::data::DataConfig::of("a.csv");
+        config.targets.columns = vec!["Price".into(), "4".into()];
+        let feed = crate::data::Feed::open(&config, folder.path()).unwrap();
+        let summary = feed.summary();
+        assert_eq!(
+            (summary.classes, summary.labels.clone(), summary.targets),
+            (None, None, 2)
+        );
+        assert_eq!(feed.dataset().target_names(), ["price", "rooms"]);
+        let batch = feed.batch(SplitName::Train, &[0, 1, 2]).unwrap();
+        assert!(batch.labels.is_none());
+        assert_eq!(
+            batch
+                .data
+                .flatten_from(1)
+                .unwrap()
+                .to_vec2::<f32>()
+                .unwrap()[1],
+            [3.0, 4.0]
+        );
+        let targets = batch.targets.unwrap().to_vec2::<f32>().unwrap();
+        assert_eq!(targets, [[100.0, 3.0], [300.0, 5.0], [200.0, 3.0]]);
+        config.targets.to_unit = true;
+        let feed = crate::data::Feed::open(&config, folder.path()).unwrap();
+        let batch = feed.batch(SplitName::Train, &[0, 1, 2]).unwrap();
+        let targets = batch.targets.unwrap().to_vec2::<f32>().unwrap();
+        assert_eq!(targets, [[0.0, 0.0], [1.0, 1.0], [0.5, 0.0]]);
+        assert_eq!(feed.in_units(&targets[2]), [200.0, 3.0]);
+        config.targets.columns = vec!["prize".into()];
+        let error = crate::data::Feed::open(&config, folder.path())
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("prize") && error.contains("rooms"),
+            "{error}"
+        );
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Batches against numbers worked out by hand.
 
 use super::*;
-use crate::data::{Batches, Color, Mean, Pixels, Preprocess, Split, Std};
+use crate::data::{Batches, Color, Draw, Mean, Pixels, Preprocess, Sequence, Split, Std};
 
 fn table(rows: &str) -> Dataset {
     let folder = tempfile::tempdir().unwrap();
@@ -235,4 +235,86 @@ fn what_a_table_cannot_do_is_refused() {
     )
     .unwrap();
     assert!(feed.image_tensor(Path::new("a.png")).is_err());
+}
+
+fn picture_feed(preprocess: Preprocess) -> Feed {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("a")).unwrap();
+    let image = image::GrayImage::from_fn(4, 3, |x, y| image::Luma([(y * 4 + x) as u8]));
+    image.save(folder.path().join("a/1.png")).unwrap();
+    let mut config = config(preprocess);
+    config.source = ".".into();
+    let feed = Feed::open(&config, folder.path()).unwrap();
+    feed.preprocessed(SplitName::Train, 0).unwrap();
+    feed
+}
+
+/// Rows of 0 1 2 3, 4 5 6 7 and 8 9 10 11.
+#[test]
+fn images_are_cropped_turned_and_made_sequences() {
+    let crop = Some((1, 2));
+    let centre = picture_feed(Preprocess {
+        crop,
+        ..Preprocess::default()
+    });
+    assert_eq!(
+        values(&centre.preprocessed(SplitName::Train, 0).unwrap()),
+        [5.0, 6.0]
+    );
+    let rows = Sequence::Rows;
+    let rows = picture_feed(Preprocess {
+        sequence: rows,
+        ..Preprocess::default()
+    });
+    assert_eq!(rows.shape(), [3, 4]);
+    assert_eq!(
+        rows.batch(SplitName::Train, &[0]).unwrap().data.dims(),
+        [1, 3, 4]
+    );
+    let pixels = Sequence::Pixels;
+    let pixels = picture_feed(Preprocess {
+        sequence: pixels,
+        ..Preprocess::default()
+    });
+    assert_eq!(pixels.shape(), [12, 1]);
+    assert_eq!(
+        values(&pixels.preprocessed(SplitName::Train, 0).unwrap())[11],
+        11.0
+    );
+    let feed = picture_feed(Preprocess {
+        crop,
+        mirror: true,
+        ..Preprocess::default()
+    });
+    let seen = |epoch, seed| {
+        let draw = Draw { index: 0, epoch };
+        values(&feed.training_batch(&[draw], seed).unwrap().data)
+    };
+    let mut all: Vec<Vec<f32>> = (0..200).map(|epoch| seen(epoch, 1)).collect();
+    assert_eq!(
+        all,
+        (0..200).map(|epoch| seen(epoch, 1)).collect::<Vec<_>>()
+    );
+    assert_ne!(
+        all,
+        (0..200).map(|epoch| seen(epoch, 2)).collect::<Vec<_>>()
+    );
+    all.sort_by(|a, b| a[0].total_cmp(&b[0]).then(a[1].total_cmp(&b[1])));
+    all.dedup();
+    assert_eq!(
+        all.len(),
+        18,
+        "three rows, three places and both directions"
+    );
+    let error = Feed::open(
+        &DataConfig {
+            preprocess: Preprocess {
+                crop: Some((29, 1)),
+                ..Preprocess::default()
+            },
+            ..DataConfig::default()
+        },
+        Path::new(""),
+    );
+    assert!(error.err().unwrap().to_string().contains("preprocess.crop"));
 }

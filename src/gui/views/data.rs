@@ -4,8 +4,9 @@ use egui::{CollapsingHeader, ComboBox, RichText, ScrollArea, Slider, TextStyle, 
 use serde::{Deserialize, Serialize};
 
 use super::gallery::{Entry, Gallery};
+use super::sample::target_texts;
 use super::thumbnails::{Source, Thumbnails};
-use crate::data::{Dataset, Feed, SplitName};
+use crate::data::{Dataset, Feed, Pixels, SplitName};
 use crate::gui::context::{Action, Ctx, View};
 use crate::gui::format::exact;
 use crate::gui::plots::empty_ui;
@@ -72,6 +73,9 @@ impl View for DataView {
         }
         self.about_ui(ui, feed);
         self.settings_ui(ui, dataset);
+        if dataset.is_text() {
+            return texts_ui(ui, ctx, dataset, self.split, actions);
+        }
         let total = self.list(feed);
         self.gallery_ui(ui, ctx, feed, total, actions);
     }
@@ -100,6 +104,7 @@ impl DataView {
             .id_salt("about the data")
             .show(ui, |ui| {
                 ui.label(about).on_hover_text(hover);
+                spectrum_ui(ui, feed);
                 self.classes_ui(ui, feed);
             });
     }
@@ -251,9 +256,18 @@ impl DataView {
                 let other = feed.dataset().class_name(wrong.predicted);
                 about += &tr_format!("; the network says {other}", "；网络预测为 {other}");
             }
+            let (targets, _) = target_texts(feed, split, index);
+            if !targets.is_empty() {
+                about += "\n";
+                about += &targets;
+            }
             Entry {
                 index,
-                caption: name.into_owned(),
+                caption: if label.is_none() && !targets.is_empty() {
+                    targets
+                } else {
+                    name.into_owned()
+                },
                 wrong: wrong.is_some(),
                 about,
             }
@@ -267,6 +281,54 @@ impl DataView {
         };
         gallery.ui(ui, ctx, feed, &mut self.thumbnails, actions);
     }
+}
+
+/// The examples of a text, a line each; a click shows one in all views.
+fn texts_ui(
+    ui: &mut Ui,
+    ctx: &Ctx<'_>,
+    dataset: &Dataset,
+    split: SplitName,
+    actions: &mut Vec<Action>,
+) {
+    let row = ui.text_style_height(&TextStyle::Body);
+    let area = ScrollArea::vertical()
+        .auto_shrink(false)
+        .id_salt(split.key());
+    area.show_rows(ui, row, dataset.len(split), |ui, rows| {
+        for index in rows {
+            let Ok(example) = dataset.example(split, index) else {
+                continue;
+            };
+            let Pixels::Tokens(tokens) = &example.pixels else {
+                continue;
+            };
+            let text = dataset.text_of(tokens);
+            let line = format!("{index}  {}", text.replace('\n', "⏎"));
+            let chosen = ctx.example == (split, index);
+            let line = egui::Button::selectable(chosen, RichText::new(line).monospace()).truncate();
+            if ui.add(line).on_hover_text(text).clicked() {
+                actions.push(Action::ShowExample(split, index));
+            }
+        }
+    });
+}
+
+/// The variances along the principal components, greatest first, on a logarithmic scale.
+fn spectrum_ui(ui: &mut Ui, feed: &Feed) {
+    let components = &feed.statistics().components;
+    let kept = components.kept(feed.config().preprocess.whiten);
+    if kept == 0 {
+        return;
+    }
+    let of = components.mean.len();
+    ui.label(tr_format!(
+        "whitening keeps {kept} of {of} components; lg of their variances:",
+        "白化保留 {of} 个主成分中的 {kept} 个；其方差的常用对数："
+    ));
+    let variances = components.variances.iter().take(kept);
+    let logarithms: Vec<f32> = variances.map(|variance| variance.log10()).collect();
+    super::vector::chart_ui(ui, "variances", &logarithms, 60.0);
 }
 
 /// By class, then by split.

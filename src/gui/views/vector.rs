@@ -150,7 +150,7 @@ impl Line {
 }
 
 /// Many numbers as one row of thin bars around their zero line.
-fn chart_ui(ui: &mut Ui, name: &str, values: &[f32], height: f32) {
+pub fn chart_ui(ui: &mut Ui, name: &str, values: &[f32], height: f32) {
     let width = ui
         .available_width()
         .min(ui.clip_rect().width() - 12.0)

@@ -3,6 +3,7 @@
 mod fields;
 mod inputs;
 mod node;
+mod preprocess;
 mod project;
 mod stages;
 

@@ -2,9 +2,9 @@
 
 use egui::{RichText, Ui};
 
-use super::fields::{Typing, count_ui, list_ui, real_ui, whole_ui};
-use super::{change, grid_ui, name_ui, section_ui};
-use crate::data::{BUILT_IN, Color, DataConfig, MAX_BATCH, MAX_SIDE, Mean, Std};
+use super::fields::{Typing, count_ui, whole_ui};
+use super::{change, grid_ui, name_ui, preprocess, section_ui};
+use crate::data::{BUILT_IN, DataConfig, MAX_BATCH};
 use crate::gui::context::{Action, Ctx};
 use crate::i18n::{Text, tr, tr_format};
 
@@ -108,7 +108,12 @@ fn data_ui(ui: &mut Ui, ctx: &Ctx<'_>, typing: &mut Typing, actions: &mut Vec<Ac
         );
         mark("shuffle", ui.checkbox(&mut data.shuffle, "").changed());
         ui.end_row();
-        mark("preprocess", preprocess_ui(ui, &mut data, typing));
+        mark("text", preprocess::text_ui(ui, &mut data));
+        mark("targets", preprocess::targets_ui(ui, &mut data, typing));
+        mark(
+            "preprocess",
+            preprocess::preprocess_ui(ui, &mut data, typing),
+        );
     });
     if let Some(Err(message)) = ctx.data {
         ui.label(RichText::new(format!("⚠ {message}")).color(ui.visuals().error_fg_color));
@@ -124,6 +129,17 @@ fn data_ui(ui: &mut Ui, ctx: &Ctx<'_>, typing: &mut Typing, actions: &mut Vec<Ac
         let summary = feed.summary();
         let (shape, answer) = (summary.shape_text(), summary.answer_text());
         let (train, validation, test) = (summary.train, summary.validation, summary.test);
+        let components = &feed.statistics().components;
+        let (kept, of) = (
+            components.kept(feed.config().preprocess.whiten),
+            components.mean.len(),
+        );
+        if kept > 0 {
+            ui.weak(tr_format!(
+                "whitening keeps {kept} of {of} components; the others do not vary or are left out",
+                "白化保留 {of} 个主成分中的 {kept} 个；其余无变化或被舍去"
+            ));
+        }
         ui.weak(tr_format!(
             "{shape}, {answer}; {train} to train on, {validation} for validation, {test} for the test",
             "{shape}，{answer}；训练 {train}，验证 {validation}，测试 {test}"
@@ -177,129 +193,6 @@ fn source_ui(ui: &mut Ui, data: &mut DataConfig, actions: &mut Vec<Action>) -> b
             }
         });
     });
-    ui.end_row();
-    changed
-}
-
-/// A list of named values, of which one is in force.
-fn pick_ui<T: Clone + PartialEq>(
-    ui: &mut Ui,
-    id: &str,
-    value: &mut T,
-    options: &[(Text, T)],
-    is: impl Fn(&T, &T) -> bool,
-) -> bool {
-    let mut changed = false;
-    let now = options
-        .iter()
-        .find(|(_, option)| is(option, value))
-        .map_or("", |(name, _)| name.get());
-    egui::ComboBox::from_id_salt(id)
-        .selected_text(now)
-        .show_ui(ui, |ui| {
-            for (name, option) in options {
-                let chosen = is(option, value);
-                if ui.selectable_label(chosen, name.get()).clicked() && !chosen {
-                    *value = option.clone();
-                    changed = true;
-                }
-            }
-        });
-    changed
-}
-
-fn preprocess_ui(ui: &mut Ui, data: &mut DataConfig, typing: &mut Typing) -> bool {
-    let preprocess = &mut data.preprocess;
-    let same = |a: &_, b: &_| std::mem::discriminant(a) == std::mem::discriminant(b);
-    let mut changed = false;
-    name_ui(ui, tr("colour", "颜色"), "");
-    let colors = [
-        (Text::new("as it is", "保持原样"), Color::Keep),
-        (Text::new("gray", "灰度"), Color::Gray),
-        (Text::new("RGB", "RGB"), Color::Rgb),
-    ];
-    changed |= pick_ui(ui, "color", &mut preprocess.color, &colors, PartialEq::eq);
-    ui.end_row();
-    name_ui(
-        ui,
-        tr("resize", "缩放"),
-        tr(
-            "Height × width in pixels; the aspect ratio is not kept",
-            "高 × 宽（像素）；不保持长宽比",
-        ),
-    );
-    ui.horizontal(|ui| {
-        let mut resizes = preprocess.resize.is_some();
-        if ui.checkbox(&mut resizes, "").changed() {
-            preprocess.resize = resizes.then_some((28, 28));
-            changed = true;
-        }
-        if let Some((height, width)) = &mut preprocess.resize {
-            changed |= count_ui(ui, height, 1, MAX_SIDE);
-            ui.label("×");
-            changed |= count_ui(ui, width, 1, MAX_SIDE);
-        }
-    });
-    ui.end_row();
-    let finite = |text: &str| text.parse::<f64>().ok().filter(|x| x.is_finite());
-    name_ui(
-        ui,
-        tr("mean", "均值"),
-        tr(
-            "What is subtracted; (x − mean) / std × scale",
-            "减去的值；(x − 均值) / 标准差 × 缩放",
-        ),
-    );
-    ui.horizontal_wrapped(|ui| {
-        let means = [
-            (Text::new("none", "无"), Mean::None),
-            (Text::new("number", "数值"), Mean::Value(vec![128.0])),
-            (Text::new("per channel", "每通道"), Mean::Channel),
-            (Text::new("per pixel", "每像素"), Mean::Image),
-        ];
-        changed |= pick_ui(ui, "mean", &mut preprocess.mean, &means, |a, b| same(a, b));
-        if let Mean::Value(values) = &mut preprocess.mean {
-            let id = ui.id().with("mean values");
-            changed |= list_ui(ui, values, 16, finite, id, typing);
-        }
-    });
-    ui.end_row();
-    name_ui(
-        ui,
-        tr("std", "标准差"),
-        tr("What the difference is divided by", "差值除以的数"),
-    );
-    ui.horizontal_wrapped(|ui| {
-        let deviations = [
-            (Text::new("none", "无"), Std::None),
-            (Text::new("number", "数值"), Std::Value(vec![64.0])),
-            (Text::new("per channel", "每通道"), Std::Channel),
-        ];
-        changed |= pick_ui(ui, "std", &mut preprocess.std, &deviations, |a, b| {
-            std::mem::discriminant(a) == std::mem::discriminant(b)
-        });
-        if let Std::Value(values) = &mut preprocess.std {
-            let id = ui.id().with("std values");
-            changed |= list_ui(
-                ui,
-                values,
-                16,
-                |text| finite(text).filter(|x| *x > 0.0),
-                id,
-                typing,
-            );
-        }
-    });
-    ui.end_row();
-    name_ui(
-        ui,
-        tr("scale", "缩放系数"),
-        tr(
-            "1/256 = 0.00390625 maps bytes to 0 … 1",
-            "1/256 = 0.00390625 将字节映射到 0 … 1",
-        ),
-    );
-    changed |= real_ui(ui, &mut preprocess.scale, -1e6, 1e6);
     ui.end_row();
     changed
 }
