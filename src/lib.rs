@@ -26,6 +26,8 @@ pub mod project;
 
 pub mod inspect;
 
+pub mod interop;
+
 pub mod cli;
 
 #[cfg(feature = "window")]

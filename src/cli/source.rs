@@ -3,12 +3,13 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 
 use super::ProjectArgs;
 use crate::data::{BUILT_IN, DataSummary, Feed};
 use crate::graph::Facts;
 use crate::i18n::{tr, tr_format};
+use crate::interop;
 use crate::net::{Net, NetConfig};
 use crate::project::Project;
 use crate::train;
@@ -16,17 +17,11 @@ use crate::train;
 /// Reads a project; `--data` replaces its source.
 pub(super) fn open_project(args: &ProjectArgs) -> anyhow::Result<Project> {
     let path = &args.project;
-    if path
-        .extension()
-        .is_some_and(|extension| extension == "prototxt")
-    {
-        bail!(tr_format!(
-            "{}: Caffe's prototxt cannot be read yet; give a .ron project",
-            "{}：尚不能读取 Caffe 的 prototxt；请给出 .ron 项目",
-            path.display()
-        ));
-    }
-    let mut project = Project::open(path)?;
+    let is_caffe = path.extension().is_some_and(|ending| ending == "prototxt");
+    let mut project = match is_caffe {
+        true => import(path)?,
+        false => Project::open(path)?,
+    };
     match &args.data {
         Some(source) => project.data.source = independent(source, Path::new("")),
         None => {
@@ -35,6 +30,16 @@ pub(super) fn open_project(args: &ProjectArgs) -> anyhow::Result<Project> {
         }
     }
     Ok(project)
+}
+
+/// Reads Caffe's definition and says on stderr what was read otherwise than it stands there.
+fn import(path: &Path) -> anyhow::Result<Project> {
+    let imported = interop::open(path)?;
+    for (path, note) in &imported.notes {
+        let (path, line, column) = (path.display(), note.line, note.column);
+        eprintln!("{path}:{line}:{column}: {}", note.message);
+    }
+    Ok(imported.project)
 }
 
 /// A source that means the same in every folder, so that the project can be written elsewhere.
