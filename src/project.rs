@@ -38,6 +38,8 @@ pub static EXAMPLES: &[(&str, &str)] = &[
     ),
     ("mlp-digits", include_str!("../projects/mlp-digits.ron")),
     ("localise", include_str!("../projects/localise.ron")),
+    ("lstm-digits", include_str!("../projects/lstm-digits.ron")),
+    ("char-lstm", include_str!("../projects/char-lstm.ron")),
 ];
 
 /// Everything that a person makes and shares.

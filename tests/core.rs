@@ -5,6 +5,7 @@ mod corruption;
 mod font;
 mod golden;
 mod golden_layers;
+mod golden_solvers;
 mod gradcheck;
 mod graph;
 mod layering;

@@ -299,7 +299,8 @@ fn check_ten_steps(golden: &Golden<'_>, solver: &Solver) {
             .backward(&mut pass, &BackwardStart::Losses)
             .unwrap()
             .params;
-        train::update(&mut net, &gradients, &mut momentum, solver, solver.base_lr).unwrap();
+        let at = (solver.base_lr, 1);
+        train::update(&mut net, &gradients, &mut momentum, solver, at).unwrap();
     }
     assert!(
         losses[9] < losses[0],

@@ -128,6 +128,8 @@ const CASES: &[Case] = &[
     ),
     ("SoftmaxWithLoss", &[&[5, CLASSES], &[5]]),
     ("SoftmaxWithLoss", &[&[1, 7], &[1]]),
+    ("SoftmaxWithLoss(axis: 2)", &[&[2, 3, 4], &[2, 3]]),
+    ("SoftmaxWithLoss(axis: 2)", &[&[2, 3, 4, 2], &[2, 3, 2]]),
     ("SoftmaxWithLoss", &[&[2, 4, 3, 2], &[2, 3, 2]]),
     ("EuclideanLoss", &[&[4, 3], &[4, 3]]),
     ("EuclideanLoss", &[&[2, 3, 2, 2], &[2, 3, 2, 2]]),

@@ -149,7 +149,13 @@ fn step(
         .map(|stage| stage.solver.clone())
         .unwrap_or_default();
     // Labels are random: at the project's own rate the weights might overflow.
-    train::update(net, &backward.params, momentum, &solver, 1e-6)?;
+    train::update(
+        net,
+        &backward.params,
+        momentum,
+        &solver,
+        (1e-6, iteration + 1),
+    )?;
     for (key, tensor) in std::mem::take(&mut pass.buffers) {
         net.set_param(&key, tensor)?;
     }

@@ -50,6 +50,8 @@ pub struct Order {
     seed: u64,
     /// Otherwise the order of the data set.
     shuffle: bool,
+    /// Whether the last batch of an epoch ends with it, smaller than the others.
+    whole_epochs: bool,
     /// The permutation used last, with its epoch: a shortcut that changes no result.
     latest: Option<(u64, Vec<usize>)>,
 }
@@ -62,8 +64,24 @@ impl Order {
             batch,
             seed,
             shuffle,
+            whole_epochs: false,
             latest: None,
         }
+    }
+
+    /// The same with every epoch in batches of its own, for steps over the whole training split.
+    pub fn in_whole_epochs(self) -> Self {
+        Self {
+            whole_epochs: true,
+            ..self
+        }
+    }
+
+    /// Batches that hold every example once.
+    pub fn batches_per_epoch(&self) -> u64 {
+        (self.count as u64)
+            .div_ceil(self.batch.max(1) as u64)
+            .max(1)
     }
 
     /// Starts the random streams.
@@ -83,8 +101,16 @@ impl Order {
             return Vec::new();
         }
         let (batch, count) = (self.batch as u128, self.count as u128);
-        let start = u128::from(iteration) * batch;
-        (start..start + batch)
+        let (start, end) = if self.whole_epochs {
+            let per_epoch = self.batches_per_epoch();
+            let (epoch, place) = (iteration / per_epoch, iteration % per_epoch);
+            let start = u128::from(epoch) * count + u128::from(place) * batch;
+            (start, (start + batch).min((u128::from(epoch) + 1) * count))
+        } else {
+            let start = u128::from(iteration) * batch;
+            (start, start + batch)
+        };
+        (start..end)
             .map(|position| {
                 let (epoch, place) = ((position / count) as u64, (position % count) as usize);
                 let index = self.at(epoch, place);
@@ -149,6 +175,17 @@ mod tests {
             all[0],
             "another seed"
         );
+    }
+
+    #[test]
+    fn whole_epochs_end_with_a_smaller_batch() {
+        let mut order = Order::new(10, 4, 7, true).in_whole_epochs();
+        assert_eq!(order.batches_per_epoch(), 3);
+        for epoch in 0..3 {
+            let mut seen: Vec<usize> = (0..3).flat_map(|k| order.batch(3 * epoch + k)).collect();
+            seen.sort_unstable();
+            assert_eq!(seen, (0..10).collect::<Vec<_>>());
+        }
     }
 
     #[test]

@@ -4,8 +4,8 @@ use candle_core::Tensor;
 use serde::{Deserialize, Serialize};
 
 use crate::graph::{
-    Context, Family, Gradients, InferContext, Inferred, InputPorts, Layer, LayerSpec, Passed, Port,
-    Problem, Role, Shape, Value, Window, only_gradient,
+    Context, Family, Field, FieldVisitor, Gradients, InferContext, Inferred, InputPorts, Layer,
+    LayerSpec, Passed, Port, Problem, Role, Shape, Value, Window, only_gradient,
 };
 use crate::i18n::{Text, tr_format};
 use crate::nn;
@@ -60,9 +60,17 @@ impl Layer for Softmax {
 
 /// Cross-entropy of the softmax of scores (N, C, …) with labels (N, …), averaged over all of
 /// them. Caffe's SoftmaxWithLoss; PyTorch's `CrossEntropyLoss`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct SoftmaxWithLoss {}
+pub struct SoftmaxWithLoss {
+    pub axis: usize,
+}
+
+impl Default for SoftmaxWithLoss {
+    fn default() -> Self {
+        Self { axis: 1 }
+    }
+}
 
 static SOFTMAX_WITH_LOSS: LayerSpec = LayerSpec {
     name: "SoftmaxWithLoss",
@@ -90,15 +98,23 @@ impl Layer for SoftmaxWithLoss {
         const { &[Port::tensor("loss")] }
     }
 
+    fn fields(&mut self, visitor: &mut dyn FieldVisitor) {
+        visitor.field(Field::count("axis", &mut self.axis, 1..=3, AXIS));
+    }
+
     fn infer(&self, context: &InferContext<'_>, inputs: &[&Shape]) -> Result<Inferred, Problem> {
-        labels_fit(context, inputs[0], inputs[1])?;
+        labels_fit(context, inputs[0], inputs[1], self.axis)?;
         Ok(scalar())
     }
 
     fn forward(&self, _: &Context<'_>, inputs: &[Value]) -> candle_core::Result<Passed> {
-        let (scores, labels) = (inputs[0].tensor(), inputs[1].tensor());
-        let (loss, probabilities) = nn::softmax_cross_entropy(scores, labels)?;
-        Ok(Passed::new(loss, vec![probabilities, labels.clone()]))
+        let scores = inputs[0].tensor();
+        let (rows, labels) = by_axis(scores, inputs[1].tensor(), self.axis)?;
+        let (loss, probabilities) = nn::softmax_cross_entropy(&rows, &labels)?;
+        Ok(Passed::new(
+            loss,
+            vec![probabilities, labels, scores.clone()],
+        ))
     }
 
     fn backward(
@@ -109,6 +125,7 @@ impl Layer for SoftmaxWithLoss {
     ) -> candle_core::Result<Gradients> {
         let d_loss = only_gradient(gradients)?;
         let dx = nn::softmax_cross_entropy_backward(&saved[0], &saved[1], d_loss)?;
+        let dx = dx.reshape(saved[2].shape())?;
         Ok(Gradients {
             inputs: vec![Some(dx), None],
             params: Vec::new(),
@@ -200,22 +217,51 @@ fn scores_rank(scores: &Shape) -> Result<(), Problem> {
     )))
 }
 
-/// Labels (N, …) for scores (N, C, …), with at least as many scores as the data has classes.
+pub(super) const AXIS: Text = Text::new(
+    "The axis of the classes: 1 for (N, classes) and images, 2 for sequences (N, T, classes).",
+    "类别所在的维：1 对应 (N, 类别数) 和图像，2 对应序列 (N, T, 类别数)。",
+);
+
+/// Scores with the classes at `axis` and their labels, as (N, C, …) and (N, …).
+pub(super) fn by_axis(
+    scores: &Tensor,
+    labels: &Tensor,
+    axis: usize,
+) -> candle_core::Result<(Tensor, Tensor)> {
+    if axis == 1 {
+        return Ok((scores.clone(), labels.clone()));
+    }
+    let classes = scores.dim(axis)?;
+    let outer: usize = scores.dims()[..axis].iter().product();
+    let inner: usize = scores.dims()[axis + 1..].iter().product();
+    let scores = scores.contiguous()?.reshape((outer, classes, inner))?;
+    Ok((scores, labels.contiguous()?.reshape((outer, inner))?))
+}
+
+/// Labels (N, …) for scores (N, C, …), with at least as many scores as the data has classes,
+/// which stand at `axis`.
 pub(super) fn labels_fit(
     context: &InferContext<'_>,
     scores: &Shape,
     labels: &Shape,
+    axis: usize,
 ) -> Result<(), Problem> {
     scores_rank(scores)?;
+    if axis >= scores.rank() {
+        return Err(Problem::Shape(tr_format!(
+            "the scores {scores} have no axis {axis}",
+            "得分 {scores} 没有第 {axis} 维"
+        )));
+    }
     let mut expected = scores.clone();
-    expected.0.remove(1);
+    expected.0.remove(axis);
     if !expected.agrees(labels) {
         return Err(Problem::Shape(tr_format!(
             "scores {scores} need labels {expected}, but get {labels}; flatten the maps first, or use labels for every pixel",
             "得分 {scores} 需要标签 {expected}，而得到的是 {labels}；请先展平，或使用逐像素标签"
         )));
     }
-    if let (Some(given), Some(classes)) = (scores.dim(1), context.classes)
+    if let (Some(given), Some(classes)) = (scores.dim(axis), context.classes)
         && given < classes
     {
         return Err(Problem::Shape(tr_format!(

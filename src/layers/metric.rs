@@ -3,10 +3,10 @@
 use candle_core::{DType, Tensor};
 use serde::{Deserialize, Serialize};
 
-use super::loss::{labels_fit, scalar};
+use super::loss::{AXIS, by_axis, labels_fit, scalar};
 use crate::graph::{
-    Context, Family, Field, FieldValue, FieldVisitor, InferContext, Inferred, InputPorts, Layer,
-    LayerSpec, Metric, Passed, Port, Problem, Role, Shape, Value,
+    Context, Family, Field, FieldVisitor, InferContext, Inferred, InputPorts, Layer, LayerSpec,
+    Metric, Passed, Port, Problem, Role, Shape, Value,
 };
 use crate::i18n::Text;
 
@@ -15,11 +15,12 @@ use crate::i18n::Text;
 #[serde(default, deny_unknown_fields)]
 pub struct Accuracy {
     pub top_k: usize,
+    pub axis: usize,
 }
 
 impl Default for Accuracy {
     fn default() -> Self {
-        Self { top_k: 1 }
+        Self { top_k: 1, axis: 1 }
     }
 }
 
@@ -38,7 +39,13 @@ static SPEC: LayerSpec = LayerSpec {
 
 /// How many labels are among the `top_k` largest scores, and how many labels there are. A score
 /// counts as larger only if it truly is, or is equal and comes first, as in Caffe's sort.
-fn count_hits(scores: &Tensor, labels: &Tensor, top_k: usize) -> candle_core::Result<(u64, u64)> {
+fn count_hits(
+    scores: &Tensor,
+    labels: &Tensor,
+    top_k: usize,
+    axis: usize,
+) -> candle_core::Result<(u64, u64)> {
+    let (scores, labels) = by_axis(scores, labels, axis)?;
     let (batch, classes) = (scores.dim(0)?, scores.dim(1)?);
     let places = scores
         .elem_count()
@@ -81,29 +88,22 @@ impl Layer for Accuracy {
     }
 
     fn fields(&mut self, visitor: &mut dyn FieldVisitor) {
-        visitor.field(Field {
-            name: "top_k",
-            about: Text::new(
-                "k: how many of the highest scores count as an answer.",
-                "k：取得分最高的前几个作为答案。",
-            ),
-            caffe: "top_k",
-            value: FieldValue::Count {
-                value: &mut self.top_k,
-                min: 1,
-                max: 1 << 16,
-            },
-        });
+        let about = Text::new(
+            "k: how many of the highest scores count as an answer.",
+            "k：取得分最高的前几个作为答案。",
+        );
+        visitor.field(Field::count("top_k", &mut self.top_k, 1..=1 << 16, about));
+        visitor.field(Field::count("axis", &mut self.axis, 1..=3, AXIS));
     }
 
     fn infer(&self, context: &InferContext<'_>, inputs: &[&Shape]) -> Result<Inferred, Problem> {
-        labels_fit(context, inputs[0], inputs[1])?;
+        labels_fit(context, inputs[0], inputs[1], self.axis)?;
         Ok(scalar())
     }
 
     fn forward(&self, _: &Context<'_>, inputs: &[Value]) -> candle_core::Result<Passed> {
         let scores = inputs[0].tensor();
-        let (hits, count) = count_hits(scores, inputs[1].tensor(), self.top_k)?;
+        let (hits, count) = count_hits(scores, inputs[1].tensor(), self.top_k, self.axis)?;
         let share = hits as f64 / count as f64;
         let share = Tensor::new(share, scores.device())?.to_dtype(scores.dtype())?;
         Ok(Passed::new(share, Vec::new()))
@@ -111,7 +111,7 @@ impl Layer for Accuracy {
 
     fn metric(&self) -> Option<Box<dyn Metric>> {
         Some(Box::new(Hits {
-            top_k: self.top_k,
+            of: self.clone(),
             hits: 0,
             count: 0,
         }))
@@ -119,7 +119,7 @@ impl Layer for Accuracy {
 }
 
 struct Hits {
-    top_k: usize,
+    of: Accuracy,
     hits: u64,
     count: u64,
 }
@@ -129,7 +129,12 @@ impl Metric for Hits {
         let [scores, labels] = inputs else {
             candle_core::bail!("accuracy needs scores and labels");
         };
-        let (hits, count) = count_hits(scores.tensor(), labels.tensor(), self.top_k)?;
+        let (hits, count) = count_hits(
+            scores.tensor(),
+            labels.tensor(),
+            self.of.top_k,
+            self.of.axis,
+        )?;
         self.hits += hits;
         self.count += count;
         Ok(())

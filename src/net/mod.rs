@@ -16,7 +16,7 @@ mod tests;
 pub use error::NetError;
 pub use feed::{DataFeed, NetFeed};
 pub use filler::stream;
-pub use walk::{Backward, BackwardStart, ForwardOptions, Keep, Pass};
+pub use walk::{Backward, BackwardStart, Focus, ForwardOptions, Keep, Pass};
 
 use std::collections::BTreeMap;
 

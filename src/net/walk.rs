@@ -32,6 +32,31 @@ pub struct ForwardOptions {
     /// The states that recurrent nodes go on from, by name: [`Pass::states`] of an earlier walk.
     /// A node that is not named here begins its sequence anew.
     pub states: BTreeMap<String, Vec<Tensor>>,
+    /// What the backward walk is about.
+    pub focus: Focus,
+}
+
+/// Which losses count and whose parameters get gradients; `None` is all.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Focus {
+    pub losses: Option<BTreeSet<String>>,
+    pub trained: Option<BTreeSet<String>>,
+}
+
+impl Focus {
+    fn counts(&self, step: &Step) -> bool {
+        step.role == Role::Loss
+            && self
+                .losses
+                .as_ref()
+                .is_none_or(|losses| losses.contains(&step.name))
+    }
+
+    fn trains(&self, step: &Step) -> bool {
+        self.trained
+            .as_ref()
+            .is_none_or(|trained| trained.contains(&step.name))
+    }
 }
 
 /// What a forward walk leaves.
@@ -91,7 +116,7 @@ impl Pass {
     pub fn loss(&self, net: &Net) -> Result<Option<f64>, NetError> {
         let mut sum = None;
         for (step, outputs) in net.plan(self.phase).steps.iter().zip(&self.outputs) {
-            if step.role == Role::Loss
+            if self.options.focus.counts(step)
                 && let Some(value) = outputs.first()
             {
                 let loss = value.tensor().to_dtype(candle_core::DType::F64)?;
@@ -279,7 +304,8 @@ impl Net {
             }
         }
         for (gradient, key) in found.params.into_iter().zip(&step.keys) {
-            let trained = self.params.get(key).is_some_and(is_trained);
+            let trained =
+                pass.options.focus.trains(step) && self.params.get(key).is_some_and(is_trained);
             if let (Some(gradient), true) = (gradient, trained) {
                 let mut sum = result.params.remove(key);
                 add(&mut sum, gradient).map_err(in_node)?;
@@ -299,7 +325,7 @@ impl Net {
         match start {
             BackwardStart::Losses => {
                 for (index, step) in plan.steps.iter().enumerate() {
-                    if step.role == Role::Loss
+                    if pass.options.focus.counts(step)
                         && step.loss_weight != 0.0
                         && let Some(loss) = pass.outputs[index].first()
                     {
@@ -335,7 +361,7 @@ impl Net {
             params,
             seed: stream(pass.options.seed, pass.options.iteration, &step.name),
             needs_input,
-            needs_params: pass.options.backward && self.learns(&step.keys),
+            needs_params: self.learns(step, &pass.options),
             state: pass
                 .options
                 .states
@@ -352,9 +378,11 @@ impl Net {
         keys.iter().map(tensor).collect()
     }
 
-    fn learns(&self, keys: &[String]) -> bool {
-        keys.iter()
-            .any(|key| self.params.get(key).is_some_and(is_trained))
+    fn learns(&self, step: &Step, options: &ForwardOptions) -> bool {
+        let mut keys = step.keys.iter();
+        options.backward
+            && options.focus.trains(step)
+            && keys.any(|key| self.params.get(key).is_some_and(is_trained))
     }
 
     /// By step, whether the gradient at its outputs leads to something that is wanted.
@@ -369,7 +397,7 @@ impl Net {
             let passes_on = step.role != Role::Metric;
             needed[index] = passes_on
                 && (options.gradients_at.contains(&step.name)
-                    || (options.backward && self.learns(&step.keys))
+                    || self.learns(step, options)
                     || step.sources.iter().any(|(source, _)| needed[*source]));
         }
         needed

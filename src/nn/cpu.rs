@@ -6,7 +6,7 @@ use candle_core::{CpuStorage, Device, Result, Shape, Storage, Tensor, WithDType,
 use rayon::prelude::*;
 
 /// Elements that one task of an elementwise loop takes.
-const CHUNK: usize = 16 * 1024;
+pub(super) const CHUNK: usize = 16 * 1024;
 
 /// A number that the CPU paths compute with: `f32` or `f64`.
 pub(super) trait Real: WithDType + std::ops::Neg<Output = Self> {
@@ -15,6 +15,7 @@ pub(super) trait Real: WithDType + std::ops::Neg<Output = Self> {
     fn exp(self) -> Self;
     fn ln(self) -> Self;
     fn tanh(self) -> Self;
+    fn sqrt(self) -> Self;
 }
 
 macro_rules! impl_real {
@@ -30,6 +31,9 @@ macro_rules! impl_real {
             }
             fn tanh(self) -> Self {
                 $real::tanh(self)
+            }
+            fn sqrt(self) -> Self {
+                $real::sqrt(self)
             }
         }
     )*};

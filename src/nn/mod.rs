@@ -45,7 +45,7 @@ pub use recurrent::{
 };
 pub use size::{conv_output, pool_output};
 pub use softmax::{softmax, softmax_backward};
-pub use update::{Sgd, sgd_update};
+pub use update::{Rule, Step, update};
 
 #[cfg(test)]
 mod tests;

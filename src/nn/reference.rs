@@ -8,7 +8,6 @@
 use super::conv::ConvShape;
 use super::pool::PoolAxes;
 use super::size::Axis;
-use super::update::Sgd;
 use candle_core::{DType, Device, Result, Tensor};
 
 /// See [`super::conv2d`].
@@ -161,17 +160,6 @@ pub(super) fn softmax_cross_entropy_backward(
         .scatter_add(&index, &minus_one, 1)?
         .broadcast_mul(d_loss))?
         / count
-}
-
-/// See [`super::sgd_update`].
-pub(super) fn sgd_update(
-    w: &Tensor,
-    g: &Tensor,
-    v: &Tensor,
-    sgd: &Sgd,
-) -> Result<(Tensor, Tensor)> {
-    let v = ((v * sgd.momentum)? - ((g + (w * sgd.decay)?)? * sgd.rate)?)?;
-    Ok(((w + &v)?, v))
 }
 
 /// Filters as matrices (1, groups, O, C·KH·KW), O and C being those of one group.

@@ -1,51 +1,287 @@
-//! One step of stochastic gradient descent with momentum, as the course and Caffe write it.
+//! One step of a parameter along its gradient, for each solver. The formulas are Caffe's
+//! (`src/caffe/solvers`); where PyTorch's optimizer of that name differs, the rule says how.
 
-use super::cpu::{self, Real, on_cpu, same_shape, with_slices};
-use super::reference;
-use candle_core::{Result, Tensor};
+use super::cpu::{self, CHUNK, Real, on_cpu, same_shape, with_slices};
+use candle_core::{Result, Tensor, bail};
 use rayon::prelude::*;
 
-/// Elements that one task updates.
-const CHUNK: usize = 16 * 1024;
-
-/// The numbers of one update: learning rate η, momentum μ and weight decay λ.
+/// How a gradient g, decay included, becomes a step; s and r are the states, which begin as 0.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Sgd {
+pub enum Rule {
+    /// `s ← μ s − η g`, `w ← w + s`. PyTorch's differs when η changes on the way.
+    Sgd { momentum: f64 },
+    /// `s ← μ s + g`, `w ← w − η s`: `torch.optim.SGD`.
+    SgdPyTorch { momentum: f64 },
+    /// `s′ ← μ s + η g`, `w ← w − (1 + μ) s′ + μ s` (Nesterov 1983, Sutskever et al. 2013).
+    /// PyTorch's differs when η changes on the way.
+    Nesterov { momentum: f64 },
+    /// `s ← s + g²`, `w ← w − η g / (√s + δ)` (Duchi et al. 2011). As PyTorch's.
+    AdaGrad { delta: f64 },
+    /// `s ← ρ s + (1 − ρ) g²`, `d = g √(r + δ) / √(s + δ)`, `r ← ρ r + (1 − ρ) d²`,
+    /// `w ← w − η d` (Zeiler 2012). As PyTorch's.
+    AdaDelta { momentum: f64, delta: f64 },
+    /// `s ← ρ s + (1 − ρ) g²`, `w ← w − η g / (√s + δ)` (Tieleman and Hinton 2012). As PyTorch's.
+    RmsProp { decay: f64, delta: f64 },
+    /// `s ← β₁ s + (1 − β₁) g`, `r ← β₂ r + (1 − β₂) g²`,
+    /// `w ← w − η √(1 − β₂ᵗ) / (1 − β₁ᵗ) · s / (√r + δ)` (Kingma and Ba 2015), t counting from 1.
+    /// PyTorch adds its ε after the correction of r, so that its ε is δ / √(1 − β₂ᵗ).
+    Adam {
+        momentum: f64,
+        momentum2: f64,
+        delta: f64,
+        step: u64,
+    },
+}
+
+impl Rule {
+    /// Tensors of the parameter's shape that go from step to step.
+    pub fn states(&self) -> usize {
+        match self {
+            Self::AdaDelta { .. } | Self::Adam { .. } => 2,
+            _ => 1,
+        }
+    }
+}
+
+/// One step: the rule, and what all rules share.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Step {
+    pub rule: Rule,
+    /// η
     pub rate: f64,
-    pub momentum: f64,
+    /// λ: `g + λ w` for L2, `g + λ sign(w)` for L1.
     pub decay: f64,
+    pub l1: bool,
+    /// The gradient is multiplied by it first (clipping).
+    pub scale: f64,
 }
 
-/// `v ← μ·v − η·(g + λ·w)`, `w ← w + v`: the new weights and the new velocity.
-///
-/// Both are new tensors, so whoever holds the old weights keeps them as they were.
-pub fn sgd_update(w: &Tensor, g: &Tensor, v: &Tensor, sgd: &Sgd) -> Result<(Tensor, Tensor)> {
+/// The new weights and the new states, all of them new tensors, so whoever holds the old ones
+/// keeps them as they were.
+pub fn update(
+    w: &Tensor,
+    g: &Tensor,
+    states: &[Tensor],
+    step: &Step,
+) -> Result<(Tensor, Vec<Tensor>)> {
     same_shape(w, g)?;
-    same_shape(w, v)?;
-    on_cpu!(w, update(w, g, v, sgd), else reference::sgd_update(w, g, v, sgd))
+    if states.len() != step.rule.states() {
+        bail!(
+            "{:?} keeps {} states, not {}",
+            step.rule,
+            step.rule.states(),
+            states.len()
+        );
+    }
+    for state in states {
+        same_shape(w, state)?;
+    }
+    on_cpu!(w, update_cpu(w, g, states, step), else reference(w, g, states, step))
 }
 
-fn update<T: Real>(w: &Tensor, g: &Tensor, v: &Tensor, sgd: &Sgd) -> Result<(Tensor, Tensor)> {
-    let [rate, momentum, decay] = [sgd.rate, sgd.momentum, sgd.decay].map(T::from_f64);
-    let (new_w, new_v) = with_slices([w, g, v], |[w, g, v]: [&[T]; 3]| {
+fn update_cpu<T: Real>(
+    w: &Tensor,
+    g: &Tensor,
+    states: &[Tensor],
+    step: &Step,
+) -> Result<(Tensor, Vec<Tensor>)> {
+    let real = T::from_f64;
+    let (rate, decay, scale) = (real(step.rate), real(step.decay), real(step.scale));
+    let (l1, scaled) = (step.l1, step.scale != 1.0);
+    let gradient = move |w: T, g: T| {
+        let g = if scaled { scale * g } else { g };
+        let pull = match l1 {
+            true if w > T::ZERO => T::ONE,
+            true if w < T::ZERO => -T::ONE,
+            true => T::ZERO,
+            false => w,
+        };
+        g + decay * pull
+    };
+    match step.rule {
+        Rule::Sgd { momentum } => {
+            let momentum = real(momentum);
+            one(w, g, &states[0], |w, g, s| {
+                let s = momentum * s - rate * gradient(w, g);
+                (w + s, s)
+            })
+        }
+        Rule::SgdPyTorch { momentum } => {
+            let momentum = real(momentum);
+            one(w, g, &states[0], |w, g, s| {
+                let s = momentum * s + gradient(w, g);
+                (w - rate * s, s)
+            })
+        }
+        Rule::Nesterov { momentum } => {
+            let momentum = real(momentum);
+            one(w, g, &states[0], |w, g, s| {
+                let next = momentum * s + rate * gradient(w, g);
+                (w - (T::ONE + momentum) * next + momentum * s, next)
+            })
+        }
+        Rule::AdaGrad { delta } => {
+            let delta = real(delta);
+            one(w, g, &states[0], |w, g, s| {
+                let g = gradient(w, g);
+                let s = s + g * g;
+                (w - rate * g / (s.sqrt() + delta), s)
+            })
+        }
+        Rule::RmsProp { decay: past, delta } => {
+            let (past, delta) = (real(past), real(delta));
+            one(w, g, &states[0], |w, g, s| {
+                let g = gradient(w, g);
+                let s = past * s + (T::ONE - past) * g * g;
+                (w - rate * g / (s.sqrt() + delta), s)
+            })
+        }
+        Rule::AdaDelta { momentum, delta } => {
+            let (past, delta) = (real(momentum), real(delta));
+            two(w, g, states, |w, g, s, r| {
+                let g = gradient(w, g);
+                let s = past * s + (T::ONE - past) * g * g;
+                let d = g * ((r + delta) / (s + delta)).sqrt();
+                (w - rate * d, s, past * r + (T::ONE - past) * d * d)
+            })
+        }
+        Rule::Adam {
+            momentum,
+            momentum2,
+            delta,
+            step,
+        } => {
+            let rate = rate * real(correction(momentum, momentum2, step));
+            let (first, second, delta) = (real(momentum), real(momentum2), real(delta));
+            two(w, g, states, |w, g, s, r| {
+                let g = gradient(w, g);
+                let s = first * s + (T::ONE - first) * g;
+                let r = second * r + (T::ONE - second) * g * g;
+                (w - rate * s / (r.sqrt() + delta), s, r)
+            })
+        }
+    }
+}
+
+/// What makes up for Adam's states beginning as 0.
+fn correction(momentum: f64, momentum2: f64, step: u64) -> f64 {
+    let step = step.max(1) as f64;
+    (1.0 - momentum2.powf(step)).sqrt() / (1.0 - momentum.powf(step))
+}
+
+/// `f(w, g, s)` gives the new w and s.
+fn one<T: Real>(
+    w: &Tensor,
+    g: &Tensor,
+    s: &Tensor,
+    f: impl Fn(T, T, T) -> (T, T) + Sync,
+) -> Result<(Tensor, Vec<Tensor>)> {
+    let (new_w, new_s) = with_slices([w, g, s], |[w, g, s]: [&[T]; 3]| {
         let mut new_w = vec![T::ZERO; w.len()];
-        let mut new_v = vec![T::ZERO; w.len()];
-        let new = new_w.par_chunks_mut(CHUNK).zip(new_v.par_chunks_mut(CHUNK));
+        let mut new_s = vec![T::ZERO; w.len()];
+        let new = new_w.par_chunks_mut(CHUNK).zip(new_s.par_chunks_mut(CHUNK));
         let old = w
             .par_chunks(CHUNK)
             .zip(g.par_chunks(CHUNK))
-            .zip(v.par_chunks(CHUNK));
-        new.zip(old).for_each(|((new_w, new_v), ((w, g), v))| {
-            let old = w.iter().zip(g).zip(v);
-            for ((new_w, new_v), ((&w, &g), &v)) in new_w.iter_mut().zip(new_v).zip(old) {
-                *new_v = momentum * v - rate * (g + decay * w);
-                *new_w = w + *new_v;
+            .zip(s.par_chunks(CHUNK));
+        new.zip(old).for_each(|((new_w, new_s), ((w, g), s))| {
+            let old = w.iter().zip(g).zip(s);
+            for ((new_w, new_s), ((&w, &g), &s)) in new_w.iter_mut().zip(new_s).zip(old) {
+                (*new_w, *new_s) = f(w, g, s);
             }
         });
-        Ok((new_w, new_v))
+        Ok((new_w, new_s))
     })?;
     Ok((
         cpu::tensor(new_w, w.shape())?,
-        cpu::tensor(new_v, w.shape())?,
+        vec![cpu::tensor(new_s, w.shape())?],
     ))
+}
+
+/// `f(w, g, s, r)` gives the new w, s and r.
+fn two<T: Real>(
+    w: &Tensor,
+    g: &Tensor,
+    states: &[Tensor],
+    f: impl Fn(T, T, T, T) -> (T, T, T) + Sync,
+) -> Result<(Tensor, Vec<Tensor>)> {
+    let [s, r] = states else {
+        bail!("this rule keeps two states");
+    };
+    let (new_w, new_s, new_r) = with_slices([w, g, s, r], |[w, g, s, r]: [&[T]; 4]| {
+        let mut new_w = vec![T::ZERO; w.len()];
+        let mut new_s = vec![T::ZERO; w.len()];
+        let mut new_r = vec![T::ZERO; w.len()];
+        let new = new_w.par_chunks_mut(CHUNK).zip(new_s.par_chunks_mut(CHUNK));
+        let new = new.zip(new_r.par_chunks_mut(CHUNK));
+        let old = w.par_chunks(CHUNK).zip(g.par_chunks(CHUNK));
+        let old = old.zip(s.par_chunks(CHUNK)).zip(r.par_chunks(CHUNK));
+        new.zip(old)
+            .for_each(|(((new_w, new_s), new_r), (((w, g), s), r))| {
+                let old = w.iter().zip(g).zip(s).zip(r);
+                let new = new_w.iter_mut().zip(new_s).zip(new_r);
+                for (((new_w, new_s), new_r), (((&w, &g), &s), &r)) in new.zip(old) {
+                    (*new_w, *new_s, *new_r) = f(w, g, s, r);
+                }
+            });
+        Ok((new_w, new_s, new_r))
+    })?;
+    let states = vec![
+        cpu::tensor(new_s, w.shape())?,
+        cpu::tensor(new_r, w.shape())?,
+    ];
+    Ok((cpu::tensor(new_w, w.shape())?, states))
+}
+
+/// The same in Candle's operations: what other devices run.
+pub(super) fn reference(
+    w: &Tensor,
+    g: &Tensor,
+    states: &[Tensor],
+    step: &Step,
+) -> Result<(Tensor, Vec<Tensor>)> {
+    let pull = if step.l1 { w.sign()? } else { w.clone() };
+    let g = ((g * step.scale)? + (pull * step.decay)?)?;
+    let (s, r) = (&states[0], states.last().unwrap_or(&states[0]));
+    let mean = |past: f64, old: &Tensor, new: Tensor| (old * past)? + (new * (1.0 - past))?;
+    let (change, states) = match step.rule {
+        Rule::Sgd { momentum } => {
+            let s = ((s * momentum)? - (g * step.rate)?)?;
+            (s.clone(), vec![s])
+        }
+        Rule::SgdPyTorch { momentum } => {
+            let s = ((s * momentum)? + g)?;
+            ((&s * -step.rate)?, vec![s])
+        }
+        Rule::Nesterov { momentum } => {
+            let next = ((s * momentum)? + (g * step.rate)?)?;
+            (((s * momentum)? - (&next * (1.0 + momentum))?)?, vec![next])
+        }
+        Rule::AdaGrad { delta } => {
+            let s = (s + g.sqr()?)?;
+            ((g * -step.rate)?.div(&(s.sqrt()? + delta)?)?, vec![s])
+        }
+        Rule::RmsProp { decay, delta } => {
+            let s = mean(decay, s, g.sqr()?)?;
+            ((g * -step.rate)?.div(&(s.sqrt()? + delta)?)?, vec![s])
+        }
+        Rule::AdaDelta { momentum, delta } => {
+            let s = mean(momentum, s, g.sqr()?)?;
+            let d = (g * ((r + delta)? / (&s + delta)?)?.sqrt()?)?;
+            let r = mean(momentum, r, d.sqr()?)?;
+            ((d * -step.rate)?, vec![s, r])
+        }
+        Rule::Adam {
+            momentum,
+            momentum2,
+            delta,
+            step: t,
+        } => {
+            let r = mean(momentum2, r, g.sqr()?)?;
+            let s = mean(momentum, s, g)?;
+            let rate = -step.rate * correction(momentum, momentum2, t);
+            ((&s * rate)?.div(&(r.sqrt()? + delta)?)?, vec![s, r])
+        }
+    };
+    Ok(((w + change)?, states))
 }

@@ -15,11 +15,11 @@ pub(super) fn blame(
     net: &Net,
     batch: &Batch,
     seed: u64,
-    iteration: u64,
+    (batch_number, iteration): (u64, u64),
 ) -> Result<Failure, NetError> {
     let options = ForwardOptions {
         seed,
-        iteration,
+        iteration: batch_number,
         ..ForwardOptions::default()
     };
     let pass = net.forward(Phase::Train, &feed_of(batch), options)?;

@@ -25,5 +25,7 @@ pub use message::{Command, Ending, Evaluation, Event, Prediction, Progress, Snap
 pub use run::{facts, facts_of};
 pub use schedule::{Place, RateChange, Schedule};
 pub use session::{Failure, Job, Session};
-pub use solver::{Momentum, update};
-pub use stage::{BASE_LR, MOMENTUM, Method, Policy, Regularization, Solver, Stage, WEIGHT_DECAY};
+pub use solver::{Momentum, param_of, update};
+pub use stage::{
+    BASE_LR, MOMENTUM, Method, Policy, Regularization, Solver, Stage, WEIGHT_DECAY, selects,
+};

@@ -13,13 +13,19 @@ use super::pictures::{LastPass, Pictures};
 use super::schedule::{Place, RateChange, Schedule};
 use super::session::{Job, Link};
 use super::{
-    Checkpoint, Command, Ending, Event, Failure, History, Momentum, Progress, Watch, device, solver,
+    Checkpoint, Command, Ending, Event, Failure, History, Momentum, Progress, Stage, Watch, device,
+    selects, solver,
 };
+use candle_core::Tensor;
+
 use crate::data::{Batch, DataSummary, Feed, Prefetch, SplitName};
 use crate::graph::{DataFacts, Facts, Phase};
 use crate::i18n::{tr, tr_format};
-use crate::net::{BackwardStart, DataFeed, ForwardOptions, Keep, Net, NetConfig, NetFeed};
+use crate::net::{
+    Backward, BackwardStart, DataFeed, Focus, ForwardOptions, Keep, Net, NetConfig, NetFeed, Pass,
+};
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -59,8 +65,11 @@ struct Run<'a> {
     feed: Arc<Feed>,
     batches: Prefetch,
     momentum: Momentum,
-    /// Finished iterations.
+    /// Finished iterations, and batches that were taken for them.
     iteration: u64,
+    batch: u64,
+    /// Batches that hold the training split.
+    per_epoch: u64,
     seed: u64,
     schedule: Schedule,
     rate_changes: Vec<RateChange>,
@@ -94,10 +103,18 @@ impl<'a> Run<'a> {
             Some(folder) => saved.restore(folder, &mut net)?,
             None => Momentum::new(),
         };
-        let order = job.feed.order(saved.seed);
+        let schedule = Schedule::new(job.stages, job.iterations);
+        let mut order = job.feed.order(saved.seed);
+        if schedule.has_whole_epochs() {
+            order = order.in_whole_epochs();
+        }
+        let per_epoch = order.batches_per_epoch();
+        let batch = schedule.batches_before(saved.iteration, per_epoch);
         let mut run = Self {
-            batches: Prefetch::start(job.feed.clone(), order, saved.iteration)?,
-            schedule: Schedule::new(job.stages, job.iterations),
+            batches: Prefetch::start(job.feed.clone(), order, batch)?,
+            schedule,
+            batch,
+            per_epoch,
             pictures: Pictures::default(),
             net,
             feed: job.feed,
@@ -131,13 +148,67 @@ impl<'a> Run<'a> {
         if self.iteration == place.start {
             self.momentum.clear();
         }
+        let solver = &place.stage.solver;
+        let focus = focus(&self.net, place.stage);
+        let mut gathered = Gathered::default();
+        let mut last = None;
+        for part in 0..solver.batches(self.per_epoch) {
+            if part > 0 && self.link.stopped() {
+                // The step is not finished: nothing of it was done.
+                return Ok(());
+            }
+            let passed = self.pass(&focus)?;
+            gathered.add(&passed)?;
+            last = Some(passed);
+        }
+        let Some(mut passed) = last else {
+            return Ok(());
+        };
+        let (loss, examples) = (gathered.mean_loss(), gathered.examples);
+        passed.backward.params = gathered.gradients;
+        let rate = place.rate(self.iteration, &self.rate_changes);
+        let step = self.iteration - place.start + 1;
+        let gradients = &passed.backward.params;
+        solver::update(
+            &mut self.net,
+            gradients,
+            &mut self.momentum,
+            solver,
+            (rate, step),
+        )?;
+        self.iteration += 1;
+        let progress = Progress {
+            iteration: self.iteration,
+            stage: place.index,
+            loss,
+            rate,
+            examples,
+            seconds: begin.elapsed().as_secs_f64(),
+        };
+        let watched = self.pictures.nodes();
+        let Passed {
+            pass,
+            backward,
+            batch,
+            ..
+        } = passed;
+        let last = LastPass::of(watched, &self.net, &pass, backward, batch);
+        self.pictures.remember(last);
+        self.history.steps.push(progress);
+        self.link.send(Event::Iteration(progress));
+        Ok(())
+    }
+
+    /// Takes the next batch forward and backward.
+    fn pass(&mut self, focus: &Focus) -> Result<Passed, Failure> {
         let batch = self.batches.next_batch()?;
         let options = ForwardOptions {
             keep: Keep::Only(self.pictures.nodes().clone()),
             gradients_at: self.pictures.nodes().clone(),
             backward: true,
             seed: self.seed,
-            iteration: self.iteration,
+            iteration: self.batch,
+            focus: focus.clone(),
             ..ForwardOptions::default()
         };
         let mut pass = self.net.forward(Phase::Train, &feed_of(&batch), options)?;
@@ -145,36 +216,20 @@ impl<'a> Run<'a> {
             return Err(Failure::new(no_loss()));
         };
         if !loss.is_finite() {
-            return Err(blame(&self.net, &batch, self.seed, self.iteration)?);
+            let at = (self.batch, self.iteration);
+            return Err(blame(&self.net, &batch, self.seed, at)?);
         }
         let backward = self.net.backward(&mut pass, &BackwardStart::Losses)?;
-        let rate = place.rate(self.iteration, &self.rate_changes);
-        let solver = &place.stage.solver;
-        solver::update(
-            &mut self.net,
-            &backward.params,
-            &mut self.momentum,
-            solver,
-            rate,
-        )?;
         for (key, tensor) in std::mem::take(&mut pass.buffers) {
             self.net.set_param(&key, tensor)?;
         }
-        self.iteration += 1;
-        let progress = Progress {
-            iteration: self.iteration,
-            stage: place.index,
+        self.batch += 1;
+        Ok(Passed {
+            batch,
+            pass,
+            backward,
             loss,
-            rate,
-            examples: batch.indices.len(),
-            seconds: begin.elapsed().as_secs_f64(),
-        };
-        let watched = self.pictures.nodes();
-        let last = LastPass::of(watched, &self.net, &pass, backward, batch);
-        self.pictures.remember(last);
-        self.history.steps.push(progress);
-        self.link.send(Event::Iteration(progress));
-        Ok(())
+        })
     }
 
     /// Carries out the commands that have come; while paused, waits for more.
@@ -299,6 +354,61 @@ impl<'a> Run<'a> {
     }
 }
 
+/// One batch, there and back.
+struct Passed {
+    batch: Batch,
+    pass: Pass,
+    backward: Backward,
+    loss: f64,
+}
+
+/// The means of one step's batches, each weighed by its examples.
+///
+/// Every batch takes the same walk, so all have gradients of the same parameters.
+#[derive(Default)]
+struct Gathered {
+    /// The sum of losses times examples.
+    loss: f64,
+    examples: usize,
+    gradients: BTreeMap<String, Tensor>,
+}
+
+impl Gathered {
+    fn add(&mut self, passed: &Passed) -> candle_core::Result<()> {
+        let count = passed.batch.indices.len();
+        // A step of one batch, which is nearly every step, takes its gradients as they are.
+        if self.examples == 0 {
+            self.gradients = passed.backward.params.clone();
+        } else {
+            let share = count as f64 / (self.examples + count) as f64;
+            for (key, mean) in &mut self.gradients {
+                if let Some(gradient) = passed.backward.params.get(key) {
+                    *mean = ((&*mean * (1.0 - share))? + (gradient * share)?)?;
+                }
+            }
+        }
+        self.loss += passed.loss * count as f64;
+        self.examples += count;
+        Ok(())
+    }
+
+    fn mean_loss(&self) -> f64 {
+        self.loss / self.examples.max(1) as f64
+    }
+}
+
+/// The nodes that a stage's lists mean.
+fn focus(net: &Net, stage: &Stage) -> Focus {
+    let nodes = |list: &[String]| {
+        let named = net.order(Phase::Train).map(|node| node.name.clone());
+        (!list.is_empty()).then(|| named.filter(|name| selects(list, name)).collect())
+    };
+    Focus {
+        losses: nodes(&stage.losses),
+        trained: nodes(&stage.trained),
+    }
+}
+
 /// What inference is told about a feed's data.
 pub fn facts(feed: &Feed) -> Facts {
     facts_of(&feed.summary())
@@ -344,6 +454,23 @@ fn check(job: &Job) -> Result<(), Failure> {
     }
     if let Some(problem) = job.stages.iter().find_map(super::Stage::problem) {
         return Err(Failure::new(problem));
+    }
+    for stage in &job.stages {
+        let is_known = |entry: &String| {
+            let entry = std::slice::from_ref(entry);
+            job.graph
+                .nodes()
+                .iter()
+                .any(|node| selects(entry, &node.name))
+        };
+        let mut entries = stage.trained.iter().chain(&stage.losses);
+        if let Some(entry) = entries.find(|entry| !is_known(entry)) {
+            let stage = &stage.name;
+            return Err(Failure::new(tr_format!(
+                "stage “{stage}” names “{entry}”, but no node or group has this name",
+                "阶段“{stage}”提到“{entry}”，但没有这个名称的节点或分组"
+            )));
+        }
     }
     if job.feed.dataset().is_empty(SplitName::Train) {
         let text = tr(

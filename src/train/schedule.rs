@@ -54,6 +54,24 @@ impl Schedule {
         self.total
     }
 
+    /// Batches that all iterations before this one take, when `per_epoch` of them hold the
+    /// training split.
+    pub fn batches_before(&self, iteration: u64, per_epoch: u64) -> u64 {
+        let (mut start, mut batches) = (0u64, 0u64);
+        for stage in &self.stages {
+            let here = iteration.saturating_sub(start).min(stage.iterations);
+            let each = stage.solver.batches(per_epoch);
+            batches = batches.saturating_add(here.saturating_mul(each));
+            start = start.saturating_add(stage.iterations);
+        }
+        batches
+    }
+
+    /// Whether some step is over the whole training split.
+    pub fn has_whole_epochs(&self) -> bool {
+        self.stages.iter().any(|stage| stage.solver.iter_size == 0)
+    }
+
     /// The place of an iteration (from 0); `None` at the end of the run.
     pub fn place(&self, iteration: u64) -> Option<Place<'_>> {
         if iteration >= self.total {
@@ -85,9 +103,7 @@ impl Place<'_> {
         let changed = changes.iter().rev().find(set_in_stage);
         let solver = &self.stage.solver;
         let base_lr = changed.map_or(solver.base_lr, |change| change.base_lr);
-        solver
-            .policy
-            .rate(base_lr, iteration - self.start, self.stage.iterations)
+        solver.rate(base_lr, iteration - self.start, self.stage.iterations)
     }
 }
 
@@ -151,6 +167,28 @@ mod tests {
         assert_eq!(rates[10], 2.0);
         assert_eq!(rates[11], 1.0);
         assert_eq!(rates[12], 2.0);
+    }
+
+    #[test]
+    fn batches_are_counted_over_stages_of_different_size() {
+        let mut stages = stages();
+        stages[0].solver.iter_size = 3;
+        stages[2].solver.iter_size = 0;
+        let schedule = Schedule::new(stages, None);
+        assert!(schedule.has_whole_epochs());
+        let before = |iteration| schedule.batches_before(iteration, 7);
+        assert_eq!([0, 1, 10, 11, 15].map(before), [0, 3, 30, 37, 65]);
+    }
+
+    #[test]
+    fn a_warm_up_climbs_to_what_the_policy_says() {
+        let solver = Solver {
+            warmup: 4,
+            policy: Policy::Exp { gamma: 0.5 },
+            ..Solver::default()
+        };
+        let rates: Vec<f64> = (0..5).map(|t| solver.rate(8.0, t, 100)).collect();
+        assert_eq!(rates, [2.0, 2.0, 1.5, 1.0, 0.5]);
     }
 
     #[test]

@@ -1,33 +1,41 @@
-//! Stochastic gradient descent with momentum and weight decay, in Caffe's form
-//! (`SGDSolver::ApplyUpdate`): for every parameter with the multipliers m and d,
+//! From gradients to new weights, for every method of [`Solver`]: clipping, weight decay and the
+//! multipliers of each parameter, then the method's own rule ([`nn::Rule`]).
 //!
-//! ```text
-//! v ← μ v − η m (∂L/∂w + λ d w)
-//! w ← w + v
-//! ```
-//!
-//! New weights are new tensors, so whoever holds the old ones keeps a consistent picture.
+//! The order is Caffe's (`SGDSolver::ApplyUpdate`), except that gradients of several batches are
+//! averaged before they are clipped, not after. New weights are new tensors, so whoever holds the
+//! old ones keeps a consistent picture.
 
 use std::collections::BTreeMap;
 
-use candle_core::Tensor;
+use candle_core::{DType, Tensor};
 
-use super::Solver;
+use super::{Regularization, Solver};
 use crate::net::{Net, NetError};
-use crate::nn::{self, Sgd};
+use crate::nn::{self, Step};
 
-/// The velocities v, by parameter key; a parameter that has not been updated has none yet.
+/// What a method remembers, by parameter key: its first tensor under the key itself, a second one
+/// under the key with [`SECOND`]. A parameter that has not been updated has none yet.
 pub type Momentum = BTreeMap<String, Tensor>;
 
-/// Updates every learnable parameter that has a gradient, at the learning rate `rate`.
-/// Parameters of multiplier 0 stay as they are.
+/// Behind the key of a second tensor: AdaDelta's r, Adam's v.
+const SECOND: &str = "@2";
+
+/// The parameter to which an entry of [`Momentum`] belongs.
+pub fn param_of(key: &str) -> &str {
+    key.strip_suffix(SECOND).unwrap_or(key)
+}
+
+/// Updates every learnable parameter that has a gradient, at the learning rate `rate`; `step`
+/// counts from 1. Parameters of multiplier 0 stay as they are.
 pub fn update(
     net: &mut Net,
     gradients: &BTreeMap<String, Tensor>,
     momentum: &mut Momentum,
     solver: &Solver,
-    rate: f64,
+    (rate, step): (f64, u64),
 ) -> Result<(), NetError> {
+    let scale = clip(gradients, solver.clip_gradients)?;
+    let rule = solver.rule(step);
     for (key, gradient) in gradients {
         let Some(param) = net.params().get(key) else {
             return Err(NetError::NoSuchParam { key: key.clone() });
@@ -35,20 +43,39 @@ pub fn update(
         if !param.learnable || param.lr_mult == 0.0 {
             continue;
         }
-        let sgd = Sgd {
+        let step = Step {
+            rule,
             rate: rate * param.lr_mult,
-            momentum: solver.momentum,
             decay: solver.weight_decay * param.decay_mult,
+            l1: solver.regularization == Regularization::L1,
+            scale,
         };
-        let velocity = match momentum.get(key) {
-            Some(velocity) => velocity.clone(),
-            None => gradient.zeros_like()?,
+        let keys = [key.clone(), format!("{key}{SECOND}")];
+        let keys = &keys[..rule.states()];
+        let state = |key: &String| match momentum.get(key) {
+            Some(state) => Ok(state.clone()),
+            None => gradient.zeros_like(),
         };
-        let (weight, velocity) = nn::sgd_update(&param.tensor, gradient, &velocity, &sgd)?;
+        let states: Vec<Tensor> = keys.iter().map(state).collect::<Result<_, _>>()?;
+        let (weight, states) = nn::update(&param.tensor, gradient, &states, &step)?;
         net.set_param(key, weight)?;
-        momentum.insert(key.clone(), velocity);
+        momentum.extend(keys.iter().cloned().zip(states));
     }
     Ok(())
+}
+
+/// The factor that brings all gradients together to at most this length; 0 does not clip.
+fn clip(gradients: &BTreeMap<String, Tensor>, most: f64) -> candle_core::Result<f64> {
+    if most == 0.0 {
+        return Ok(1.0);
+    }
+    let mut squares = 0.0;
+    for gradient in gradients.values() {
+        let sum = gradient.sqr()?.to_dtype(DType::F64)?.sum_all()?;
+        squares += sum.to_scalar::<f64>()?;
+    }
+    let length: f64 = squares.sqrt();
+    Ok(if length > most { most / length } else { 1.0 })
 }
 
 #[cfg(test)]
@@ -117,7 +144,7 @@ mod tests {
             });
             let gradients: BTreeMap<String, Tensor> = gradients.collect();
             let before = net.params()["ip.weight"].tensor.clone();
-            update(&mut net, &gradients, &mut momentum, &solver, rate).unwrap();
+            update(&mut net, &gradients, &mut momentum, &solver, (rate, 1)).unwrap();
             let kept = before.flatten_all().unwrap().to_vec1::<f64>().unwrap()[0];
             assert_eq!(kept, w, "a held tensor keeps its values");
             history_w = 0.9 * history_w + rate * (gradient + 0.01 * w);
@@ -143,7 +170,7 @@ mod tests {
             &gradients,
             &mut Momentum::new(),
             &Solver::default(),
-            0.1,
+            (0.1, 1),
         );
         assert!(failed.unwrap_err().to_string().contains("gone.weight"));
     }

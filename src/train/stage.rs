@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::choice;
 use crate::i18n::{Text, tr_format};
+use crate::nn::Rule;
 
 /// One training run in a project's list of them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -105,6 +106,83 @@ impl Default for Solver {
             iter_size: 1,
         }
     }
+}
+
+impl Solver {
+    /// The learning rate at iteration `t` (from 0) of a stage of `max_iter` iterations.
+    pub fn rate(&self, base_lr: f64, t: u64, max_iter: u64) -> f64 {
+        let rate = self.policy.rate(base_lr, t, max_iter);
+        match self.warmup {
+            0 => rate,
+            warmup => rate * ((t as f64 + 1.0) / warmup as f64).min(1.0),
+        }
+    }
+
+    /// Batches of one step, when `per_epoch` of them hold the training split.
+    pub fn batches(&self, per_epoch: u64) -> u64 {
+        match self.iter_size {
+            0 => per_epoch,
+            size => size as u64,
+        }
+    }
+
+    /// The nodes' rule of a step; `step` counts from 1.
+    pub fn rule(&self, step: u64) -> Rule {
+        let (momentum, delta) = (self.momentum, self.delta);
+        match self.method {
+            Method::Sgd => Rule::Sgd { momentum },
+            Method::SgdPyTorch => Rule::SgdPyTorch { momentum },
+            Method::Nesterov => Rule::Nesterov { momentum },
+            Method::AdaGrad => Rule::AdaGrad { delta },
+            Method::AdaDelta => Rule::AdaDelta { momentum, delta },
+            Method::RmsProp => Rule::RmsProp {
+                decay: self.rms_decay,
+                delta,
+            },
+            Method::Adam => Rule::Adam {
+                momentum,
+                momentum2: self.momentum2,
+                delta,
+                step,
+            },
+        }
+    }
+}
+
+impl Method {
+    /// The step, in the symbols of the form; g is the gradient with its decay.
+    pub fn formula(self) -> &'static str {
+        match self {
+            Self::Sgd => "v ← μ v − η g,  w ← w + v",
+            Self::SgdPyTorch => "v ← μ v + g,  w ← w − η v",
+            Self::Nesterov => "v′ ← μ v + η g,  w ← w − (1 + μ) v′ + μ v",
+            Self::AdaGrad => "s ← s + g²,  w ← w − η g / (√s + δ)",
+            Self::AdaDelta => {
+                "s ← ρ s + (1 − ρ) g²,  d = g √(r + δ) / √(s + δ),  r ← ρ r + (1 − ρ) d²,  w ← w − η d"
+            }
+            Self::RmsProp => "s ← ρ s + (1 − ρ) g²,  w ← w − η g / (√s + δ)",
+            Self::Adam => {
+                "m ← β₁ m + (1 − β₁) g,  v ← β₂ v + (1 − β₂) g²,  w ← w − η √(1 − β₂^t) / (1 − β₁^t) · m / (√v + δ)"
+            }
+        }
+    }
+
+    pub fn uses_momentum(self) -> bool {
+        !matches!(self, Self::AdaGrad | Self::RmsProp)
+    }
+
+    pub fn uses_delta(self) -> bool {
+        !matches!(self, Self::Sgd | Self::SgdPyTorch | Self::Nesterov)
+    }
+}
+
+/// Whether a list of nodes and groups means this node: `conv` means `conv` and `conv/1`.
+pub fn selects(list: &[String], node: &str) -> bool {
+    let means = |entry: &String| {
+        node.strip_prefix(entry.as_str())
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    list.iter().any(means)
 }
 
 /// How the learning rate follows the iteration; names and formulas as in Caffe's
@@ -229,15 +307,29 @@ impl Stage {
     /// The first setting that makes no sense, said to the person who set it.
     pub fn problem(&self) -> Option<String> {
         let solver = &self.solver;
+        // 1 keeps the past for ever, which Adam's correction divides by.
+        const BELOW_ONE: f64 = 1.0 - f64::EPSILON;
+        let most_momentum = match solver.method {
+            Method::Adam => BELOW_ONE,
+            _ => 1.0,
+        };
         let numbers = [
             ("base_lr", solver.base_lr, 0.0, f64::MAX),
-            ("momentum", solver.momentum, 0.0, 1.0),
+            ("momentum", solver.momentum, 0.0, most_momentum),
             ("weight_decay", solver.weight_decay, 0.0, f64::MAX),
+            ("momentum2", solver.momentum2, 0.0, BELOW_ONE),
+            ("rms_decay", solver.rms_decay, 0.0, 1.0),
+            ("delta", solver.delta, 0.0, f64::MAX),
+            ("clip_gradients", solver.clip_gradients, 0.0, f64::MAX),
         ];
         let stage = &self.name;
         for (name, value, min, max) in numbers {
             if !(value >= min && value <= max) {
-                let range = if max == 1.0 { "0 … 1" } else { "≥ 0" };
+                let range = match max {
+                    1.0 => "0 … 1",
+                    BELOW_ONE => "0 … < 1",
+                    _ => "≥ 0",
+                };
                 return Some(tr_format!(
                     "stage “{stage}”: {name} is {value}, but must be {range}",
                     "阶段“{stage}”：{name} 为 {value}，但必须 {range}"
@@ -245,8 +337,7 @@ impl Stage {
             }
         }
         let last = self.iterations.saturating_sub(1);
-        let rates =
-            [0, last / 2, last].map(|t| solver.policy.rate(solver.base_lr, t, self.iterations));
+        let rates = [0, last / 2, last].map(|t| solver.rate(solver.base_lr, t, self.iterations));
         if rates.iter().any(|rate| !rate.is_finite()) {
             return Some(tr_format!(
                 "stage “{stage}”: the policy's numbers give a learning rate that is not finite",

@@ -29,5 +29,6 @@ layer("Pooling(method: average, kernel: (3, 2), stride: (2, 2), pad: (1, 0))",
       lambda x: F.avg_pool2d(x, (3, 2), 2, (1, 0), ceil_mode=True), [leaf(2, 3, 7, 6)])
 layer("Pooling(method: average, global: true)", lambda x: x.mean((2, 3), keepdim=True), [leaf(2, 3, 4, 5)])
 layer("SoftmaxWithLoss", F.cross_entropy, [leaf(5, 4), labels(4, 5)])
+layer("SoftmaxWithLoss(axis: 2)", lambda x, y: F.cross_entropy(x.transpose(1, 2), y), [leaf(2, 3, 4), labels(4, 2, 3)])
 layer("EuclideanLoss", lambda a, b: ((a - b) ** 2).sum() / 2 / a.shape[0], [leaf(4, 3), leaf(4, 3)])
 save("plain")

@@ -1,7 +1,7 @@
 //! Every backward function against central differences in f64.
 
 use super::*;
-use crate::nn::{self, Sgd};
+use crate::nn::{self, Rule, Step};
 
 /// Worst relative error over all configurations of one operation.
 struct Check {
@@ -223,10 +223,12 @@ fn elementwise() {
 fn update_descends_a_quadratic() {
     let zero = random(&[6], 2).zeros_like().unwrap();
     let mut w = random(&[6], 1);
-    let sgd = Sgd {
+    let step = Step {
+        rule: Rule::Sgd { momentum: 0.0 },
         rate: 0.25,
-        momentum: 0.0,
         decay: 0.0,
+        l1: false,
+        scale: 1.0,
     };
     for _ in 0..10 {
         let loss = nn::euclidean_loss(&w, &zero)
@@ -234,7 +236,8 @@ fn update_descends_a_quadratic() {
             .to_scalar::<f64>()
             .unwrap();
         let gradient = (&w * 1.0).unwrap();
-        w = nn::sgd_update(&w, &gradient, &zero, &sgd).unwrap().0;
+        let states = std::slice::from_ref(&zero);
+        w = nn::update(&w, &gradient, states, &step).unwrap().0;
         let after = nn::euclidean_loss(&w, &zero)
             .unwrap()
             .to_scalar::<f64>()

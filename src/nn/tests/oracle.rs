@@ -3,7 +3,7 @@
 use super::*;
 use crate::nn::conv::ConvShape;
 use crate::nn::pool::PoolAxes;
-use crate::nn::{self, reference};
+use crate::nn::{self, Rule, Step, reference};
 use candle_core::DType;
 
 /// Compares in f64 to rounding and in f32 loosely; `name` says which case failed.
@@ -265,17 +265,51 @@ fn cross_entropy_of_huge_scores_is_exact() {
 
 #[test]
 fn update() {
-    let sgd = nn::Sgd {
-        rate: 0.1,
-        momentum: 0.9,
-        decay: 0.01,
-    };
-    let [w, g, v] = [1, 2, 3].map(|seed| random(&[7, 3], seed));
+    let delta = 1e-3;
+    let rules = [
+        Rule::Sgd { momentum: 0.9 },
+        Rule::SgdPyTorch { momentum: 0.9 },
+        Rule::Nesterov { momentum: 0.9 },
+        Rule::AdaGrad { delta },
+        Rule::AdaDelta {
+            momentum: 0.95,
+            delta,
+        },
+        Rule::RmsProp { decay: 0.9, delta },
+        Rule::Adam {
+            momentum: 0.9,
+            momentum2: 0.99,
+            delta,
+            step: 3,
+        },
+    ];
+    let [w, g] = [1, 2].map(|seed| random(&[7, 3], seed));
     let before = values(&w);
-    let (new_w, new_v) = nn::sgd_update(&w, &g, &v, &sgd).unwrap();
-    let (reference_w, reference_v) = reference::sgd_update(&w, &g, &v, &sgd).unwrap();
-    same(&sgd, &new_w, &reference_w);
-    same(&sgd, &new_v, &reference_v);
+    for (rule, l1) in rules
+        .into_iter()
+        .flat_map(|rule| [(rule, false), (rule, true)])
+    {
+        let step = Step {
+            rule,
+            rate: 0.1,
+            decay: 0.01,
+            l1,
+            scale: 0.5,
+        };
+        // Means of squares are not negative.
+        let state = |seed| random(&[7, 3], seed).sqr().unwrap();
+        let states: Vec<Tensor> = (0..rule.states())
+            .map(|index| state(3 + index as u64))
+            .collect();
+        let (new_w, new_states) = nn::update(&w, &g, &states, &step).unwrap();
+        let (reference_w, reference_states) =
+            crate::nn::update::reference(&w, &g, &states, &step).unwrap();
+        same(&step, &new_w, &reference_w);
+        assert_eq!(new_states.len(), rule.states());
+        for (ours, reference) in new_states.iter().zip(&reference_states) {
+            same(&step, ours, reference);
+        }
+    }
     assert_eq!(values(&w), before, "the old weights are a snapshot's");
 }
 

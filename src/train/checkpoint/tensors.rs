@@ -9,7 +9,7 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use super::{CheckpointError, format_error, read_bounded};
 use crate::i18n::{tr, tr_format};
 use crate::net::Net;
-use crate::train::Momentum;
+use crate::train::{Momentum, param_of};
 
 /// No network that [`Net`] accepts has larger files.
 pub(super) const MAX_BYTES: u64 = 5 << 30;
@@ -29,7 +29,7 @@ pub(super) fn momentum_for(
 ) -> Result<Momentum, CheckpointError> {
     let mut momentum = Momentum::new();
     for (key, tensor) in saved {
-        let Some(param) = net.params().get(key) else {
+        let Some(param) = net.params().get(param_of(key)) else {
             return Err(tensor_error(path, key, no_such_param()));
         };
         let expected = param.tensor.dims();
