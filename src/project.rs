@@ -37,9 +37,9 @@ pub static EXAMPLES: &[(&str, &str)] = &[
         include_str!("../projects/perceptron-digits.ron"),
     ),
     ("mlp-digits", include_str!("../projects/mlp-digits.ron")),
+    ("localise", include_str!("../projects/localise.ron")),
     ("lstm-digits", include_str!("../projects/lstm-digits.ron")),
     ("char-lstm", include_str!("../projects/char-lstm.ron")),
-    ("localise", include_str!("../projects/localise.ron")),
 ];
 
 /// Everything that a person makes and shares.

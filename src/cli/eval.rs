@@ -32,7 +32,7 @@ pub(super) struct Options {
 
 pub(super) fn run(options: &Options) -> anyhow::Result<ExitCode> {
     let project = source::open_project(&options.project)?;
-    let feed = source::open_feed(&project)?;
+    let feed = source::open_feed_for(&project, Some(&options.weights))?;
     let split = options.split;
     if feed.dataset().is_empty(split) {
         let split = split.name();

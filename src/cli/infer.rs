@@ -78,7 +78,7 @@ pub(super) fn run(options: &Options) -> anyhow::Result<ExitCode> {
     let project = source::open_project(&options.project)?;
     let (facts, tensor) = match (&options.image, &options.input) {
         (Some(image), _) => {
-            let feed = source::open_feed(&project)?;
+            let feed = source::open_feed_for(&project, Some(&options.weights))?;
             (train::facts(&feed), feed.image_tensor(image)?)
         }
         (None, input) => {

@@ -46,7 +46,7 @@ pub(super) fn run(options: &Options) -> anyhow::Result<ExitCode> {
         ));
     }
     let project = source::open_project(&options.project)?;
-    let feed = source::open_feed(&project)?;
+    let feed = source::open_feed_for(&project, Some(&options.weights))?;
     let dataset = feed.dataset();
     let mut tokens = dataset.tokens_of(&options.begin);
     if tokens.is_empty() {

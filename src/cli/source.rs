@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::Context;
 
 use super::ProjectArgs;
-use crate::data::{BUILT_IN, DataSummary, Feed};
+use crate::data::{BUILT_IN, DataSummary, Dataset, Feed, Statistics};
 use crate::graph::Facts;
 use crate::i18n::{tr, tr_format};
 use crate::interop;
@@ -56,7 +56,18 @@ fn independent(source: &str, base: &Path) -> String {
 
 /// Opens the project's data and says on stderr what they were recognised as.
 pub(super) fn open_feed(project: &Project) -> anyhow::Result<Arc<Feed>> {
-    let feed = Feed::open(&project.data, Path::new(""))?;
+    open_feed_for(project, None)
+}
+
+/// The same, with the statistics that lie beside the weights which are to see the data.
+pub(super) fn open_feed_for(
+    project: &Project,
+    weights: Option<&Path>,
+) -> anyhow::Result<Arc<Feed>> {
+    let folder = weights.map(|path| path.parent().unwrap_or(Path::new("")));
+    let saved = folder.map(Statistics::load).transpose()?.flatten();
+    let dataset = Dataset::open(&project.data, Path::new(""))?;
+    let feed = Feed::new(dataset, &project.data, saved)?;
     eprintln!("{}", describe(&project.data.source, &feed.summary()));
     Ok(Arc::new(feed))
 }

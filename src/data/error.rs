@@ -21,6 +21,11 @@ pub enum DataError {
         path: String,
         source: std::io::Error,
     },
+    #[error("{}", tr_format!("cannot write {path}: {source}", "无法写入 {path}：{source}"))]
+    Write {
+        path: String,
+        source: std::io::Error,
+    },
     #[error("{}", tr_format!("{path}: {problem}", "{path}：{problem}"))]
     Format { path: String, problem: String },
     #[error("{}", tr_format!("{path}, line {line}: {problem}", "{path} 第 {line} 行：{problem}"))]

@@ -14,6 +14,7 @@ mod feed;
 mod order;
 mod prefetch;
 mod preprocess;
+mod saved;
 mod split;
 mod statistics;
 
@@ -43,6 +44,7 @@ pub use error::DataError;
 pub use feed::{Batch, DataSummary, Feed};
 pub use order::{Draw, Order};
 pub use prefetch::Prefetch;
+pub use saved::STATISTICS;
 pub use split::SplitName;
 pub use statistics::Statistics;
 pub use text::UNKNOWN;

@@ -118,10 +118,8 @@ impl Layer for InnerProduct {
                 self.bias_filler,
             ));
         }
-        let places = (1..axis).map(|axis| x.dim(axis).map(|size| size as u64));
-        let places = places.fold(Some(1u64), |product, size| {
-            Some(product?.saturating_mul(size?))
-        });
+        let mut places = (1..axis).map(|axis| x.dim(axis).map(|size| size as u64));
+        let places = places.try_fold(1u64, |product, size| Some(product.saturating_mul(size?)));
         let mut output = x.0[..axis].to_vec();
         output.push(Some(outputs));
         let products = (outputs as u64).saturating_mul(width as u64);

@@ -310,6 +310,7 @@ impl<'a> Run<'a> {
             history: self.history.clone(),
         };
         checkpoint.save(folder, &self.project)?;
+        self.feed.statistics().save(folder)?;
         self.link.send(Event::Saved {
             iteration: self.iteration,
             folder: folder.to_owned(),
