@@ -15,6 +15,7 @@ pub(super) trait Real: WithDType + std::ops::Neg<Output = Self> {
     fn exp(self) -> Self;
     fn ln(self) -> Self;
     fn tanh(self) -> Self;
+    fn sqrt(self) -> Self;
 }
 
 macro_rules! impl_real {
@@ -30,6 +31,9 @@ macro_rules! impl_real {
             }
             fn tanh(self) -> Self {
                 $real::tanh(self)
+            }
+            fn sqrt(self) -> Self {
+                $real::sqrt(self)
             }
         }
     )*};
