@@ -126,6 +126,84 @@ const CASES: &[Case] = &[
         "GRU(num_output: 2, num_layers: 2, output: last)",
         &[&[2, 3, 2]],
     ),
+    ("Deconvolution(num_output: 3)", &[&[2, 2, 3, 4]]),
+    (
+        "Deconvolution(num_output: 4, kernel: (3, 2), stride: (2, 3), pad: (1, 0), dilation: (2, 1), group: 2)",
+        &[&[2, 4, 3, 2]],
+    ),
+    (
+        "Deconvolution(num_output: 2, kernel: (4, 4), group: 2, bias: false, weight_filler: bilinear)",
+        &[&[1, 2, 3, 3]],
+    ),
+    ("Upsample", &[&[2, 2, 3, 2]]),
+    ("Upsample(mode: bilinear, scale: 3)", &[&[1, 2, 3, 4]]),
+    (
+        "Upsample(mode: bilinear, align_corners: true, size: (5, 3))",
+        &[&[2, 1, 3, 4]],
+    ),
+    ("SpatialPyramidPool", &[&[2, 2, 6, 8]]),
+    ("SpatialPyramidPool(pool: average)", &[&[2, 1, 7, 4]]),
+    ("SpatialPyramidPool(pyramid_height: 1)", &[&[1, 3, 2, 3]]),
+    ("Crop", &[&[2, 2, 5, 6], &[2, 2, 3, 4]]),
+    ("Crop(offset: [1, 2])", &[&[1, 2, 5, 6], &[1, 3, 3, 4]]),
+    (
+        "Crop(axis: 1, centred: true)",
+        &[&[2, 4, 5, 6], &[2, 2, 5, 3]],
+    ),
+    ("PReLU", &[&[2, 3, 2, 3]]),
+    ("PReLU", &[&[3, 4]]),
+    ("PReLU(channel_shared: true)", &[&[2, 3, 4]]),
+    ("ELU", &[&[3, 7]]),
+    ("ELU(alpha: 0.3)", &[&[2, 3, 2, 2]]),
+    ("ELU(alpha: -2.0)", &[&[2, 3]]),
+    ("Maxout", &[&[2, 4, 3, 2]]),
+    ("Maxout(pieces: 3)", &[&[3, 6]]),
+    ("Maxout(pieces: 1)", &[&[2, 3]]),
+    ("AbsVal", &[&[2, 3, 2, 2]]),
+    ("Power", &[&[3, 4]]),
+    ("Power(power: 2.5, scale: 0.5, shift: 2)", &[&[2, 3, 2, 2]]),
+    ("Power(power: 0, shift: 1)", &[&[3, 4]]),
+    ("Exp", &[&[3, 4]]),
+    ("Exp(base: 2, scale: -0.5, shift: 1)", &[&[2, 3, 2]]),
+    ("Exp(base: 0.5)", &[&[2, 3]]),
+    ("Log(shift: 3)", &[&[3, 4]]),
+    ("Log(base: 2, scale: -0.5, shift: 2)", &[&[2, 3, 2]]),
+    ("Log(base: 10, shift: 1.5)", &[&[2, 3]]),
+    ("BNLL", &[&[2, 3, 2, 2]]),
+    ("Threshold(threshold: 0.2)", &[&[3, 4]]),
+    ("LRN", &[&[2, 7, 2, 3]]),
+    (
+        "LRN(local_size: 3, alpha: 0.5, beta: 1.5, k: 2)",
+        &[&[1, 4, 3, 2]],
+    ),
+    (
+        "LRN(norm_region: within_channel, local_size: 3)",
+        &[&[2, 2, 4, 5]],
+    ),
+    (
+        "LRN(norm_region: within_channel, local_size: 5, beta: 0.6)",
+        &[&[1, 2, 3, 6]],
+    ),
+    ("BatchNorm", &[&[3, 2, 2, 3]]),
+    ("BatchNorm(eps: 0.1)", &[&[5, 3]]),
+    ("BatchNorm(use_global_stats: true)", &[&[2, 3, 4]]),
+    ("BatchNorm(use_global_stats: false)", &[&[2, 3, 4]]),
+    ("FusedBatchNorm", &[&[3, 2, 2, 3]]),
+    ("FusedBatchNorm(eps: 0.1)", &[&[5, 3]]),
+    ("FusedBatchNorm(momentum: 0.5)", &[&[2, 3, 4]]),
+    ("Scale", &[&[2, 3, 2, 2]]),
+    (
+        "Scale(axis: 2, num_axes: -1, bias_term: true)",
+        &[&[2, 3, 2, 2]],
+    ),
+    ("Scale(axis: 0, bias_term: true)", &[&[2, 3, 4], &[2, 3]]),
+    ("Scale(axis: -1)", &[&[4, 3]]),
+    ("Bias", &[&[2, 3, 2, 2]]),
+    ("Bias(axis: 1, num_axes: 2)", &[&[2, 3, 4]]),
+    ("Bias(axis: 0)", &[&[2, 3, 4], &[2, 3]]),
+    ("MVN", &[&[2, 3, 2, 3]]),
+    ("MVN(across_channels: true, eps: 0.1)", &[&[3, 4]]),
+    ("MVN(normalize_variance: false)", &[&[2, 2, 5]]),
     ("SoftmaxWithLoss", &[&[5, CLASSES], &[5]]),
     ("SoftmaxWithLoss", &[&[1, 7], &[1]]),
     ("SoftmaxWithLoss(axis: 2)", &[&[2, 3, 4], &[2, 3]]),
@@ -194,7 +272,11 @@ impl Subject {
         let inferred = layer
             .infer(&context, &known.iter().collect::<Vec<_>>())
             .unwrap();
-        let param = |spec: &ParamSpec| values(&spec.shape, 0, &mut random);
+        // Among the buffers are variances, which are positive.
+        let param = |spec: &ParamSpec| match spec.learnable {
+            true => values(&spec.shape, 0, &mut random),
+            false => (values(&spec.shape, 0, &mut random).abs().unwrap() + 0.5).unwrap(),
+        };
         let params = inferred.params.iter().map(param).collect();
         let mut subject = Self {
             layer,

@@ -6,13 +6,20 @@
 mod data;
 
 mod conv;
+mod deconv;
 mod pool;
+mod resample;
+mod spp;
 
 mod linear;
 mod recurrent;
 
 mod activation;
+mod local_norm;
+mod norm;
+mod piecewise;
 mod regularisation;
+mod scale;
 mod structure;
 
 mod loss;
@@ -20,21 +27,28 @@ mod metric;
 
 mod unknown;
 
-pub use activation::{ReLU, Sigmoid, TanH};
+pub use activation::{AbsVal, BNLL, ELU, Exp, Log, Power, ReLU, Sigmoid, TanH, Threshold};
 pub use conv::Convolution;
 pub use data::{Data, Input};
+pub use deconv::Deconvolution;
 pub use linear::InnerProduct;
+pub use local_norm::{LRN, MVN, NormRegion};
 pub use loss::{EuclideanLoss, Softmax, SoftmaxWithLoss};
 pub use metric::Accuracy;
+pub use norm::{BatchNorm, FusedBatchNorm, GlobalStats};
+pub use piecewise::{Maxout, PReLU};
 pub use pool::{PoolMethod, Pooling};
 pub use recurrent::{Embed, Gru, Lstm, Rnn, SequenceOutput};
 pub use regularisation::Dropout;
+pub use resample::{Crop, Upsample, UpsampleMode};
+pub use scale::{Bias, Scale};
+pub use spp::SpatialPyramidPool;
 pub use structure::{Concat, Eltwise, EltwiseOperation, Flatten};
 pub use unknown::Unknown;
 
 use serde::de::DeserializeOwned;
 
-use crate::graph::{Layer, LayerSpec, Problem};
+use crate::graph::{Layer, LayerSpec, Problem, Shape};
 use crate::i18n::tr_format;
 
 /// Every layer type, in the order of the palette.
@@ -42,7 +56,10 @@ pub static CATALOGUE: &[Entry] = &[
     Entry::of::<Data>(),
     Entry::of::<Input>(),
     Entry::of::<Convolution>(),
+    Entry::of::<Deconvolution>(),
+    Entry::of::<Upsample>(),
     Entry::of::<Pooling>(),
+    Entry::of::<SpatialPyramidPool>(),
     Entry::of::<InnerProduct>(),
     Entry::of::<Embed>(),
     Entry::of::<Rnn>(),
@@ -51,10 +68,26 @@ pub static CATALOGUE: &[Entry] = &[
     Entry::of::<ReLU>(),
     Entry::of::<Sigmoid>(),
     Entry::of::<TanH>(),
+    Entry::of::<PReLU>(),
+    Entry::of::<ELU>(),
+    Entry::of::<Maxout>(),
+    Entry::of::<AbsVal>(),
+    Entry::of::<Power>(),
+    Entry::of::<Exp>(),
+    Entry::of::<Log>(),
+    Entry::of::<BNLL>(),
+    Entry::of::<Threshold>(),
     Entry::of::<Softmax>(),
+    Entry::of::<LRN>(),
+    Entry::of::<BatchNorm>(),
+    Entry::of::<Scale>(),
+    Entry::of::<Bias>(),
+    Entry::of::<FusedBatchNorm>(),
+    Entry::of::<MVN>(),
     Entry::of::<Dropout>(),
     Entry::of::<Flatten>(),
     Entry::of::<Concat>(),
+    Entry::of::<Crop>(),
     Entry::of::<Eltwise>(),
     Entry::of::<SoftmaxWithLoss>(),
     Entry::of::<EuclideanLoss>(),
@@ -120,4 +153,15 @@ fn classes_unknown() -> Problem {
         "the number of classes is not known; choose a data set or type a number",
         "类别数未知；请选择数据集或直接填写数字"
     ))
+}
+
+/// The number of channels, the second axis, for a layer that keeps numbers for each.
+fn channels_needed(x: &Shape) -> Result<usize, Problem> {
+    match x.dim(1).filter(|&channels| x.rank() >= 2 && channels > 0) {
+        Some(channels) => Ok(channels),
+        None => Err(Problem::Shape(tr_format!(
+            "this layer needs channels (N, C, …) of a known number, but gets {x}",
+            "该层需要通道数已知的输入 (N, C, …)，而得到的是 {x}"
+        ))),
+    }
 }

@@ -10,15 +10,19 @@
 //! only: no layer, no graph, no phase.
 
 mod activation;
+mod channels;
 mod conv;
 mod dropout;
 mod eltwise;
 mod embed;
 mod linear;
 mod loss;
+mod norm;
+mod pointwise;
 mod pool;
 mod recurrent;
 mod reference;
+mod resize;
 mod size;
 mod softmax;
 mod update;
@@ -28,6 +32,7 @@ mod matmul;
 mod patches;
 
 pub use activation::{relu, relu_backward, sigmoid, sigmoid_backward, tanh, tanh_backward};
+pub use channels::{channel_affine, channel_dot, prelu, prelu_backward};
 pub use conv::{Conv2d, bias_backward, conv2d, conv2d_backward_data, conv2d_backward_filter};
 pub use dropout::dropout;
 pub use eltwise::{
@@ -39,10 +44,16 @@ pub use linear::{linear, linear_backward_data, linear_backward_weight};
 pub use loss::{
     euclidean_loss, euclidean_loss_backward, softmax_cross_entropy, softmax_cross_entropy_backward,
 };
+pub use norm::{
+    Lrn, Moments, batch_norm, batch_norm_backward, batch_statistics, lrn, lrn_backward, mvn,
+    mvn_backward,
+};
+pub use pointwise::{Pointwise, pointwise, pointwise_backward};
 pub use pool::{Pool2d, avg_pool2d, avg_pool2d_backward, max_pool2d, max_pool2d_backward};
 pub use recurrent::{
     Cell, CellWeights, RecurrentGradients, Unrolled, recurrent, recurrent_backward,
 };
+pub use resize::{Resize, resize, resize_backward};
 pub use size::{conv_output, pool_output};
 pub use softmax::{softmax, softmax_backward};
 pub use update::{Rule, Step, update};
