@@ -57,7 +57,13 @@ fn step(
         table.add(format!("{node} backward"), *time);
     }
     let update = Instant::now();
-    train::update(net, &backward.params, momentum, &Solver::default(), (0.001, 1))?;
+    train::update(
+        net,
+        &backward.params,
+        momentum,
+        &Solver::default(),
+        (0.001, 1),
+    )?;
     table.add("update", update.elapsed());
     table.add("~ whole step", start.elapsed());
     Ok(())

@@ -231,10 +231,10 @@ fn wrong_usage_is_2_and_wrong_input_is_1() {
     }
     let folder = tempfile::tempdir().unwrap();
     let prototxt = folder.path().join("net.prototxt");
-    std::fs::write(&prototxt, "name: \"x\"").unwrap();
+    std::fs::write(&prototxt, "name: \"x\"\nlayer }").unwrap();
     let input: [(&[&str], &str); 8] = [
         (&["check", "nowhere.ron"], "nowhere.ron"),
-        (&["check", text(&prototxt)], "prototxt"),
+        (&["check", text(&prototxt)], "net.prototxt:2:7"),
         (&["check", "Cargo.toml"], "line 1"),
         (&["train", LENET, "--data", "nowhere"], "nowhere"),
         (
@@ -253,6 +253,39 @@ fn wrong_usage_is_2_and_wrong_input_is_1() {
         assert_eq!(out, "", "{arguments:?}");
         assert!(err.contains(named), "{arguments:?}: {err}");
     }
+}
+
+/// Caffe's two files alone: a network, and a solver that names it by another folder.
+#[test]
+fn a_caffe_solver_trains_its_network() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let net = "layer { name: 'd' type: 'Data' top: 'data' top: 'label' transform_param { scale: 0.004 } data_param { batch_size: 20 source: 'lmdb' } }
+        layer { name: 'ip' type: 'InnerProduct' bottom: 'data' top: 'ip' inner_product_param { num_output: 10 weight_filler { type: 'xavier' } } }
+        layer { name: 'loss' type: 'SoftmaxWithLoss' bottom: 'ip' bottom: 'label' top: 'loss' }";
+    std::fs::write(at("net.prototxt"), net).unwrap();
+    let solver = "net: 'models/somewhere/net.prototxt' base_lr: 0.1 lr_policy: 'fixed' max_iter: 30 display: 1";
+    std::fs::write(at("solver.prototxt"), solver).unwrap();
+    let (_, err) = expect(
+        0,
+        &["check", text(&at("net.prototxt")), "--shape", "d=1,28,28"],
+    );
+    assert!(err.contains("lmdb"), "the data are not there: {err}");
+    let (out, err) = expect(
+        0,
+        &["train", text(&at("solver.prototxt")), "--data", "digits"],
+    );
+    assert!(
+        err.contains("solver.prototxt:1:"),
+        "display is noted: {err}"
+    );
+    assert!(out.contains("30") || err.contains("30"), "{out}{err}");
+    std::fs::remove_file(at("net.prototxt")).unwrap();
+    let (_, err) = expect(
+        1,
+        &["train", text(&at("solver.prototxt")), "--data", "digits"],
+    );
+    assert!(err.contains("models/somewhere/net.prototxt"), "{err}");
 }
 
 #[test]

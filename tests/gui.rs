@@ -215,6 +215,12 @@ fn the_pointer_drags_layers_draws_wires_and_moves_boxes() {
     // A layer from the palette to an empty place of the graph.
     window.key(Modifiers::NONE, Key::Escape);
     window.app().selection.clear();
+    // The palette is longer than the window is high.
+    window
+        .harness
+        .get_by_role_and_label(Role::Button, "Accuracy")
+        .scroll_to_me();
+    window.settle();
     let from = window.place(Role::Button, "Accuracy");
     window.drag(from, Pos2::new(600.0, 480.0));
     let graph = window.graph();

@@ -61,7 +61,7 @@ pub enum ImportError {
 }
 
 /// Reads a network's or a solver's definition. A solver's network is looked for as written, then
-/// under its base name beside the solver.
+/// beside the solver; see `candidates`.
 pub fn open(path: &Path) -> Result<Imported, ImportError> {
     let message = read(path)?;
     let with = |path: &Path, notes: Vec<Note>| -> Vec<(PathBuf, Note)> {
@@ -81,10 +81,8 @@ pub fn open(path: &Path) -> Result<Imported, ImportError> {
             path: path.to_owned(),
         });
     };
-    let beside = path.parent().unwrap_or(Path::new(""));
-    let base = Path::new(&net).file_name().map(|name| beside.join(name));
-    let found = std::iter::once(PathBuf::from(&net))
-        .chain(base)
+    let found = candidates(&net, path)
+        .into_iter()
         .find(|path| path.is_file());
     let Some(net_path) = found else {
         return Err(ImportError::NetMissing {
@@ -101,6 +99,22 @@ pub fn open(path: &Path) -> Result<Imported, ImportError> {
         project,
         notes: all,
     })
+}
+
+/// Where a solver's network may be: as written; beside the solver under its base name; and there
+/// with its folder's name in front, for folders that were copied into one.
+fn candidates(net: &str, solver: &Path) -> Vec<PathBuf> {
+    let written = Path::new(net);
+    let beside = solver.parent().unwrap_or(Path::new(""));
+    let mut paths = vec![written.to_owned()];
+    if let Some(base) = written.file_name() {
+        paths.push(beside.join(base));
+        if let Some(folder) = written.parent().and_then(Path::file_name) {
+            let (folder, base) = (folder.to_string_lossy(), base.to_string_lossy());
+            paths.push(beside.join(format!("{folder}_{base}")));
+        }
+    }
+    paths
 }
 
 fn read(path: &Path) -> Result<Message, ImportError> {

@@ -45,7 +45,11 @@ pub fn import_net(message: &Message) -> (Project, Vec<Note>) {
     let mut reader = Reader {
         project: Project {
             title: message.text("name").unwrap_or_default().to_owned(),
-            data: DataConfig::of("digits"),
+            // What is held back where the source has no test set of its own.
+            data: DataConfig {
+                split: DataConfig::default().split,
+                ..DataConfig::of("digits")
+            },
             stages: vec![Stage::default()],
             ..Project::default()
         },
@@ -114,8 +118,8 @@ impl Reader {
 
     /// An input node for one blob; Caffe's shapes have the batch in front.
     fn input(&mut self, entry: &Entry, blob: &str, shape: Vec<usize>) {
-        let mut layer = layers::Input::default();
-        layer.shape = shape.into_iter().skip(1).collect();
+        let shape = shape.into_iter().skip(1).collect();
+        let layer = layers::Input { shape };
         let node = Node::new(self.free_name(entry, blob, Phases::Both), Box::new(layer));
         for phase in Phase::BOTH {
             self.blobs[phase as usize].insert(blob.to_owned(), PortRef::new(&node.name, 0));
@@ -259,7 +263,7 @@ impl Reader {
             let name = entry.name.as_str();
             let is_read =
                 READ.contains(&name) || name == own || (is_data && OF_DATA.contains(&name));
-            if !is_read && !(name == "loss_param" || name == "softmax_param") {
+            if !is_read {
                 self.notes.push(not_used(entry, kind));
             }
         }
