@@ -146,10 +146,15 @@ mod tests {
             before = Some(name.to_owned());
             graph.add(node);
         }
+        let mut loss = Node::new("loss", layers::parse("SoftmaxWithLoss(axis: 2)").unwrap());
+        let wires = [PortRef::new("scores", 0), PortRef::new("data", 1)];
+        loss.inputs = Inputs(wires.map(Some).into());
+        graph.add(loss);
         let facts = Facts {
             data: Some(DataFacts {
                 shape: vec![6],
                 classes: Some(5),
+                labels: Some(vec![6]),
                 ..DataFacts::default()
             }),
             ..Facts::default()
@@ -174,9 +179,11 @@ mod tests {
             let whole: Vec<f64> = tokens.iter().map(|token| f64::from(*token)).collect();
             let whole = Tensor::from_vec(whole, (1, 6), &Device::Cpu).unwrap();
             let feed = NetFeed::only(whole, &net);
-            let pass = net
-                .forward(Phase::Test, &feed, ForwardOptions::default())
-                .unwrap();
+            let options = ForwardOptions {
+                until: Some(BTreeSet::from(["scores".to_owned()])),
+                ..ForwardOptions::default()
+            };
+            let pass = net.forward(Phase::Test, &feed, options).unwrap();
             let value = pass.value(&net, &PortRef::new("scores", 0)).unwrap();
             let scores = value.tensor().squeeze(0).unwrap().to_vec2::<f64>().unwrap();
             let mut sampler = Sampler::new(1);

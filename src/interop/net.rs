@@ -168,6 +168,12 @@ impl Reader {
             )));
             return;
         };
+        let rules = message.all("include").chain(message.all("exclude"));
+        for rule in rules.filter_map(Entry::message).flat_map(|rule| &rule.0) {
+            if rule.name != "phase" {
+                self.notes.push(not_used(rule, "include"));
+            }
+        }
         let tops: Vec<String> = words(message, "top");
         let bottoms: Vec<String> = words(message, "bottom");
         if kind == "Split" {
@@ -288,7 +294,8 @@ impl Reader {
             } else {
                 format!("Unknown{name}")
             };
-            let text = format!("{name}()");
+            let kept = ron::to_string(&message.to_string()).unwrap_or_default();
+            let text = format!("{name}(prototxt: {kept})");
             return layers::parse(&text).unwrap_or_else(|_| Box::new(layers::Input::default()));
         };
         let mut layer = own.make();
@@ -367,7 +374,12 @@ impl Reader {
 
     /// Multipliers and shared parameters; V1 has `blobs_lr` and `weight_decay` instead.
     fn params(&mut self, entry: &Entry, message: &Message, node: &mut Node) {
-        const SUFFIXES: [&str; 2] = ["weight", "bias"];
+        let suffixes: &[&str] = match node.layer.spec().name {
+            // Its means are no solver's business.
+            "BatchNorm" => &[],
+            "Bias" => &["bias"],
+            _ => &["weight", "bias"],
+        };
         let reals = |name: &str| {
             message
                 .all(name)
@@ -376,7 +388,7 @@ impl Reader {
         };
         let (rates, decays) = (reals("blobs_lr"), reals("weight_decay"));
         let params: Vec<&Message> = message.all("param").filter_map(Entry::message).collect();
-        for (index, suffix) in SUFFIXES.iter().enumerate() {
+        for (index, suffix) in suffixes.iter().enumerate() {
             let param = params.get(index);
             let number = |name: &str| {
                 param
@@ -394,20 +406,26 @@ impl Reader {
                 node.multipliers.insert((*suffix).to_owned(), multiplier);
             }
         }
-        if let Some(extra) = message.all("param").nth(SUFFIXES.len()) {
+        let extra = message.all("param").nth(suffixes.len());
+        if let Some(extra) = extra.filter(|_| !suffixes.is_empty()) {
             self.notes.push(not_used(extra, &node.name));
         }
-        let names = params.iter().filter_map(|param| param.text("name"));
-        let names: Vec<&str> = names.filter(|name| !name.is_empty()).collect();
+        // V1 names a parameter by a plain text.
+        let name = |entry: &'_ Entry| match &entry.value {
+            Value::Message(param) => param.text("name").map(str::to_owned),
+            _ => entry.word().map(str::to_owned),
+        };
+        let names = message.all("param").filter_map(name);
+        let names: Vec<String> = names.filter(|name| !name.is_empty()).collect();
         for name in &names {
-            match self.owners.get(*name) {
+            match self.owners.get(name) {
                 Some(owner) => node.key = Some(owner.clone()),
                 None => {
                     let key = node
                         .key
                         .clone()
                         .unwrap_or_else(|| node.name.replace('/', "."));
-                    self.owners.insert((*name).to_owned(), key);
+                    self.owners.insert(name.clone(), key);
                 }
             }
         }

@@ -12,6 +12,11 @@ use crate::i18n::{tr, tr_format};
 /// Deeper messages are refused, so that no text overflows the stack.
 const MAX_DEPTH: usize = 64;
 
+/// More fields, or a longer name, are refused: with both, a tree takes at most about 100 MB
+/// beside its texts.
+const MAX_ENTRIES: usize = 1 << 18;
+const MAX_NAME: usize = 128;
+
 /// Fields in their order.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Message(pub Vec<Entry>);
@@ -46,6 +51,26 @@ pub struct Syntax {
 impl fmt::Display for Syntax {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}: {}", self.line, self.column, self.problem)
+    }
+}
+
+/// The text again, one field a line, without comments.
+impl fmt::Display for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for Entry { name, value, .. } in &self.0 {
+            match value {
+                Value::Word(word) => writeln!(f, "{name}: {word}")?,
+                Value::Text(text) => {
+                    let text = text
+                        .replace('\\', "\\\\")
+                        .replace('"', "\\\"")
+                        .replace('\n', "\\n");
+                    writeln!(f, "{name}: \"{text}\"")?;
+                }
+                Value::Message(message) => writeln!(f, "{name} {{\n{message}}}")?,
+            }
+        }
+        Ok(())
     }
 }
 
@@ -115,6 +140,10 @@ impl Entry {
             Some(digits) => (-1, digits),
             None => (1, word.as_str()),
         };
+        // One sign is enough.
+        if !digits.starts_with(|c: char| c.is_ascii_digit()) {
+            return None;
+        }
         let number = if let Some(digits) = digits.strip_prefix("0x").or(digits.strip_prefix("0X")) {
             i64::from_str_radix(digits, 16)
         } else if digits.len() > 1 && digits.starts_with('0') {
@@ -122,7 +151,7 @@ impl Entry {
         } else {
             digits.parse()
         };
-        number.ok().map(|number: i64| sign * number)
+        number.ok().and_then(|number: i64| number.checked_mul(sign))
     }
 
     pub fn count(&self) -> Option<usize> {
@@ -153,6 +182,7 @@ pub fn parse(text: &str) -> Result<Message, Syntax> {
         rest: text,
         line: 1,
         column: 1,
+        entries: 0,
     };
     reader.message(None, 0)
 }
@@ -161,6 +191,8 @@ struct Reader<'a> {
     rest: &'a str,
     line: usize,
     column: usize,
+    /// Fields so far.
+    entries: usize,
 }
 
 impl<'a> Reader<'a> {
@@ -252,6 +284,9 @@ impl<'a> Reader<'a> {
         if name.is_empty() {
             return Err(self.expected(tr("the name of a field", "字段名")));
         }
+        if name.len() > MAX_NAME {
+            return Err(self.wrong(tr("the name of a field is too long", "字段名过长")));
+        }
         let colon = self.take(':');
         self.skip();
         let mut add = |value| {
@@ -283,6 +318,13 @@ impl<'a> Reader<'a> {
 
     fn value(&mut self, depth: usize) -> Result<Value, Syntax> {
         self.skip();
+        self.entries += 1;
+        if self.entries > MAX_ENTRIES {
+            return Err(self.wrong(tr_format!(
+                "has more than {MAX_ENTRIES} fields",
+                "字段超过 {MAX_ENTRIES} 个"
+            )));
+        }
         match self.peek() {
             Some(open @ ('{' | '<')) => {
                 self.next();

@@ -68,7 +68,11 @@ fn a_network_becomes_a_graph_with_its_phases_wires_and_numbers() {
     );
     assert_eq!(node(&project, "loss").loss_weight, Some(0.25));
     assert_eq!(node(&project, "acc").phases, crate::graph::Phases::Test);
-    assert_eq!(node(&project, "mystery").layer.title(), "Mystery");
+    let mystery = node(&project, "mystery").layer.to_ron().unwrap();
+    assert!(
+        mystery.starts_with("Mystery(") && mystery.contains("bottom: \\\"pool"),
+        "{mystery}"
+    );
     let said: Vec<(usize, &str)> = notes
         .iter()
         .map(|note| (note.line, note.message.as_str()))
@@ -125,6 +129,16 @@ fn shared_parameters_are_one() {
          layer { name: 'b' type: 'InnerProduct' bottom: 'a' top: 'b' param { name: 'w' } param { name: 'b' } inner_product_param { num_output: 6 } }",
     );
     assert_eq!(infer(&project.graph, &Facts::default()).totals.params, 42);
+    let (project, _) = import(
+        "input: 'x' input_dim: 1 input_dim: 6 input_dim: 1 input_dim: 1
+         layers { name: 'a' type: INNER_PRODUCT bottom: 'x' top: 'a' param: 'w' param: 'b' inner_product_param { num_output: 6 } }
+         layers { name: 'b' type: INNER_PRODUCT bottom: 'a' top: 'b' param: 'w' param: 'b' inner_product_param { num_output: 6 } }",
+    );
+    assert_eq!(
+        infer(&project.graph, &Facts::default()).totals.params,
+        42,
+        "V1"
+    );
 }
 
 #[test]
@@ -171,6 +185,12 @@ fn what_breaks_the_syntax_is_named_by_line_and_column() {
             "{text:?}: {syntax}"
         );
     }
+    let long = format!("{}: [1, 1]", "a".repeat(1000));
+    assert!(parse(&long).is_err(), "a name is short");
+    let many = "a: 1 ".repeat(300_000);
+    assert!(parse(&many).is_err(), "fields are bounded");
+    let signs = parse("a: --9223372036854775808 b: -9223372036854775808").unwrap();
+    assert_eq!(signs.get("a").unwrap().integer(), None);
     let deep = "a {".repeat(100_000);
     assert!(parse(&deep).is_err(), "no stack overflows");
 }

@@ -242,6 +242,13 @@ impl Net {
             }
             if !step.shape.agrees(&found) {
                 differs = true;
+                // A label at each position follows the positions that are fed.
+                if let Some(data) = &mut facts.data
+                    && step.role == Role::Data
+                    && data.labels.as_ref() == Some(&data.shape)
+                {
+                    data.labels = Some(given.dims()[1..].to_vec());
+                }
                 facts
                     .shapes
                     .insert(step.name.clone(), given.dims()[1..].to_vec());
