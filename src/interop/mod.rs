@@ -4,6 +4,7 @@
 //! becomes a note with its line, and the rest is a project. Invariant: time and memory are
 //! proportional to the text, which is bounded ([`MAX_BYTES`], nesting, layers).
 
+mod fields;
 mod net;
 mod prototxt;
 mod solver;

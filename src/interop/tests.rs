@@ -12,7 +12,7 @@ name: "small"  # a comment
 layer { name: "in" type: "Data" top: "data" top: "label" include { phase: TRAIN }
   transform_param { scale: 0.5 mirror: true } data_param { source: "a" batch_size: 16 backend: LMDB } }
 layer { name: "in" type: "Data" top: "data" top: "label" include { phase: TEST }
-  data_param { source: "b" batch_size: 50 } }
+  transform_param { scale: 0.25 } data_param { source: "b" batch_size: 50 } }
 layer < name: 'conv' type: "Conv" "olution" bottom: "data" top: "conv"
   param { lr_mult: 1 } param { lr_mult: 2 decay_mult: 0 }
   convolution_param { num_output: 4 kernel_h: 3 kernel_w: 5 stride: 2 engine: CAFFE weight_filler { type: "gaussian" std: 0.01 } } >
@@ -97,6 +97,15 @@ fn a_network_becomes_a_graph_with_its_phases_wires_and_numbers() {
         inference.totals.params,
         (4 * 15 + 4) + (4 * 5 * 5) * 10 + 10
     );
+}
+
+#[test]
+fn a_type_that_only_resembles_one_of_ours_stays_unknown() {
+    let (project, notes) = import("layer { name: 'x' type: 'Soft-max' top: 'y' }");
+    let layer = &node(&project, "x").layer;
+    assert_eq!(layer.title(), "UnknownSoftmax");
+    assert!(layer.to_ron().unwrap().contains("Soft-max"));
+    assert_eq!(notes.len(), 1);
 }
 
 #[test]

@@ -4,8 +4,13 @@
 //! the learning rate) is a function of the seed, the iteration and the checkpoint, so that a
 //! resumed run repeats an uninterrupted one bit for bit.
 
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::Instant;
+
+use candle_core::Tensor;
 
 use super::blame::blame;
 use super::evaluate::evaluate;
@@ -16,18 +21,12 @@ use super::{
     Checkpoint, Command, Ending, Event, Failure, History, Momentum, Progress, Stage, Watch, device,
     selects, solver,
 };
-use candle_core::Tensor;
-
 use crate::data::{Batch, DataSummary, Feed, Prefetch, SplitName};
 use crate::graph::{DataFacts, Facts, Phase};
 use crate::i18n::{tr, tr_format};
 use crate::net::{
     Backward, BackwardStart, DataFeed, Focus, ForwardOptions, Keep, Net, NetConfig, NetFeed, Pass,
 };
-
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 /// Trains until the schedule ends or the session is stopped.
 pub(super) fn run(job: Job, inbox: Receiver<Command>, link: &Link) -> Result<Ending, Failure> {
