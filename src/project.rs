@@ -53,6 +53,8 @@ pub struct Project {
     pub data: DataConfig,
     pub graph: Graph,
     pub stages: Vec<Stage>,
+    /// What Caffe's definition says of the whole network and nothing here means, as prototxt.
+    pub caffe: String,
 }
 
 /// Why a project cannot be read or written.
@@ -106,6 +108,8 @@ struct Document {
     seed: u64,
     data: DataConfig,
     stages: Vec<Stage>,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    caffe: String,
     graph: GraphDocument,
 }
 
@@ -140,6 +144,8 @@ struct NodeDocument {
     position: [f32; 2],
     #[serde(default, skip_serializing_if = "String::is_empty")]
     comment: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    caffe: String,
 }
 
 fn no_wires(inputs: &Inputs) -> bool {
@@ -185,6 +191,7 @@ impl Project {
             data: document.data,
             graph,
             stages: document.stages,
+            caffe: document.caffe,
         })
     }
 
@@ -203,6 +210,7 @@ impl Project {
             seed: self.seed,
             data: self.data.clone(),
             stages: self.stages.clone(),
+            caffe: self.caffe.clone(),
             graph: GraphDocument {
                 nodes,
                 comments: self.graph.comments.clone(),
@@ -307,6 +315,7 @@ fn read_node(document: NodeDocument, whole: &str) -> Result<Node, ProjectError> 
         loss_weight: document.loss_weight,
         position: document.position,
         comment: document.comment,
+        caffe: document.caffe,
         ..Node::new("", layer)
     })
 }
@@ -336,5 +345,6 @@ fn write_node(node: &Node) -> Result<NodeDocument, ProjectError> {
         loss_weight: node.loss_weight,
         position: node.position,
         comment: node.comment.clone(),
+        caffe: node.caffe.clone(),
     })
 }

@@ -6,6 +6,7 @@
 
 mod bench;
 mod check;
+mod convert;
 mod eval;
 mod infer;
 mod layers;
@@ -81,6 +82,11 @@ enum Command {
         "让用文本训练的网络生成文本"
     ))]
     Sample(sample::Options),
+    #[command(about = tr(
+        "Turn a project, network, solver or weights into another program's file, by the endings",
+        "按扩展名把项目、网络、求解器或权重转换为其他程序的文件"
+    ))]
+    Convert(convert::Options),
     #[command(about = tr("List the layers, or explain one", "列出所有层，或说明其中一个"))]
     Layers(layers::Options),
     #[command(about = tr(
@@ -158,6 +164,7 @@ pub fn main(
         Some(Command::Eval(options)) => eval::run(&options),
         Some(Command::Infer(options)) => infer::run(&options),
         Some(Command::Sample(options)) => sample::run(&options),
+        Some(Command::Convert(options)) => convert::run(&options),
         Some(Command::Layers(options)) => layers::run(&options),
         Some(Command::Bench(options)) => bench::run(&options),
         None => match window(cli.file.clone(), cli.lang) {

@@ -9,7 +9,7 @@ use super::ProjectArgs;
 use crate::data::{BUILT_IN, DataSummary, Dataset, Feed, Statistics};
 use crate::graph::Facts;
 use crate::i18n::{tr, tr_format};
-use crate::interop;
+use crate::interop::caffe;
 use crate::net::{Net, NetConfig};
 use crate::project::Project;
 use crate::train;
@@ -33,8 +33,8 @@ pub(super) fn open_project(args: &ProjectArgs) -> anyhow::Result<Project> {
 }
 
 /// Reads Caffe's definition and says on stderr what was read otherwise than it stands there.
-fn import(path: &Path) -> anyhow::Result<Project> {
-    let imported = interop::open(path)?;
+pub(super) fn import(path: &Path) -> anyhow::Result<Project> {
+    let imported = caffe::open(path)?;
     for (path, note) in &imported.notes {
         let (path, line, column) = (path.display(), note.line, note.column);
         eprintln!("{path}:{line}:{column}: {}", note.message);
@@ -88,10 +88,20 @@ pub(super) fn describe(source: &str, summary: &DataSummary) -> String {
     )
 }
 
-/// The project's network with these weights, on the CPU.
+/// The project's network with these weights (safetensors or Caffe's), on the CPU.
 pub(super) fn trained_net(project: &Project, facts: &Facts, weights: &Path) -> anyhow::Result<Net> {
     let mut net = Net::compile(&project.graph, facts, NetConfig::default())
         .context(tr("the network cannot run", "网络无法运行"))?;
-    train::load_weights(&mut net, weights)?;
+    if weights
+        .extension()
+        .is_some_and(|ending| ending == "caffemodel")
+    {
+        let layers = caffe::open_model(weights)?;
+        let found = caffe::weights_for(&layers, &project.graph, net.inference());
+        found.notes.iter().for_each(|note| eprintln!("{note}"));
+        train::use_weights(&mut net, &found.tensors, weights)?;
+    } else {
+        train::load_weights(&mut net, weights)?;
+    }
     Ok(net)
 }

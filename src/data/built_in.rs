@@ -104,6 +104,7 @@ pub(super) fn open(config: &DataConfig) -> Option<Result<Dataset, DataError>> {
             labels: part.labels,
             targets: Targets::default(),
             store: Store::Bytes(part.pixels),
+            mean: None,
             parts: Default::default(),
         }
         .checked(path)

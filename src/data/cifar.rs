@@ -125,6 +125,7 @@ impl Records {
             labels: self.labels,
             targets: Targets::default(),
             store: Store::Bytes(self.pixels),
+            mean: None,
             parts: Default::default(),
         }
         .checked(folder)

@@ -170,6 +170,8 @@ pub enum Color {
     Gray,
     /// Three channels: red, green, blue.
     Rgb,
+    /// Three channels: blue, green, red, as Caffe and OpenCV read images.
+    Bgr,
 }
 
 /// What is subtracted.
@@ -183,8 +185,10 @@ pub enum Mean {
     Value(Vec<f64>),
     /// One number per channel, fitted on the training split.
     Channel,
-    /// One number per channel and pixel (Caffe's `mean_file`), fitted on the training split.
+    /// One number per channel and pixel, fitted on the training split.
     Image,
+    /// The same from a file: Caffe's `mean_file` (`.binaryproto`).
+    File(String),
 }
 
 /// What the difference is divided by.

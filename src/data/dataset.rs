@@ -7,8 +7,10 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use super::config::{DataConfig, Split, TextUnit};
+use super::blob::Blob;
+use super::config::{DataConfig, Mean, Split, TextUnit};
 use super::order::{SPLIT_STREAM, permutation};
 use super::text::{self, Corpus};
 use super::{BUILT_IN, DataError, SplitName, built_in, cifar, folder, hdf5, idx, picture, table};
@@ -88,6 +90,8 @@ pub struct Dataset {
     pub(super) labels: Vec<u32>,
     pub(super) targets: Targets,
     pub(super) store: Store,
+    /// A mean image that the configuration names.
+    pub(super) mean: Option<Arc<Blob>>,
     /// Per split, the examples as places in `labels`; filled by `checked` and `split`.
     pub(super) parts: [Vec<usize>; 3],
 }
@@ -122,6 +126,15 @@ impl Dataset {
     /// The splits are the source's own: all examples train, unless it has test or validation
     /// sets; `split` draws others.
     pub fn open(config: &DataConfig, base: &Path) -> Result<Self, DataError> {
+        let mean = match &config.preprocess.mean {
+            Mean::File(path) => Some(Arc::new(Blob::open(&base.join(path))?)),
+            _ => None,
+        };
+        let dataset = Self::open_source(config, base)?;
+        Ok(Self { mean, ..dataset })
+    }
+
+    fn open_source(config: &DataConfig, base: &Path) -> Result<Self, DataError> {
         if let Some(dataset) = built_in::open(config) {
             return dataset;
         }

@@ -21,7 +21,7 @@ use super::preprocess::{Pipeline, is_worked_on, prepared_shape};
 use super::statistics::{Statistics, Sums};
 use super::text::Corpus;
 use super::whiten::{self, Components, Scatter};
-use super::{DataConfig, DataError, Dataset, Order, Preprocess, SplitName, Whiten};
+use super::{Color, DataConfig, DataError, Dataset, Order, Preprocess, SplitName, Whiten};
 use crate::i18n::{tr, tr_format};
 
 /// The most memory for images that are kept after decoding and resizing; a source that needs
@@ -409,6 +409,7 @@ impl Feed {
         let picture = picture::decode(path)?.with_channels(self.dataset.channels());
         let pixels = picture
             .with_channels(channels)
+            .ordered(self.config.preprocess.color)
             .resized(height, width)
             .pixels;
         let mut values = vec![0f32; self.shape.iter().product()];
@@ -445,7 +446,7 @@ impl Feed {
             }
             Store::Bytes(bytes) => {
                 let (pixels, shape) = self.dataset.slice(bytes, place);
-                if shape == self.full {
+                if shape == self.full && self.config.preprocess.color != Color::Bgr {
                     return Ok(pixels.into());
                 }
                 Picture {
@@ -465,6 +466,7 @@ impl Feed {
         }
         let pixels = picture
             .with_channels(channels)
+            .ordered(self.config.preprocess.color)
             .resized(height, width)
             .pixels;
         Ok(match kept {
@@ -502,7 +504,8 @@ impl Feed {
                 }
             }
         }
-        let mut statistics = Statistics::of(preprocess, self.full, &total)?;
+        let mut statistics =
+            Statistics::of(preprocess, self.full, &total, self.dataset.mean.as_deref())?;
         if preprocess.whiten != Whiten::Off {
             statistics.components = self.components(&statistics)?;
         }

@@ -93,6 +93,7 @@ impl Images {
             labels: self.labels,
             targets: Targets::default(),
             store: Store::Files(self.paths),
+            mean: None,
             parts: Default::default(),
         }
         .checked(path)

@@ -99,6 +99,7 @@ fn read(bytes: Vec<u8>, path: &Path, settings: &TargetSettings) -> Result<Datase
         labels,
         targets,
         store: Store::Floats(data.values),
+        mean: None,
         parts: Default::default(),
     };
     dataset.checked(path)

@@ -140,6 +140,7 @@ fn dataset(part: Part, train: usize, path: &Path) -> Result<Dataset, DataError> 
         labels: part.labels,
         targets: Targets::default(),
         store: Store::Bytes(part.pixels),
+        mean: None,
         parts: Default::default(),
     }
     .checked(path)

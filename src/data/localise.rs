@@ -71,6 +71,7 @@ pub(super) fn make(fashion: &Dataset) -> Result<Dataset, DataError> {
             values: boxes,
         },
         store: Store::Bytes(pixels),
+        mean: None,
         parts: Default::default(),
     };
     dataset.checked(Path::new("localise"))

@@ -20,6 +20,7 @@ mod statistics;
 
 mod background;
 
+mod blob;
 mod built_in;
 mod cifar;
 mod folder;
@@ -34,6 +35,7 @@ mod whiten;
 mod error;
 
 pub use background::{Opening, open_in_background};
+pub use blob::{Blob, Damaged, Fields, Wire};
 pub use built_in::BUILT_IN;
 pub use config::{
     Batches, Color, DataConfig, MAX_BATCH, MAX_LENGTH, MAX_SIDE, MAX_VOCABULARY, Mean, Preprocess,

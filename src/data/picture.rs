@@ -9,7 +9,7 @@ use std::path::Path;
 use image::imageops::{self, FilterType};
 use image::{ColorType, GrayImage, ImageDecoder, ImageReader, Limits, RgbImage};
 
-use super::DataError;
+use super::{Color, DataError};
 use crate::i18n::tr;
 
 /// The longest side of an image that is decoded, in pixels.
@@ -84,6 +84,16 @@ impl Picture {
             shape: [channels, height, width],
             pixels,
         }
+    }
+
+    /// Red, green, blue, or the other way round.
+    pub fn ordered(mut self, color: Color) -> Self {
+        let [channels, height, width] = self.shape;
+        if (channels, color) == (3, Color::Bgr) {
+            let (red, rest) = self.pixels.split_at_mut(height * width);
+            red.swap_with_slice(&mut rest[height * width..]);
+        }
+        self
     }
 
     /// Bilinear, with antialiasing when the image shrinks.
@@ -176,6 +186,9 @@ mod tests {
         );
         assert_eq!(gray.with_channels(3).pixels, [76, 18, 76, 18, 76, 18]);
         assert_eq!(color.clone().with_channels(3), color);
+        let turned = color.clone().ordered(Color::Bgr);
+        assert_ne!(turned, color);
+        assert_eq!(turned.ordered(Color::Bgr), color);
     }
 
     #[test]

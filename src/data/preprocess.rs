@@ -30,7 +30,7 @@ pub(super) fn prepared_shape(
     let channels = match preprocess.color {
         Color::Keep => dataset.channels(),
         Color::Gray => 1,
-        Color::Rgb => 3,
+        Color::Rgb | Color::Bgr => 3,
     };
     let is_table = matches!(dataset.store, Store::Floats(_));
     if channels != dataset.channels() && (is_table || !matches!(dataset.channels(), 1 | 3)) {

@@ -3,7 +3,7 @@
 //! It must not know where examples come from: whoever sums decides which ones count.
 
 use super::config::{Mean, Preprocess, Std, Whiten};
-use super::{Components, DataError};
+use super::{Blob, Components, DataError};
 use crate::i18n::{tr, tr_format};
 
 /// The most sums that are kept: an image of 4096 × 4096, pixel by pixel.
@@ -67,11 +67,13 @@ impl Statistics {
             || matches!(preprocess.std, Std::Channel)
     }
 
-    /// The numbers for examples of `shape`, from what is given and from `sums`.
+    /// The numbers for examples of `shape`, from what is given (a mean image's file among it) and
+    /// from `sums`.
     pub(super) fn of(
         preprocess: &Preprocess,
         shape: [usize; 3],
         sums: &Sums,
+        given: Option<&Blob>,
     ) -> Result<Self, DataError> {
         let channels = shape[0];
         let per_channel = |setting, values: &[f64]| match values.len() {
@@ -95,6 +97,7 @@ impl Statistics {
                     .map(|m| m as f32)
                     .collect(),
                 Mean::Image => sums.mean().into_iter().map(|mean| mean as f32).collect(),
+                Mean::File(path) => mean_image(given, path, shape)?,
             },
             std: match &preprocess.std {
                 Std::None => Vec::new(),
@@ -127,7 +130,7 @@ impl Statistics {
         let mean = match preprocess.mean {
             Mean::None => 0,
             Mean::Value(_) | Mean::Channel => channels,
-            Mean::Image => size,
+            Mean::Image | Mean::File(_) => size,
         };
         let std = if preprocess.std == Std::None {
             0
@@ -150,6 +153,19 @@ impl Statistics {
         }
         Ok(())
     }
+}
+
+/// A mean image of just the examples' shape.
+fn mean_image(given: Option<&Blob>, path: &str, shape: [usize; 3]) -> Result<Vec<f32>, DataError> {
+    let given = given.filter(|blob| blob.is_like(&shape));
+    given.map(|blob| blob.data.clone()).ok_or_else(|| {
+        let [channels, height, width] = shape;
+        let problem = tr_format!(
+            "the mean image {path} is not {channels} × {height} × {width} as the examples are; resize these, or fit the mean",
+            "均值图像 {path} 与样本的 {channels} × {height} × {width} 不符；请缩放样本，或改为计算均值"
+        );
+        DataError::config("preprocess.mean", problem)
+    })
 }
 
 /// Sums over examples in f64 (exact for bytes): one per channel, or per channel and pixel.
@@ -268,7 +284,7 @@ mod tests {
             sums.add(&[1u8, 3, 9, 9]);
             second.add(&[5u8, 7, 9, 9]);
             sums.merge(&second);
-            let statistics = Statistics::of(&preprocess, [2, 1, 2], &sums).unwrap();
+            let statistics = Statistics::of(&preprocess, [2, 1, 2], &sums, None).unwrap();
             statistics.check(&preprocess, [2, 1, 2]).unwrap();
             statistics
         };
@@ -302,7 +318,7 @@ mod tests {
             ..Preprocess::default()
         };
         let sums = Sums::new(&preprocess, [3, 1, 1]).unwrap();
-        let error = Statistics::of(&preprocess, [3, 1, 1], &sums).unwrap_err();
+        let error = Statistics::of(&preprocess, [3, 1, 1], &sums, None).unwrap_err();
         assert!(error.to_string().contains("1 or 3"), "{error}");
         assert!(Statistics::default().check(&preprocess, [2, 1, 1]).is_err());
     }

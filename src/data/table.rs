@@ -189,6 +189,7 @@ impl Rows {
                 values: self.target_values,
             },
             store: Store::Floats(self.values),
+            mean: None,
             parts: Default::default(),
         }
         .checked(path)

@@ -86,6 +86,7 @@ pub(super) fn read(
         labels: Vec::new(),
         targets: Targets::default(),
         store: Store::Text(corpus),
+        mean: None,
         parts: Default::default(),
     };
     dataset.checked(path)?.split(&Split::default())

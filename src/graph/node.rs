@@ -205,6 +205,8 @@ pub struct Node {
     pub position: [f32; 2],
     /// A person's note about this node.
     pub comment: String,
+    /// What Caffe's definition says of it and nothing here means, as prototxt.
+    pub caffe: String,
 }
 
 impl Node {
@@ -221,6 +223,7 @@ impl Node {
             loss_weight: None,
             position: [0.0; 2],
             comment: String::new(),
+            caffe: String::new(),
         }
     }
 
@@ -279,6 +282,7 @@ impl Clone for Node {
             loss_weight: self.loss_weight,
             position: self.position,
             comment: self.comment.clone(),
+            caffe: self.caffe.clone(),
         }
     }
 }
@@ -296,5 +300,6 @@ impl PartialEq for Node {
             && self.loss_weight == other.loss_weight
             && self.position == other.position
             && self.comment == other.comment
+            && self.caffe == other.caffe
     }
 }

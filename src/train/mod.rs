@@ -17,7 +17,9 @@ mod session;
 mod solver;
 mod stage;
 
-pub use checkpoint::{Checkpoint, CheckpointError, WEIGHTS, load_weights};
+pub use checkpoint::{
+    Checkpoint, CheckpointError, WEIGHTS, load_weights, read_weights, use_weights, weights_to_bytes,
+};
 pub use device::DeviceChoice;
 pub use evaluate::evaluate;
 pub use history::History;

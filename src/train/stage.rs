@@ -23,6 +23,9 @@ pub struct Stage {
     /// The losses that count; empty is all of the training phase.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub losses: Vec<String>,
+    /// What Caffe's solver says and nothing here means, as prototxt.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub caffe: String,
 }
 
 impl Default for Stage {
@@ -34,6 +37,7 @@ impl Default for Stage {
             evaluate_every: 100,
             trained: Vec::new(),
             losses: Vec::new(),
+            caffe: String::new(),
         }
     }
 }

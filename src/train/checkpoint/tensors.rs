@@ -21,6 +21,20 @@ pub fn load_weights(net: &mut Net, path: &Path) -> Result<(), CheckpointError> {
     set_weights(net, &tensors, path)
 }
 
+/// The tensors of a safetensors file by their keys.
+pub fn read_weights(path: &Path) -> Result<BTreeMap<String, Tensor>, CheckpointError> {
+    parse(path, &read_bounded(path, MAX_BYTES)?)
+}
+
+/// Takes weights from elsewhere; `path` is for messages. Every parameter must have one that fits.
+pub fn use_weights(
+    net: &mut Net,
+    weights: &BTreeMap<String, Tensor>,
+    path: &Path,
+) -> Result<(), CheckpointError> {
+    set_weights(net, weights, path)
+}
+
 /// The momentum on the network's device and in its type; every shape must fit.
 pub(super) fn momentum_for(
     net: &Net,
@@ -104,7 +118,7 @@ fn wrong_shape(found: &[usize], expected: &[usize]) -> String {
 }
 
 /// A safetensors file; `path` is for messages.
-pub(super) fn to_bytes(
+pub fn to_bytes(
     path: &Path,
     tensors: &BTreeMap<String, Tensor>,
 ) -> Result<Vec<u8>, CheckpointError> {

@@ -46,6 +46,7 @@ pub fn preprocess_ui(ui: &mut Ui, data: &mut DataConfig, typing: &mut Typing) ->
         (Text::new("as it is", "保持原样"), Color::Keep),
         (Text::new("gray", "灰度"), Color::Gray),
         (Text::new("RGB", "RGB"), Color::Rgb),
+        (Text::new("BGR", "BGR"), Color::Bgr),
     ];
     changed |= pick_ui(ui, "color", &mut preprocess.color, &colors, PartialEq::eq);
     ui.end_row();

@@ -1,12 +1,6 @@
-//! The text format of Protocol Buffers, without a schema: names and values with their places.
-//!
-//! After the language's specification (protobuf.dev, “Text Format Language”). No crate reads it
-//! without compiled descriptors and keeps what those do not know, hence this one. Invariant: the
-//! tree's size is proportional to the text's, and its depth is at most [`MAX_DEPTH`].
+//! Reading the text format: names, values, places.
 
-use std::fmt;
-
-use super::Note;
+use super::{Entry, Message, OWN, Syntax, Value};
 use crate::i18n::{tr, tr_format};
 
 /// Deeper messages are refused, so that no text overflows the stack.
@@ -17,165 +11,6 @@ const MAX_DEPTH: usize = 64;
 const MAX_ENTRIES: usize = 1 << 18;
 const MAX_NAME: usize = 128;
 
-/// Fields in their order.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Message(pub Vec<Entry>);
-
-/// One field, once for each value of a repeated one.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Entry {
-    pub name: String,
-    pub value: Value,
-    /// From 1.
-    pub line: usize,
-    pub column: usize,
-}
-
-#[derive(Clone, Debug, PartialEq)]
-pub enum Value {
-    /// A number or the name of an enum's value, as written.
-    Word(String),
-    /// Quoted; escapes are resolved.
-    Text(String),
-    Message(Message),
-}
-
-/// Where a text breaks off being one.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Syntax {
-    pub line: usize,
-    pub column: usize,
-    pub problem: String,
-}
-
-impl fmt::Display for Syntax {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}: {}", self.line, self.column, self.problem)
-    }
-}
-
-/// The text again, one field a line, without comments.
-impl fmt::Display for Message {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for Entry { name, value, .. } in &self.0 {
-            match value {
-                Value::Word(word) => writeln!(f, "{name}: {word}")?,
-                Value::Text(text) => {
-                    let text = text
-                        .replace('\\', "\\\\")
-                        .replace('"', "\\\"")
-                        .replace('\n', "\\n");
-                    writeln!(f, "{name}: \"{text}\"")?;
-                }
-                Value::Message(message) => writeln!(f, "{name} {{\n{message}}}")?,
-            }
-        }
-        Ok(())
-    }
-}
-
-impl Message {
-    pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Entry> {
-        self.0.iter().filter(move |entry| entry.name == name)
-    }
-
-    /// The last one, which is the one that counts.
-    pub fn get(&self, name: &str) -> Option<&Entry> {
-        self.0.iter().rev().find(|entry| entry.name == name)
-    }
-
-    pub fn text(&self, name: &str) -> Option<&str> {
-        self.get(name)?.word()
-    }
-
-    /// A solver says how to train, a network has layers.
-    pub fn is_solver(&self) -> bool {
-        let own = ["net", "train_net", "base_lr", "lr_policy", "max_iter"];
-        let layers = ["layer", "layers"];
-        let has = |names: &[&str]| {
-            self.0
-                .iter()
-                .any(|entry| names.contains(&entry.name.as_str()))
-        };
-        has(&own) && !has(&layers)
-    }
-}
-
-impl Entry {
-    /// A number, a name or a text; `None` for a message.
-    pub fn word(&self) -> Option<&str> {
-        match &self.value {
-            Value::Word(text) | Value::Text(text) => Some(text),
-            Value::Message(_) => None,
-        }
-    }
-
-    pub fn message(&self) -> Option<&Message> {
-        match &self.value {
-            Value::Message(message) => Some(message),
-            _ => None,
-        }
-    }
-
-    /// A real number; C's suffix `f` is allowed.
-    pub fn real(&self) -> Option<f64> {
-        let Value::Word(word) = &self.value else {
-            return None;
-        };
-        let bare = if word.starts_with("0x") {
-            word
-        } else {
-            word.trim_end_matches(['f', 'F'])
-        };
-        let number = bare.parse().ok().or_else(|| Some(self.integer()? as f64));
-        number.filter(|number: &f64| number.is_finite())
-    }
-
-    /// A whole number: decimal, hexadecimal or octal.
-    pub fn integer(&self) -> Option<i64> {
-        let Value::Word(word) = &self.value else {
-            return None;
-        };
-        let (sign, digits) = match word.strip_prefix('-') {
-            Some(digits) => (-1, digits),
-            None => (1, word.as_str()),
-        };
-        // One sign is enough.
-        if !digits.starts_with(|c: char| c.is_ascii_digit()) {
-            return None;
-        }
-        let number = if let Some(digits) = digits.strip_prefix("0x").or(digits.strip_prefix("0X")) {
-            i64::from_str_radix(digits, 16)
-        } else if digits.len() > 1 && digits.starts_with('0') {
-            i64::from_str_radix(digits, 8)
-        } else {
-            digits.parse()
-        };
-        number.ok().and_then(|number: i64| number.checked_mul(sign))
-    }
-
-    pub fn count(&self) -> Option<usize> {
-        self.integer()
-            .and_then(|number| usize::try_from(number).ok())
-    }
-
-    pub fn flag(&self) -> Option<bool> {
-        match self.word()? {
-            "true" | "True" | "t" | "1" => Some(true),
-            "false" | "False" | "f" | "0" => Some(false),
-            _ => None,
-        }
-    }
-
-    pub fn note(&self, message: impl Into<String>) -> Note {
-        Note {
-            line: self.line,
-            column: self.column,
-            message: message.into(),
-        }
-    }
-}
-
 /// Reads a whole text.
 pub fn parse(text: &str) -> Result<Message, Syntax> {
     let mut reader = Reader {
@@ -183,6 +18,7 @@ pub fn parse(text: &str) -> Result<Message, Syntax> {
         line: 1,
         column: 1,
         entries: 0,
+        own_line: 0,
     };
     reader.message(None, 0)
 }
@@ -193,6 +29,8 @@ struct Reader<'a> {
     column: usize,
     /// Fields so far.
     entries: usize,
+    /// The last line that holds Layerlab's own fields behind [`OWN`].
+    own_line: usize,
 }
 
 impl<'a> Reader<'a> {
@@ -211,10 +49,14 @@ impl<'a> Reader<'a> {
         Some(c)
     }
 
-    /// Passes over white space and comments.
+    /// Passes over white space and comments; what follows [`OWN`] is read on.
     fn skip(&mut self) {
         while let Some(c) = self.peek() {
-            if c == '#' {
+            if self.rest.starts_with(OWN) {
+                self.own_line = self.line;
+                self.rest = &self.rest[OWN.len()..];
+                self.column += OWN.len();
+            } else if c == '#' {
                 while self.peek().is_some_and(|c| c != '\n') {
                     self.next();
                 }
@@ -280,6 +122,7 @@ impl<'a> Reader<'a> {
 
     fn field(&mut self, entries: &mut Vec<Entry>, depth: usize) -> Result<(), Syntax> {
         let (line, column) = (self.line, self.column);
+        let own = line == self.own_line;
         let name = self.word(|c| c.is_ascii_alphanumeric() || c == '_');
         if name.is_empty() {
             return Err(self.expected(tr("the name of a field", "字段名")));
@@ -294,6 +137,7 @@ impl<'a> Reader<'a> {
             entries.push(Entry {
                 name,
                 value,
+                own,
                 line,
                 column,
             });

@@ -1,0 +1,157 @@
+//! `layerlab convert`: a file of one program as that of another, by their endings.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, bail};
+use candle_core::Tensor;
+use clap::Args;
+
+use super::{npy, print_line, source};
+use crate::data::{Blob, DataSummary};
+use crate::graph::{Facts, infer};
+use crate::i18n::{tr, tr_format};
+use crate::interop::caffe::{self, Exported, Extent, ModelLayer, Weights};
+use crate::project::{Project, write_atomically};
+use crate::train;
+
+#[derive(Debug, Args)]
+pub(super) struct Options {
+    #[arg(value_name = "IN", help = tr(
+        "A project (.ron), a network or solver (.prototxt), weights (.safetensors, .caffemodel) or a mean image (.binaryproto)",
+        "项目（.ron）、网络或求解器（.prototxt）、权重（.safetensors、.caffemodel）或均值图像（.binaryproto）"
+    ))]
+    input: PathBuf,
+    #[arg(value_name = "OUT", help = tr(
+        "What to write: .ron or .prototxt for a project, .safetensors or .caffemodel for weights, .npy for a mean image",
+        "要写出的文件：项目为 .ron 或 .prototxt，权重为 .safetensors 或 .caffemodel，均值图像为 .npy"
+    ))]
+    output: PathBuf,
+    #[arg(long, value_name = "FILE", help = tr(
+        "The project or network whose weights these are: it gives the names and the shapes",
+        "这些权重所属的项目或网络：由它给出名称和形状"
+    ))]
+    net: Option<PathBuf>,
+}
+
+fn ending(path: &Path) -> String {
+    let ending = path.extension().unwrap_or_default().to_string_lossy();
+    ending.to_ascii_lowercase()
+}
+
+pub(super) fn run(options: &Options) -> anyhow::Result<ExitCode> {
+    let (input, output) = (&options.input, &options.output);
+    if std::path::absolute(input)? == std::path::absolute(output)? {
+        bail!(tr(
+            "a file cannot be converted into itself; give another name",
+            "不能把文件转换为自身；请给出另一个文件名"
+        ));
+    }
+    match (ending(input).as_str(), ending(output).as_str()) {
+        ("ron" | "prototxt", "ron") => {
+            read_project(input)?.save(output)?;
+            said(output)?;
+        }
+        ("ron" | "prototxt", "prototxt") => write_caffe(&read_project(input)?, output)?,
+        ("caffemodel", "safetensors") => {
+            let layers = caffe::open_model(input)?;
+            let weights = match &options.net {
+                Some(net) => fitted(&layers, &read_project(net)?),
+                None => caffe::weights_by_type(&layers),
+            };
+            weights.notes.iter().for_each(|note| eprintln!("{note}"));
+            write(output, &train::weights_to_bytes(output, &weights.tensors)?)?;
+        }
+        ("safetensors", "caffemodel") => {
+            let weights: BTreeMap<String, Tensor> = train::read_weights(input)?;
+            let project = options.net.as_deref().map(read_project).transpose()?;
+            let layers = caffe::layers_of(&weights, project.as_ref().map(|p| &p.graph))?;
+            let title = project.map_or_else(String::new, |project| project.title);
+            write(output, &caffe::write_model(&title, &layers))?;
+        }
+        ("binaryproto", "npy") => {
+            let Blob { shape, data } = Blob::open(input)?;
+            let mean = Tensor::from_vec(data, shape, &candle_core::Device::Cpu)?;
+            write(output, &npy::write(&mean)?)?;
+        }
+        (from, to) => bail!(tr_format!(
+            "cannot convert .{from} to .{to}; see `layerlab convert --help`",
+            "无法把 .{from} 转换为 .{to}；请参见 `layerlab convert --help`"
+        )),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// As it stands in its file: a source keeps its name.
+fn read_project(path: &Path) -> anyhow::Result<Project> {
+    match ending(path).as_str() {
+        "prototxt" => source::import(path),
+        _ => Ok(Project::open(path)?),
+    }
+}
+
+/// What the data say, if they are there.
+fn facts(project: &Project) -> Facts {
+    let summary = DataSummary::open(&project.data, Path::new(""));
+    summary
+        .map(|summary| train::facts_of(&summary))
+        .unwrap_or_default()
+}
+
+/// The weights as the network has them; by their own shapes, where nobody knows the network's.
+fn fitted(layers: &[ModelLayer], project: &Project) -> Weights {
+    let inference = infer(&project.graph, &facts(project));
+    match inference.totals.params {
+        0 => caffe::weights_by_type(layers),
+        _ => caffe::weights_for(layers, &project.graph, &inference),
+    }
+}
+
+fn said(path: &Path) -> anyhow::Result<()> {
+    let path = path.display();
+    print_line(&tr_format!("wrote {path}", "已写入 {path}"))
+}
+
+fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    write_atomically(path, bytes).with_context(|| path.display().to_string())?;
+    said(path)
+}
+
+/// Writes the network and, beside it, a solver for each stage. `NAME_solver.prototxt` as the
+/// file asked for has its network in `NAME.prototxt`.
+fn write_caffe(project: &Project, output: &Path) -> anyhow::Result<()> {
+    let stem = output
+        .file_stem()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
+    let stem = stem.strip_suffix("_solver").unwrap_or(&stem);
+    let stem = if stem == "solver" { "net" } else { stem };
+    let beside = |name: String| output.with_file_name(format!("{name}.prototxt"));
+    let net = beside(stem.to_owned());
+    let facts = facts(project);
+    let emit = |path: &Path, exported: Exported| {
+        exported.notes.iter().for_each(|note| eprintln!("{note}"));
+        write(path, exported.text.as_bytes())
+    };
+    emit(&net, caffe::export_net(project, &facts, Extent::Project))?;
+    let name = net
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
+    let summary = DataSummary::open(&project.data, Path::new("")).ok();
+    let tests = summary.map(|summary| summary.test.div_ceil(project.data.batch.test.max(1)) as u64);
+    for (index, stage) in project.stages.iter().enumerate() {
+        let solver = match index {
+            0 => beside(format!("{stem}_solver")),
+            _ => beside(format!("{stem}_solver{}", index + 1)),
+        };
+        emit(
+            &solver,
+            caffe::export_solver(stage, &name, project.seed, tests),
+        )?;
+    }
+    Ok(())
+}
