@@ -288,6 +288,115 @@ fn a_caffe_solver_trains_its_network() {
     assert!(err.contains("models/somewhere/net.prototxt"), "{err}");
 }
 
+/// Projects, networks, solvers, weights and a mean image from one form into another and back.
+#[test]
+fn files_are_converted_both_ways() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    // `BlobProto`: 1 × 28 × 28 numbers, all 8.
+    let mut mean = vec![0x08, 1, 0x10, 1, 0x18, 28, 0x20, 28, 0x2a, 0xc0, 0x18];
+    mean.extend(std::iter::repeat_n(8f32.to_le_bytes(), 28 * 28).flatten());
+    std::fs::write(at("mean.binaryproto"), &mean).unwrap();
+    let net = "name: 'n' layer { name: 'd' type: 'Data' top: 'data' top: 'label' transform_param { scale: 0.004 mean_file: 'far/away/mean.binaryproto' } data_param { batch_size: 20 source: 'lmdb' rand_skip: 3 } }
+        layer { name: 'g/ip' type: 'InnerProduct' bottom: 'data' top: 'ip' inner_product_param { num_output: 10 weight_filler { type: 'xavier' } } }
+        layer { name: 'loss' type: 'SoftmaxWithLoss' bottom: 'ip' bottom: 'label' top: 'loss' }";
+    std::fs::write(at("net.prototxt"), net).unwrap();
+    let solver = "net: 'net.prototxt' base_lr: 0.1 lr_policy: 'inv' gamma: 0.1 power: 0.5 max_iter: 20 display: 1";
+    std::fs::write(at("solver.prototxt"), solver).unwrap();
+    let convert = |from: &str, to: &str, more: &[&str]| {
+        let (from, to) = (at(from), at(to));
+        let mut arguments = vec!["convert", text(&from), text(&to)];
+        arguments.extend(more);
+        let (out, _) = expect(0, &arguments);
+        assert!(out.contains(text(&to)), "{out}");
+    };
+    convert("solver.prototxt", "a.ron", &[]);
+    convert("a.ron", "out_solver.prototxt", &[]);
+    convert("out_solver.prototxt", "b.ron", &[]);
+    convert("out.prototxt", "c.ron", &[]);
+    let read = |name: &str| std::fs::read(at(name)).unwrap();
+    assert_eq!(read("a.ron"), read("b.ron"));
+    assert_eq!(read("a.ron"), read("c.ron"));
+    let written = String::from_utf8(read("out.prototxt")).unwrap();
+    assert!(
+        written.contains("rand_skip: 3") && written.contains("mean_file"),
+        "{written}"
+    );
+
+    let (project, run) = (at("a.ron"), at("run"));
+    expect(
+        0,
+        &[
+            "train",
+            text(&project),
+            "--data",
+            "digits",
+            "--out",
+            text(&run),
+        ],
+    );
+    let net = at("net.prototxt");
+    convert(
+        "run/weights.safetensors",
+        "w.caffemodel",
+        &["--net", text(&net)],
+    );
+    convert(
+        "w.caffemodel",
+        "w.safetensors",
+        &["--net", text(&run.join("project.ron"))],
+    );
+    convert("w.caffemodel", "plain.safetensors", &[]);
+    assert_eq!(read("w.safetensors"), read("run/weights.safetensors"));
+    assert_eq!(read("plain.safetensors"), read("run/weights.safetensors"));
+    std::fs::copy(
+        run.join("statistics.safetensors"),
+        at("statistics.safetensors"),
+    )
+    .unwrap();
+    let eval = |weights: &Path| {
+        let evaluated = [
+            "eval",
+            text(&project),
+            "--data",
+            "digits",
+            "--weights",
+            text(weights),
+            "--json",
+        ];
+        json_lines(0, &evaluated)
+    };
+    assert_eq!(
+        eval(&at("w.caffemodel")),
+        eval(&run.join("weights.safetensors"))
+    );
+    convert("mean.binaryproto", "mean.npy", &[]);
+    assert!(read("mean.npy").len() > 4 * 28 * 28);
+
+    let wrong = [
+        ("a.ron", "a.onnx", "onnx"),
+        ("a.ron", "a.ron", "itself"),
+        ("mean.binaryproto", "x.ron", "binaryproto"),
+    ];
+    for (from, to, said) in wrong {
+        let (_, err) = expect(1, &["convert", text(&at(from)), text(&at(to))]);
+        assert!(err.contains(said), "{err}");
+    }
+    std::fs::write(at("bad.caffemodel"), &mean[..40]).unwrap();
+    let (_, err) = expect(
+        1,
+        &[
+            "convert",
+            text(&at("bad.caffemodel")),
+            text(&at("x.safetensors")),
+        ],
+    );
+    assert!(
+        err.contains("bad.caffemodel") && !at("x.safetensors").exists(),
+        "{err}"
+    );
+}
+
 #[test]
 fn training_saves_resumes_and_evaluates() {
     let folder = tempfile::tempdir().unwrap();

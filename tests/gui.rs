@@ -334,6 +334,120 @@ fn a_project_is_renamed_saved_and_opened_again() {
 }
 
 #[test]
+fn the_prototxt_follows_the_graph_and_changes_it() {
+    let mut window = Window::open(None);
+    let before = window.app().document.project().clone();
+    let ctx = window.harness.ctx.clone();
+    let show = CommandId::Show(layerlab::gui::ViewKind::Prototxt);
+    window.app().perform(show, &ctx);
+    window.settle();
+    // The comment of a node is the other text of several lines.
+    fn text_of(window: &Window) -> egui_kittest::Node<'_> {
+        let texts = window.harness.get_all_by_role(Role::MultilineTextInput);
+        let longest = |node: &egui_kittest::Node<'_>| node.value().map(|value| value.len());
+        texts.max_by_key(longest).unwrap()
+    }
+    let pane = |window: &Window| text_of(window).value().unwrap_or_default().to_owned();
+    let text = pane(&window);
+    assert!(
+        text.contains("name: \"conv1\"") && text.contains("num_output: 20"),
+        "{text}"
+    );
+
+    let type_over = |window: &mut Window, text: &str| {
+        text_of(window).focus();
+        window.settle();
+        window.key(Modifiers::COMMAND, Key::A);
+        window.typed(text);
+    };
+    let changed = text.replace("num_output: 20", "num_output: 7")
+        + "layer { name: \"more\" type: \"ReLU\" bottom: \"ip2\" top: \"more\" }";
+    type_over(&mut window, &changed);
+    let graph = window.graph();
+    let layer = |graph: &Graph, name: &str| {
+        graph
+            .named(name, Phase::Train)
+            .unwrap()
+            .layer
+            .to_ron()
+            .unwrap()
+    };
+    assert!(layer(&graph, "conv1").contains("num_output: 7"));
+    assert!(layer(&graph, "more").contains("ReLU"));
+    for node in before.graph.nodes() {
+        let now = graph
+            .named(&node.name, Phase::Test)
+            .or(graph.named(&node.name, Phase::Train));
+        assert_eq!(
+            (now.unwrap().position, now.unwrap().id),
+            (node.position, node.id)
+        );
+    }
+
+    // A text that breaks off leaves the graph as it is, and says where.
+    window.typed(" layer {");
+    assert!(pane(&window).ends_with(" layer {"));
+    assert!(window.graph() == graph);
+    let lines = changed.lines().count();
+    let wanted = format!("line {lines}:");
+    window.harness.get_by_label_contains(&wanted);
+    window.click(Role::Button, "Show the graph's text");
+    assert!(!pane(&window).ends_with("layer {") && pane(&window).contains("num_output: 7"));
+
+    // All the typing is one step.
+    window.app().perform(CommandId::Undo, &ctx);
+    window.settle();
+    assert!(*window.app().document.project() == before);
+    assert_eq!(pane(&window), text);
+
+    // What is wrong is said at the node's own line.
+    let wrong = text.replace("bottom: \"pool1\"", "bottom: \"nowhere\"");
+    type_over(&mut window, &wrong);
+    let line = 1 + wrong
+        .lines()
+        .position(|line| line.contains("\"conv2\""))
+        .unwrap()
+        - 1;
+    let wanted = format!("line {line}:");
+    let marks = window.harness.query_all_by_label_contains(&wanted);
+    assert!(marks.count() > 0, "{line}");
+}
+
+#[test]
+fn networks_of_caffe_are_opened_and_written() {
+    let mut window = Window::open(None);
+    let file = window.folder.path().join("net.prototxt");
+    std::fs::write(
+        &file,
+        "name: 'from caffe' input: 'x' input_dim: 1 input_dim: 3 input_dim: 8 input_dim: 8
+         layer { name: 'c' type: 'Convolution' bottom: 'x' top: 'c' convolution_param { num_output: 4 kernel_size: 3 colour: 1 } }",
+    )
+    .unwrap();
+    window.app().open(file);
+    window.settle();
+    assert_eq!(window.app().document.project().title, "from caffe");
+    assert!(window.app().document.is_dirty(), "it is in no project file");
+    let noted = window
+        .harness
+        .query_all_by_label_contains("colour of Convolution");
+    assert!(noted.count() > 0);
+    let ctx = window.harness.ctx.clone();
+    window.app().perform(CommandId::ExportCaffe, &ctx);
+    window.settle();
+    let out = window.folder.path().join("out.prototxt");
+    window.key(Modifiers::COMMAND, Key::A);
+    window.typed(out.to_str().unwrap());
+    window.key(Modifiers::NONE, Key::Enter);
+    let text = std::fs::read_to_string(&out).unwrap();
+    assert!(
+        text.contains("colour: 1") && text.contains("from caffe"),
+        "{text}"
+    );
+    let solver = std::fs::read_to_string(out.with_file_name("out_solver.prototxt")).unwrap();
+    assert!(solver.contains("net: \"out.prototxt\""), "{solver}");
+}
+
+#[test]
 fn nodes_are_copied_pasted_grouped_folded_and_laid_out() {
     let mut window = Window::open(None);
     build(&mut window);

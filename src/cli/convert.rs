@@ -12,7 +12,7 @@ use super::{npy, print_line, source};
 use crate::data::{Blob, DataSummary};
 use crate::graph::{Facts, infer};
 use crate::i18n::{tr, tr_format};
-use crate::interop::caffe::{self, Exported, Extent, ModelLayer, Weights};
+use crate::interop::caffe::{self, ModelLayer, Weights};
 use crate::project::{Project, write_atomically};
 use crate::train;
 
@@ -118,40 +118,14 @@ fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     said(path)
 }
 
-/// Writes the network and, beside it, a solver for each stage. `NAME_solver.prototxt` as the
-/// file asked for has its network in `NAME.prototxt`.
+/// Writes the network and its solvers, and says what Caffe reads otherwise.
 fn write_caffe(project: &Project, output: &Path) -> anyhow::Result<()> {
-    let stem = output
-        .file_stem()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .into_owned();
-    let stem = stem.strip_suffix("_solver").unwrap_or(&stem);
-    let stem = if stem == "solver" { "net" } else { stem };
-    let beside = |name: String| output.with_file_name(format!("{name}.prototxt"));
-    let net = beside(stem.to_owned());
-    let facts = facts(project);
-    let emit = |path: &Path, exported: Exported| {
-        exported.notes.iter().for_each(|note| eprintln!("{note}"));
-        write(path, exported.text.as_bytes())
-    };
-    emit(&net, caffe::export_net(project, &facts, Extent::Project))?;
-    let name = net
-        .file_name()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .into_owned();
     let summary = DataSummary::open(&project.data, Path::new("")).ok();
-    let tests = summary.map(|summary| summary.test.div_ceil(project.data.batch.test.max(1)) as u64);
-    for (index, stage) in project.stages.iter().enumerate() {
-        let solver = match index {
-            0 => beside(format!("{stem}_solver")),
-            _ => beside(format!("{stem}_solver{}", index + 1)),
-        };
-        emit(
-            &solver,
-            caffe::export_solver(stage, &name, project.seed, tests),
-        )?;
+    let size = project.data.batch.test.max(1);
+    let tests = summary.map(|summary| summary.test.div_ceil(size) as u64);
+    for (path, notes) in caffe::save(project, &facts(project), tests, output)? {
+        notes.iter().for_each(|note| eprintln!("{note}"));
+        said(&path)?;
     }
     Ok(())
 }

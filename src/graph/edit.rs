@@ -21,6 +21,44 @@ impl Graph {
         id
     }
 
+    /// Takes ids, places and comments from the nodes of another graph that these were: those of
+    /// the same name in a phase, then, in their order, those of the same layer type that have no
+    /// namesake. Returns the others' indices.
+    pub fn succeed(&mut self, old: &Graph) -> Vec<usize> {
+        let mut heirs: Vec<Option<&Node>> = vec![None; self.nodes.len()];
+        let mut left: Vec<&Node> = old.nodes.iter().collect();
+        let is_named =
+            |node: &Node, old: &Node| node.name == old.name && node.phases.overlaps(old.phases);
+        let is_like = |node: &Node, old: &Node| node.layer.title() == old.layer.title();
+        let rules: [&dyn Fn(&Node, &Node) -> bool; 2] = [&is_named, &is_like];
+        for was in rules {
+            for (node, heir) in self.nodes.iter().zip(&mut heirs) {
+                if heir.is_none() {
+                    let place = left.iter().position(|old| was(node, old));
+                    *heir = place.map(|place| left.remove(place));
+                }
+            }
+        }
+        self.next_id = self.next_id.max(old.next_id);
+        let mut new = Vec::new();
+        for (index, (node, heir)) in self.nodes.iter_mut().zip(heirs).enumerate() {
+            match heir {
+                Some(old) => {
+                    (node.id, node.position) = (old.id, old.position);
+                    if node.comment.is_empty() {
+                        node.comment.clone_from(&old.comment);
+                    }
+                }
+                None => {
+                    node.id = NodeId(self.next_id);
+                    self.next_id += 1;
+                    new.push(index);
+                }
+            }
+        }
+        new
+    }
+
     /// `wanted`, or with the first number after it that makes it unlike every name in use.
     pub fn free_name(&self, wanted: &str) -> String {
         let used: BTreeSet<&str> = self.nodes.iter().map(|node| node.name.as_str()).collect();

@@ -15,6 +15,7 @@ pub enum CommandId {
     Open,
     Save,
     SaveAs,
+    ExportCaffe,
     Quit,
     Undo,
     Redo,
@@ -148,6 +149,12 @@ pub static COMMANDS: &[Command] = &[
         .any_key(COMMAND, Key::S)
         .section(),
     command(Menu::File, CommandId::SaveAs, "Save as…", "另存为…").any_key(COMMAND_SHIFT, Key::S),
+    command(
+        Menu::File,
+        CommandId::ExportCaffe,
+        "Export for Caffe (.prototxt)…",
+        "导出为 Caffe（.prototxt）…",
+    ),
     command(Menu::File, CommandId::Quit, "Quit", "退出")
         .any_key(COMMAND, Key::Q)
         .section(),
@@ -281,6 +288,7 @@ pub static COMMANDS: &[Command] = &[
     show(ViewKind::Data),
     show(ViewKind::Confusion),
     show(ViewKind::Text),
+    show(ViewKind::Prototxt),
     command(
         Menu::View,
         CommandId::ResetLayout,

@@ -26,6 +26,7 @@ pub fn default_layout() -> Tree<ViewKind> {
             ViewKind::Problems,
             ViewKind::Confusion,
             ViewKind::Text,
+            ViewKind::Prototxt,
         ],
     );
     let form = tabs(&mut tiles, &[ViewKind::Form]);
@@ -75,7 +76,9 @@ fn neighbour(kind: ViewKind) -> ViewKind {
     match kind {
         ViewKind::Weights | ViewKind::Data => ViewKind::Maps,
         ViewKind::Maps => ViewKind::Weights,
-        ViewKind::Problems | ViewKind::Confusion | ViewKind::Text => ViewKind::Curves,
+        ViewKind::Problems | ViewKind::Confusion | ViewKind::Text | ViewKind::Prototxt => {
+            ViewKind::Curves
+        }
         ViewKind::Curves => ViewKind::Problems,
         ViewKind::Form => ViewKind::Maps,
         ViewKind::Palette | ViewKind::Editor => ViewKind::Form,

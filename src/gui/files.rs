@@ -15,6 +15,7 @@ use crate::i18n::{Text, tr};
 pub enum Purpose {
     OpenProject,
     SaveProject,
+    ExportCaffe,
     SaveCheckpoint,
     ResumeCheckpoint,
     DataFile,
@@ -26,6 +27,7 @@ impl Purpose {
         match self {
             Self::OpenProject => Text::new("Open a project", "打开项目"),
             Self::SaveProject => Text::new("Save the project as", "项目另存为"),
+            Self::ExportCaffe => Text::new("Export for Caffe", "导出为 Caffe"),
             Self::SaveCheckpoint => {
                 Text::new("Save a checkpoint into a folder", "将检查点保存到文件夹")
             }
@@ -145,11 +147,17 @@ fn dialog(purpose: Purpose, suggestion: PathBuf) -> Chosen {
     let project = tr("Layerlab project", "Layerlab 项目");
     match purpose {
         Purpose::OpenProject => {
-            let answer = dialog.add_filter(project, &["ron"]).pick_file();
+            let both = tr("Projects and Caffe networks", "项目与 Caffe 网络");
+            let answer = dialog.add_filter(both, &["ron", "prototxt"]).pick_file();
             Box::pin(async move { path(answer.await) })
         }
         Purpose::SaveProject => {
             dialog = dialog.add_filter(project, &["ron"]);
+            let answer = dialog.set_file_name(name.unwrap_or_default()).save_file();
+            Box::pin(async move { path(answer.await) })
+        }
+        Purpose::ExportCaffe => {
+            dialog = dialog.add_filter("prototxt", &["prototxt"]);
             let answer = dialog.set_file_name(name.unwrap_or_default()).save_file();
             Box::pin(async move { path(answer.await) })
         }
@@ -208,10 +216,10 @@ fn line_ui(
     answer
 }
 
-/// A project's file gets the ending that the dialogs look for.
-pub fn with_ending(mut path: PathBuf) -> PathBuf {
+/// A file gets the ending that the dialogs look for.
+pub fn with_ending(mut path: PathBuf, ending: &str) -> PathBuf {
     if path.extension().is_none() {
-        path.set_extension("ron");
+        path.set_extension(ending);
     }
     path
 }

@@ -49,10 +49,11 @@ pub enum ViewKind {
     Data,
     Confusion,
     Text,
+    Prototxt,
 }
 
 impl ViewKind {
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Editor,
         Self::Palette,
         Self::Form,
@@ -63,6 +64,7 @@ impl ViewKind {
         Self::Data,
         Self::Confusion,
         Self::Text,
+        Self::Prototxt,
     ];
 
     pub const fn title(self) -> Text {
@@ -77,6 +79,7 @@ impl ViewKind {
             Self::Data => Text::new("Data", "数据"),
             Self::Confusion => Text::new("Confusion matrix", "混淆矩阵"),
             Self::Text => Text::new("Text", "文本"),
+            Self::Prototxt => Text::new("Prototxt", "Prototxt"),
         }
     }
 }

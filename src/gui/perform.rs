@@ -19,6 +19,7 @@ use super::training::Start;
 use crate::data::{BUILT_IN, SplitName};
 use crate::graph::Comment;
 use crate::i18n::{Text, set_lang, tr_format};
+use crate::interop::caffe;
 use crate::project::{EXAMPLES, Project};
 use crate::train::{Command, Stage};
 
@@ -33,6 +34,10 @@ impl App {
             CommandId::Open => self.guarded(Next::AskOpen, ctx),
             CommandId::Save => self.save(ctx),
             CommandId::SaveAs => self.ask_save(),
+            CommandId::ExportCaffe => {
+                let suggestion = self.suggested_path("prototxt");
+                self.files.ask(Purpose::ExportCaffe, Some(suggestion));
+            }
             CommandId::Quit => self.guarded(Next::Quit, ctx),
             CommandId::Undo => _ = self.document.undo(),
             CommandId::Redo => _ = self.document.redo(),
@@ -255,8 +260,12 @@ impl App {
         self.document.path().map(PathBuf::from).or_else(of_recent)
     }
 
-    /// Opens a project file; what is wrong with it is said, and the window stays as it is.
+    /// Opens a project file, or Caffe's definition as a new project; what is wrong with it is
+    /// said, and the window stays as it is.
     pub fn open(&mut self, path: PathBuf) {
+        if path.extension().is_some_and(|ending| ending == "prototxt") {
+            return self.open_caffe(&path);
+        }
         match Project::open(&path) {
             Ok(project) => {
                 self.settings.add_recent(&path);
@@ -269,6 +278,27 @@ impl App {
         }
     }
 
+    fn open_caffe(&mut self, path: &Path) {
+        match caffe::open(path) {
+            Ok(imported) => {
+                self.show(Document::unsaved(imported.project, None));
+                if let Some((file, note)) = imported.notes.first() {
+                    let (file, line) = (super::files::file_name(file), note.line);
+                    let (first, more) = (&note.message, imported.notes.len() - 1);
+                    self.toasts.show(
+                        Tone::Info,
+                        tr_format!(
+                            "{file}, line {line}: {first} (and {more} more notes; see Prototxt)",
+                            "{file} 第 {line} 行：{first}（另有 {more} 条说明；见 Prototxt）"
+                        ),
+                    );
+                    dock::open(&mut self.settings.layout, ViewKind::Prototxt);
+                }
+            }
+            Err(error) => self.toasts.show(Tone::Error, error.to_string()),
+        }
+    }
+
     pub(super) fn save(&mut self, ctx: &Context) {
         match self.document.path().map(PathBuf::from) {
             Some(path) => self.save_to(path, ctx),
@@ -277,17 +307,20 @@ impl App {
     }
 
     fn ask_save(&mut self) {
+        let here = self.document.path().map(PathBuf::from);
+        let suggestion = here.unwrap_or_else(|| self.suggested_path("ron"));
+        self.files.ask(Purpose::SaveProject, Some(suggestion));
+    }
+
+    /// A file of the project's title, in the folder that was used last.
+    fn suggested_path(&self, ending: &str) -> PathBuf {
         let title = &self.document.project().title;
         let stem: String = title
             .chars()
             .map(|c| if c.is_alphanumeric() { c } else { '-' })
             .collect();
         let stem = stem.trim_matches('-').to_lowercase();
-        let name = if stem.is_empty() {
-            "network.ron".to_owned()
-        } else {
-            format!("{stem}.ron")
-        };
+        let stem = if stem.is_empty() { "network" } else { &stem };
         let folder = self.start_folder().and_then(|path| {
             if path.is_dir() {
                 Some(path)
@@ -295,14 +328,31 @@ impl App {
                 path.parent().map(PathBuf::from)
             }
         });
-        let here = self.document.path().map(PathBuf::from);
-        let suggestion = here.unwrap_or_else(|| {
-            folder
-                .or_else(std::env::home_dir)
-                .unwrap_or_default()
-                .join(name)
-        });
-        self.files.ask(Purpose::SaveProject, Some(suggestion));
+        let folder = folder.or_else(std::env::home_dir).unwrap_or_default();
+        folder.join(format!("{stem}.{ending}"))
+    }
+
+    /// Writes the network and its solvers; says what Caffe reads otherwise.
+    fn export_caffe(&mut self, path: &Path) {
+        let project = self.document.project();
+        let summary = self.data.current().map(|feed| feed.summary());
+        let size = project.data.batch.test.max(1);
+        let tests = summary.map(|summary| summary.test.div_ceil(size) as u64);
+        match caffe::save(project, self.data.facts(), tests, path) {
+            Ok(files) => {
+                let names: Vec<String> = files
+                    .iter()
+                    .map(|(path, _)| super::files::file_name(path))
+                    .collect();
+                let names = names.join(", ");
+                self.toasts
+                    .show(Tone::Info, tr_format!("{names} written", "已写入 {names}"));
+                for note in files.into_iter().flat_map(|(_, notes)| notes).take(3) {
+                    self.toasts.show(Tone::Warning, note);
+                }
+            }
+            Err(error) => self.toasts.show(Tone::Error, error.to_string()),
+        }
     }
 
     /// A relative path of data means the same file when the project moves to another folder.
@@ -362,7 +412,8 @@ impl App {
     pub(super) fn chosen(&mut self, purpose: Purpose, path: PathBuf, ctx: &Context) {
         match purpose {
             Purpose::OpenProject => self.open(path),
-            Purpose::SaveProject => self.save_to(with_ending(path), ctx),
+            Purpose::SaveProject => self.save_to(with_ending(path, "ron"), ctx),
+            Purpose::ExportCaffe => self.export_caffe(&with_ending(path, "prototxt")),
             Purpose::SaveCheckpoint => self.training.send(Command::Save(path)),
             Purpose::ResumeCheckpoint => self.start(Start {
                 resume: Some(path),

@@ -3,6 +3,7 @@
 mod form;
 mod palette;
 mod problems;
+mod prototxt;
 
 use egui::{RichText, Ui};
 use serde::{Deserialize, Serialize};
@@ -23,6 +24,8 @@ pub struct Panels {
     form: form::Form,
     #[serde(skip)]
     problems: problems::Problems,
+    #[serde(skip)]
+    prototxt: prototxt::Prototxt,
     views: Views,
 }
 
@@ -33,6 +36,7 @@ impl Panels {
             ViewKind::Palette => &mut self.palette,
             ViewKind::Form => &mut self.form,
             ViewKind::Problems => &mut self.problems,
+            ViewKind::Prototxt => &mut self.prototxt,
             kind => match self.views.get_mut(kind) {
                 Some(view) => view,
                 None => return,

@@ -153,13 +153,11 @@ fn line_ui(ui: &mut Ui, spec: &'static LayerSpec, marked: bool) -> egui::Respons
     if title != spec.name && !title.is_ascii() {
         let small = egui::TextStyle::Small.resolve(ui.style());
         let place = name.right_center() + vec2(8.0, 0.0);
-        painter.text(
-            place,
-            egui::Align2::LEFT_CENTER,
-            title,
-            small,
-            visuals.weak_text_color(),
-        );
+        let weak = visuals.weak_text_color();
+        let mut job = egui::text::LayoutJob::simple_singleline(title.to_owned(), small, weak);
+        job.wrap = egui::text::TextWrapping::truncate_at_width(rect.right() - place.x);
+        let galley = painter.layout_job(job);
+        painter.galley(place - vec2(0.0, galley.size().y * 0.5), galley, weak);
     }
     response.dnd_set_drag_payload(NewLayer(spec.name));
     if response.dragged() {

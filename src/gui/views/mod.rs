@@ -55,9 +55,11 @@ impl Views {
             ViewKind::Data => &mut self.data,
             ViewKind::Confusion => &mut self.confusion,
             ViewKind::Text => &mut self.text,
-            ViewKind::Editor | ViewKind::Palette | ViewKind::Form | ViewKind::Problems => {
-                return None;
-            }
+            ViewKind::Editor
+            | ViewKind::Palette
+            | ViewKind::Form
+            | ViewKind::Problems
+            | ViewKind::Prototxt => return None,
         })
     }
 }

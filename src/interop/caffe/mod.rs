@@ -26,8 +26,9 @@ pub use writer::{Exported, Extent, export_net};
 use std::path::{Path, PathBuf};
 
 use crate::data::{Damaged, DataConfig, Mean, Preprocess};
+use crate::graph::Facts;
 use crate::i18n::{tr, tr_format};
-use crate::project::Project;
+use crate::project::{Project, write_atomically};
 
 /// A definition larger than this is refused.
 pub const MAX_BYTES: u64 = 16 << 20;
@@ -58,6 +59,11 @@ pub enum ImportError {
     },
     #[error("{}", tr_format!("{} is too large for what it should be", "{} 过大", path.display()))]
     TooLarge { path: PathBuf },
+    #[error("{}", tr_format!("cannot write {}: {source}", "无法写入 {}：{source}", path.display()))]
+    Write {
+        path: PathBuf,
+        source: std::io::Error,
+    },
     #[error("{}: {source}", path.display())]
     Damaged { path: PathBuf, source: Damaged },
     #[error("{}:{syntax}", path.display())]
@@ -115,6 +121,43 @@ pub fn open(path: &Path) -> Result<Imported, ImportError> {
         project,
         notes: all,
     })
+}
+
+/// Writes a project's network to `path` and, beside it, a solver for each stage; a file asked
+/// for as `NAME_solver.prototxt` has its network in `NAME.prototxt`. `tests` are the batches of
+/// the test split, if they are known. Returns the files and what Caffe reads otherwise in them.
+pub fn save(
+    project: &Project,
+    facts: &Facts,
+    tests: Option<u64>,
+    path: &Path,
+) -> Result<Vec<(PathBuf, Vec<String>)>, ImportError> {
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    let stem = match stem.strip_suffix("_solver").unwrap_or(&stem) {
+        "solver" => "net",
+        stem => stem,
+    };
+    let mut written = Vec::new();
+    let mut write = |name: String, exported: Exported| {
+        let path = path.with_file_name(name);
+        let bytes = exported.text.as_bytes();
+        write_atomically(&path, bytes).map_err(|source| ImportError::Write {
+            path: path.clone(),
+            source,
+        })?;
+        written.push((path, exported.notes));
+        Ok(())
+    };
+    let net = format!("{stem}.prototxt");
+    write(net.clone(), export_net(project, facts, Extent::Project))?;
+    for (index, stage) in project.stages.iter().enumerate() {
+        let name = match index {
+            0 => format!("{stem}_solver.prototxt"),
+            _ => format!("{stem}_solver{}.prototxt", index + 1),
+        };
+        write(name, export_solver(stage, &net, project.seed, tests))?;
+    }
+    Ok(written)
 }
 
 /// Where a file that a definition in `folder` names may be: as written; beside the definition

@@ -553,18 +553,15 @@ pub(super) fn usual_place(index: usize) -> [f32; 2] {
     [(index % ROW) as f32 * ACROSS, (index / ROW) as f32 * DOWN]
 }
 
-/// Where its namesake of an older graph stood, where its text says, or in its row.
+/// Nodes that an older graph had stay where they were; others are where their text says, or in
+/// their row.
 fn place(graph: &mut Graph, old: &Graph) {
+    let new = graph.succeed(old);
     let ids: Vec<_> = graph.nodes().iter().map(|node| node.id).collect();
-    for (index, id) in ids.into_iter().enumerate() {
-        let Some(node) = graph.node_mut(id) else {
-            continue;
-        };
-        let mut phases = each(node.phases);
-        if let Some(known) = phases.find_map(|phase| old.named(&node.name, phase)) {
-            node.position = known.position;
-            node.comment.clone_from(&known.comment);
-        } else if node.position == [0.0; 2] {
+    for index in new {
+        if let Some(node) = graph.node_mut(ids[index])
+            && node.position == [0.0; 2]
+        {
             node.position = usual_place(index);
         }
     }

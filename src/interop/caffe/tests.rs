@@ -186,7 +186,7 @@ fn what_breaks_the_syntax_is_named_by_line_and_column() {
     for (text, line, column) in [
         ("a: 1\nb {\n c: }", 3, 5),
         ("a: 'open\n", 2, 1),
-        ("layer {\n  name: 'x'\n", 3, 1),
+        ("layer {\n  name: 'x'\n", 1, 7),
         ("a: [1 2]", 1, 7),
         ("=", 1, 1),
     ] {

@@ -99,6 +99,8 @@ impl<'a> Reader<'a> {
 
     /// The fields up to the closing sign, or to the end of the text.
     fn message(&mut self, end: Option<char>, depth: usize) -> Result<Message, Syntax> {
+        // The bracket that opened it.
+        let begun = (self.line, self.column.saturating_sub(1));
         if depth > MAX_DEPTH {
             return Err(self.wrong(tr("is nested too deeply", "嵌套过深")));
         }
@@ -107,7 +109,13 @@ impl<'a> Reader<'a> {
             self.skip();
             match (self.peek(), end) {
                 (None, None) => return Ok(Message(entries)),
-                (None, Some(end)) => return Err(self.expected(&format!("`{end}`"))),
+                (None, Some(end)) => {
+                    (self.line, self.column) = begun;
+                    return Err(self.wrong(tr_format!(
+                        "what begins here has no `{end}` at its end",
+                        "此处开始的内容缺少结尾的 `{end}`"
+                    )));
+                }
                 (Some(c), Some(end)) if c == end => {
                     self.next();
                     return Ok(Message(entries));
