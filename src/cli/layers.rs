@@ -71,11 +71,19 @@ fn explain(mut layer: Box<dyn Layer>) -> anyhow::Result<()> {
     };
     let inputs = layer.inputs();
     let more = if inputs.repeat_last { " …" } else { "" };
+    let (required, optional) = inputs.ports.split_at(inputs.required);
     print_line(&tr_format!(
         "inputs: {}{more}",
         "输入：{}{more}",
-        ports(inputs.ports)
+        ports(required)
     ))?;
+    if !optional.is_empty() {
+        print_line(&tr_format!(
+            "optional inputs: {}",
+            "可选输入：{}",
+            ports(optional)
+        ))?;
+    }
     print_line(&tr_format!(
         "outputs: {}",
         "输出：{}",
@@ -141,6 +149,7 @@ fn describe(mut layer: Box<dyn Layer>) -> Value {
         "caffe": { "type": spec.caffe.0, "param": spec.caffe.1 },
         "inputs": inputs.ports.iter().map(describe_port).collect::<Vec<_>>(),
         "repeat_last_input": inputs.repeat_last,
+        "required_inputs": inputs.required,
         "outputs": outputs,
         "fields": fields,
     })

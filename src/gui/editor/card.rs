@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::graph::{
     Family, Field, FieldValue, Graph, Inference, InputPorts, Node, NodeId, NodeInfo, Phase, Phases,
-    PortType, Severity, Shape,
+    PortType, Role, Severity, Shape,
 };
 use crate::gui::format;
 use crate::i18n::{tr, tr_format};
@@ -174,7 +174,7 @@ impl Shown<'_> {
         let used = (0..ports.len())
             .filter(|port| self.read.contains(&(node.id, *port)))
             .max();
-        let open_ended = ports.len() > 4;
+        let open_ended = node.layer.spec().role == Role::Unknown;
         let count = if open_ended {
             used.unwrap_or(0) + 1
         } else {
@@ -221,7 +221,7 @@ impl Shown<'_> {
         for node in nodes {
             card.nodes.push(node.id);
             for mut pin in input_pins(node) {
-                let required = pin.wired || pin.at.1 < node.layer.inputs().ports.len();
+                let required = pin.wired || pin.at.1 < node.layer.inputs().required;
                 if required && !inner_targets.contains(&pin.at) {
                     pin.label = within(&node.name);
                     card.inputs.push(pin);

@@ -239,7 +239,8 @@ fn softmax_and_losses() {
 
             let label_dims: Vec<usize> = [&dims[..1], &dims[2..]].concat();
             let labels = random_labels(&label_dims, dims[1] as u32, 3);
-            let (loss, p) = nn::softmax_cross_entropy(&scores, &labels).unwrap();
+            let (loss, p) =
+                nn::softmax_cross_entropy(&scores, &labels, &nn::Averaging::default()).unwrap();
             let (reference_loss, reference_p) =
                 reference::softmax_cross_entropy(&scores, &labels).unwrap();
             same(&dims, &loss, &reference_loss);
@@ -248,7 +249,9 @@ fn softmax_and_losses() {
                 .unwrap()
                 .to_dtype(dtype)
                 .unwrap();
-            let dx = nn::softmax_cross_entropy_backward(&p, &labels, &d_loss).unwrap();
+            let dx =
+                nn::softmax_cross_entropy_backward(&p, &labels, &nn::Averaging::default(), &d_loss)
+                    .unwrap();
             let expected = reference::softmax_cross_entropy_backward(&p, &labels, &d_loss).unwrap();
             same(&dims, &dx, &expected);
         }
@@ -259,7 +262,7 @@ fn softmax_and_losses() {
 fn cross_entropy_of_huge_scores_is_exact() {
     let scores = Tensor::new(&[[1000f32, 0.0], [0.0, 1000.0]], &Device::Cpu).unwrap();
     let labels = Tensor::new(&[1u32, 1], &Device::Cpu).unwrap();
-    let (loss, _) = nn::softmax_cross_entropy(&scores, &labels).unwrap();
+    let (loss, _) = nn::softmax_cross_entropy(&scores, &labels, &nn::Averaging::default()).unwrap();
     assert_eq!(loss.to_scalar::<f32>().unwrap(), 500.0);
 }
 
