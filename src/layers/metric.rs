@@ -37,7 +37,7 @@ impl Scored {
     }
 
     /// Every label that counts with its position.
-    fn labels(&self, ignore: Option<usize>) -> impl Iterator<Item = (usize, usize)> {
+    fn labels(&self, ignore: Option<usize>) -> impl Iterator<Item = (usize, usize)> + '_ {
         let labels = self.labels.iter().map(|label| *label as usize).enumerate();
         labels.filter(move |(_, label)| Some(*label) != ignore)
     }

@@ -145,7 +145,7 @@ mod tests {
     use candle_core::{Device, Tensor};
 
     fn batch(answers: &[u32], labels: &[u32]) -> [Value; 2] {
-        let score = |answer: &u32| (0..3).map(move |class| f32::from(class == *answer as u8));
+        let score = |&answer: &u32| [0, 1, 2].map(|class| f32::from(u8::from(class == answer)));
         let scores: Vec<f32> = answers.iter().flat_map(score).collect();
         let scores = Tensor::from_vec(scores, (answers.len(), 3), &Device::Cpu).unwrap();
         let labels = Tensor::from_slice(labels, labels.len(), &Device::Cpu).unwrap();
