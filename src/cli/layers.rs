@@ -66,6 +66,9 @@ fn explain(mut layer: Box<dyn Layer>) -> anyhow::Result<()> {
     print_line(spec.about.get())?;
     print_line(spec.formula)?;
     let ports = |ports: &[Port]| {
+        if ports.is_empty() {
+            return tr("none", "无").to_owned();
+        }
         let text = |port: &Port| format!("{} ({})", port.name, port.kind.text());
         ports.iter().map(text).collect::<Vec<_>>().join(", ")
     };
