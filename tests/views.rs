@@ -323,10 +323,7 @@ fn an_error_is_no_percentage() {
     assert!(bar.contains("75.00 %") && bar.contains("0.125"), "{bar}");
     assert!(!bar.contains("12.50 %"), "{bar}");
     let curves = seen::<CurvesView>(world);
-    for name in [
-        "accuracy, validation set",
-        "off, validation set (less is better)",
-    ] {
+    for name in ["accuracy, validation set", "off, validation set"] {
         assert!(curves.contains(name), "{curves}");
     }
 }

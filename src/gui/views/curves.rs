@@ -205,13 +205,7 @@ fn metrics<'a>(ctx: &Ctx<'a>, kind: MetricKind) -> Vec<Series<'a>> {
                 names.len() - 1
             });
         let split = measure.split.name();
-        let name = match kind {
-            MetricKind::Share => tr_format!("{metric}, {split}", "{metric}，{split}"),
-            MetricKind::Error => tr_format!(
-                "{metric}, {split} (less is better)",
-                "{metric}，{split}（越小越好）"
-            ),
-        };
+        let name = tr_format!("{metric}, {split}", "{metric}，{split}");
         series.push(Series {
             name,
             curve: &measure.curve,

@@ -172,7 +172,7 @@ static BATCH_REINDEX: LayerSpec = LayerSpec {
         "Takes the examples that the second input names, in its order.",
         "按第二个输入给出的序号和顺序取出样本。",
     ),
-    formula: "yₘ = x_iₘ",
+    formula: "y(m) = x(i(m))",
     caffe: ("BatchReindex", ""),
 };
 
