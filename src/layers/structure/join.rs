@@ -218,6 +218,10 @@ impl Layer for Slice {
             max_len: MOST_PARTS - 1,
         };
         visitor.field(Field::new("slice_point", about, value));
+        // Points say it themselves.
+        if !self.slice_point.is_empty() {
+            return;
+        }
         let about = Text::new(
             "Without points: into how many equal parts.",
             "未给出切点时等分为几份。",
