@@ -105,17 +105,15 @@ fn infer_somehow(layer: &dyn Layer, random: &mut ChaCha8Rng) -> bool {
         0
     };
     let first = random_shape(random);
-    let same = random.random::<bool>();
-    let shape = |random: &mut ChaCha8Rng| {
-        if same {
-            first.clone()
-        } else {
-            random_shape(random)
-        }
+    // The same for all, its first axes for some, or anything.
+    let kinds = random.random_range(1..4);
+    let shape = |random: &mut ChaCha8Rng| match random.random_range(0..kinds) {
+        0 => first.clone(),
+        1 => Shape(first.0[..random.random_range(0..=first.rank())].to_vec()),
+        _ => random_shape(random),
     };
-    let shapes: Vec<Shape> = (0..ports.ports.len() + extra)
-        .map(|_| shape(random))
-        .collect();
+    let connected = random.random_range(ports.required..=ports.ports.len());
+    let shapes: Vec<Shape> = (0..connected + extra).map(|_| shape(random)).collect();
     let context = InferContext {
         phase: *Phase::BOTH.choose(random).unwrap(),
         classes: *[None, Some(0), Some(10), Some(usize::MAX)]

@@ -194,12 +194,18 @@ fn check_case(case: &Case, tensors: &HashMap<String, Tensor>) {
         }
         Operation::SoftmaxCrossEntropy => {
             let (loss, probabilities) =
-                nn::softmax_cross_entropy(&get("x"), &get("labels")).unwrap();
+                nn::softmax_cross_entropy(&get("x"), &get("labels"), &nn::Averaging::default())
+                    .unwrap();
             let one = loss.ones_like().unwrap();
             golden.check("loss", Ok(loss));
             golden.check(
                 "dx",
-                nn::softmax_cross_entropy_backward(&probabilities, &get("labels"), &one),
+                nn::softmax_cross_entropy_backward(
+                    &probabilities,
+                    &get("labels"),
+                    &nn::Averaging::default(),
+                    &one,
+                ),
             );
         }
         Operation::EuclideanLoss => {

@@ -91,14 +91,59 @@ const CASES: &[Case] = &[
     ("Softmax", &[&[4, 5]]),
     ("Softmax", &[&[2, 3, 2, 3]]),
     ("Softmax", &[&[2, 1]]),
+    ("Softmax(axis: -1)", &[&[2, 3, 2, 3]]),
+    ("Softmax(axis: 0)", &[&[3, 4]]),
     ("Dropout", &[&[5, 8]]),
     ("Dropout(ratio: 0.0)", &[&[2, 3, 2, 2]]),
     ("Dropout(ratio: 0.9)", &[&[4, 9]]),
     ("Flatten", &[&[2, 3, 2, 4]]),
     ("Flatten", &[&[3, 4]]),
+    ("Flatten(axis: 1, end_axis: 2)", &[&[2, 3, 2, 4]]),
+    ("Flatten(axis: -2)", &[&[2, 3, 2, 4]]),
+    ("Flatten", &[&[3]]),
+    ("Reshape", &[&[2, 3, 2, 2]]),
+    ("Reshape(shape: [0, -1, 2, 0])", &[&[2, 4, 2, 3]]),
+    (
+        "Reshape(shape: [2, 2], axis: 1, num_axes: 1)",
+        &[&[3, 4, 2]],
+    ),
+    ("Reshape(shape: [1], axis: -1, num_axes: 0)", &[&[3, 4]]),
+    ("Slice", &[&[2, 4, 3]]),
+    ("Slice(slice_point: [1, 4])", &[&[2, 5, 2, 2]]),
+    ("Slice(axis: -1, parts: 3)", &[&[2, 2, 6]]),
+    ("Slice(axis: 0, slice_point: [2])", &[&[3, 4]]),
+    ("Tile", &[&[2, 3, 2]]),
+    ("Tile(axis: -1, tiles: 3)", &[&[2, 3, 2]]),
+    ("Tile(axis: 0, tiles: 1)", &[&[2, 3]]),
+    ("Reduction", &[&[2, 3, 2]]),
+    (
+        "Reduction(operation: asum, axis: 1, coeff: -0.5)",
+        &[&[2, 3, 2]],
+    ),
+    (
+        "Reduction(operation: sumsq, axis: -1, coeff: 2)",
+        &[&[2, 3, 2]],
+    ),
+    (
+        "Reduction(operation: mean, axis: 2, coeff: 3)",
+        &[&[2, 3, 2, 2]],
+    ),
+    ("ArgMax", &[&[3, 4]]),
+    ("ArgMax(axis: 1, top_k: 2)", &[&[2, 4, 3]]),
+    ("ArgMax(out_max_val: true, top_k: 3)", &[&[2, 3, 2, 2]]),
+    (
+        "ArgMax(out_max_val: true, top_k: 2, axis: 1)",
+        &[&[2, 4, 3]],
+    ),
+    ("BatchReindex", &[&[3, 2, 2], &[5]]),
+    ("BatchReindex", &[&[4], &[2]]),
+    ("Silence", &[&[2, 3]]),
+    ("Silence", &[&[2, 3], &[4]]),
     ("Concat", &[&[2, 1, 3, 2], &[2, 3, 3, 2], &[2, 2, 3, 2]]),
     ("Concat(axis: 2)", &[&[2, 3, 1, 2], &[2, 3, 4, 2]]),
     ("Concat", &[&[3, 4]]),
+    ("Concat(axis: 0)", &[&[3, 4], &[1, 4], &[2, 4]]),
+    ("Concat(axis: -1)", &[&[3, 4, 2], &[3, 4, 1]]),
     ("Eltwise", &[&[2, 3, 2, 2], &[2, 3, 2, 2]]),
     (
         "Eltwise(coeff: [1.0, -2.0, 0.5])",
@@ -160,6 +205,7 @@ const CASES: &[Case] = &[
     ("Maxout(pieces: 3)", &[&[3, 6]]),
     ("Maxout(pieces: 1)", &[&[2, 3]]),
     ("AbsVal", &[&[2, 3, 2, 2]]),
+    ("AbsVal", &[&[5, 3]]),
     ("Power", &[&[3, 4]]),
     ("Power(power: 2.5, scale: 0.5, shift: 2)", &[&[2, 3, 2, 2]]),
     ("Power(power: 0, shift: 1)", &[&[3, 4]]),
@@ -170,7 +216,9 @@ const CASES: &[Case] = &[
     ("Log(base: 2, scale: -0.5, shift: 2)", &[&[2, 3, 2]]),
     ("Log(base: 10, shift: 1.5)", &[&[2, 3]]),
     ("BNLL", &[&[2, 3, 2, 2]]),
+    ("BNLL", &[&[7]]),
     ("Threshold(threshold: 0.2)", &[&[3, 4]]),
+    ("Threshold", &[&[2, 3, 2, 2]]),
     ("LRN", &[&[2, 7, 2, 3]]),
     (
         "LRN(local_size: 3, alpha: 0.5, beta: 1.5, k: 2)",
@@ -209,6 +257,59 @@ const CASES: &[Case] = &[
     ("SoftmaxWithLoss(axis: 2)", &[&[2, 3, 4], &[2, 3]]),
     ("SoftmaxWithLoss(axis: 2)", &[&[2, 3, 4, 2], &[2, 3, 2]]),
     ("SoftmaxWithLoss", &[&[2, 4, 3, 2], &[2, 3, 2]]),
+    ("SoftmaxWithLoss(ignore_label: 1)", &[&[6, 3], &[6]]),
+    (
+        "SoftmaxWithLoss(ignore_label: 2, normalization: full)",
+        &[&[2, 4, 3, 2], &[2, 3, 2]],
+    ),
+    (
+        "SoftmaxWithLoss(axis: 2, ignore_label: 0, normalization: batch_size)",
+        &[&[2, 3, 4], &[2, 3]],
+    ),
+    (
+        "SoftmaxWithLoss(normalization: none)",
+        &[&[2, 4, 3], &[2, 3]],
+    ),
+    ("MultinomialLogisticLoss", &[&[5, CLASSES], &[5]]),
+    ("MultinomialLogisticLoss", &[&[2, 4, 3], &[2, 3]]),
+    ("InfogainLoss", &[&[5, CLASSES], &[5]]),
+    (
+        "InfogainLoss(matrix: [1, 0.5, -0.2, 0, 2, 0.3, 0.1, 0, 1.5], ignore_label: 1)",
+        &[&[2, 3, 2, 2], &[2, 2, 2]],
+    ),
+    (
+        "InfogainLoss(axis: 2, normalization: batch_size, ignore_label: 2)",
+        &[&[2, 4, 3], &[2, 4], &[1, 1, 3, 3]],
+    ),
+    ("InfogainLoss(normalization: full)", &[&[4, 3], &[4], &[9]]),
+    ("SigmoidCrossEntropyLoss", &[&[4, 3], &[4, 3]]),
+    (
+        "SigmoidCrossEntropyLoss(normalization: valid, ignore_label: [-1])",
+        &[&[2, 3, 2, 2], &[2, 3, 2, 2]],
+    ),
+    (
+        "SigmoidCrossEntropyLoss(normalization: none)",
+        &[&[5], &[5]],
+    ),
+    ("HingeLoss", &[&[5, CLASSES], &[5]]),
+    ("HingeLoss(norm: l2)", &[&[5, CLASSES], &[5]]),
+    ("HingeLoss(norm: l2)", &[&[2, 4, 3], &[2, 3]]),
+    ("SmoothL1Loss", &[&[4, 3], &[4, 3]]),
+    ("SmoothL1Loss(sigma: 3)", &[&[2, 3, 2], &[2, 3, 2]]),
+    (
+        "SmoothL1Loss(sigma: 1.5)",
+        &[&[2, 5], &[2, 5], &[2, 5], &[2, 5]],
+    ),
+    ("SmoothL1Loss(sigma: 2)", &[&[2, 5], &[2, 5], &[2, 5]]),
+    ("ContrastiveLoss", &[&[6, 4], &[6, 4], &[6]]),
+    (
+        "ContrastiveLoss(margin: 2.5)",
+        &[&[6, 2, 2], &[6, 2, 2], &[6]],
+    ),
+    (
+        "ContrastiveLoss(margin: 3, legacy_version: true)",
+        &[&[6, 4], &[6, 4], &[6]],
+    ),
     ("EuclideanLoss", &[&[4, 3], &[4, 3]]),
     ("EuclideanLoss", &[&[2, 3, 2, 2], &[2, 3, 2, 2]]),
 ];
@@ -227,6 +328,11 @@ fn values(shape: &[usize], shift: usize, random: &mut ChaCha8Rng) -> Tensor {
 /// Whole numbers that name rows of a table have no slope.
 fn takes_tokens(layer: &dyn Layer) -> bool {
     layer.spec().name == "Embed"
+}
+
+/// Below 0 a logarithm has no slope.
+fn takes_probabilities(layer: &dyn Layer) -> bool {
+    layer.spec().name == "MultinomialLogisticLoss"
 }
 
 /// A layer with inputs and parameters: what a difference is taken of.
@@ -258,6 +364,10 @@ impl Subject {
                     let tokens = (0..count).map(|i| ((i * i + 1) % CLASSES) as f64);
                     let tokens = tokens.collect::<Vec<_>>();
                     Value::Tensor(Tensor::from_vec(tokens, *shape, &Device::Cpu).unwrap())
+                }
+                _ if takes_probabilities(&*layer) => {
+                    let values = values(shape, port, &mut random).affine(0.4, 0.5);
+                    Value::Tensor(values.unwrap())
                 }
                 _ => Value::Tensor(values(shape, port, &mut random)),
             };
@@ -457,7 +567,7 @@ fn every_gradient_in_the_catalogue() {
             }
         }
         println!(
-            "{:<16} {:>2} configurations × 2 phases, worst {worst_of_layer:.1e}",
+            "{:<24} {:>2} configurations × 2 phases, worst {worst_of_layer:.1e}",
             spec.name,
             cases.len()
         );

@@ -11,7 +11,7 @@ use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT, Queryable};
 
 use layerlab::data::{DataConfig, Feed, Split, SplitName};
-use layerlab::graph::{DataFacts, Facts, Inference, NodeId, Phase, Shape, Value, infer};
+use layerlab::graph::{DataFacts, Facts, Inference, Node, NodeId, Phase, Shape, Value, infer};
 use layerlab::gui::ViewKind;
 use layerlab::gui::commands::CommandId;
 use layerlab::gui::context::{Action, Ctx, View};
@@ -301,6 +301,31 @@ fn the_training_bar_speaks() {
         &["训练", "按空格键开始训练"],
         &["暂停", "停止", "学习率", "张/秒"],
     );
+}
+
+/// A mean absolute error is a number of its own and gets a plot of its own.
+#[test]
+fn an_error_is_no_percentage() {
+    let _turn = turn(Lang::English);
+    let world = || {
+        let mut world = World::new();
+        let layer = layerlab::layers::make("MeanAbsoluteError").unwrap();
+        world.project.graph.add(Node::new("off", layer));
+        world.run.begin();
+        for iteration in [100, 200] {
+            let mut evaluation = evaluation(iteration, SplitName::Validation, 0, 10);
+            evaluation.metrics = vec![("accuracy".into(), 0.75), ("off".into(), 0.125)];
+            world.run.apply(Event::Evaluated(evaluation));
+        }
+        world
+    };
+    let bar = seen::<TrainingBar>(world);
+    assert!(bar.contains("75.00 %") && bar.contains("0.125"), "{bar}");
+    assert!(!bar.contains("12.50 %"), "{bar}");
+    let curves = seen::<CurvesView>(world);
+    for name in ["accuracy, validation set", "off, validation set"] {
+        assert!(curves.contains(name), "{curves}");
+    }
 }
 
 #[test]

@@ -66,16 +66,27 @@ fn explain(mut layer: Box<dyn Layer>) -> anyhow::Result<()> {
     print_line(spec.about.get())?;
     print_line(spec.formula)?;
     let ports = |ports: &[Port]| {
+        if ports.is_empty() {
+            return tr("none", "无").to_owned();
+        }
         let text = |port: &Port| format!("{} ({})", port.name, port.kind.text());
         ports.iter().map(text).collect::<Vec<_>>().join(", ")
     };
     let inputs = layer.inputs();
     let more = if inputs.repeat_last { " …" } else { "" };
+    let (required, optional) = inputs.ports.split_at(inputs.required);
     print_line(&tr_format!(
         "inputs: {}{more}",
         "输入：{}{more}",
-        ports(inputs.ports)
+        ports(required)
     ))?;
+    if !optional.is_empty() {
+        print_line(&tr_format!(
+            "optional inputs: {}",
+            "可选输入：{}",
+            ports(optional)
+        ))?;
+    }
     print_line(&tr_format!(
         "outputs: {}",
         "输出：{}",
@@ -141,6 +152,7 @@ fn describe(mut layer: Box<dyn Layer>) -> Value {
         "caffe": { "type": spec.caffe.0, "param": spec.caffe.1 },
         "inputs": inputs.ports.iter().map(describe_port).collect::<Vec<_>>(),
         "repeat_last_input": inputs.repeat_last,
+        "required_inputs": inputs.required,
         "outputs": outputs,
         "fields": fields,
     })

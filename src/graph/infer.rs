@@ -366,8 +366,7 @@ fn wired_inputs<'a>(
 ) -> Vec<(&'a Node, usize)> {
     let ports = node.layer.inputs();
     let mut sources = Vec::new();
-    let needed = if ports.optional { 0 } else { ports.ports.len() };
-    for index in 0..needed.max(inputs.0.len()) {
+    for index in 0..ports.required.max(inputs.0.len()) {
         let Some(port) = ports.port(index) else {
             problems.push(Problem::DanglingWire(tr_format!(
                 "there is no input {index} on this layer; remove the wire",
@@ -504,7 +503,8 @@ fn check_unused(graph: &Graph, inference: &mut Inference) {
         read.extend(graph.wires(phase).into_iter().map(|(from, _)| from.0));
     }
     for node in graph.nodes() {
-        let could_be_read = !matches!(role(node), Role::Loss | Role::Metric | Role::Unknown);
+        let could_be_read = !matches!(role(node), Role::Loss | Role::Metric | Role::Unknown)
+            && !node.layer.outputs().is_empty();
         if could_be_read && !read.contains(&node.id) {
             let problem = Problem::Unused(tr_format!(
                 "nobody reads the output of this node",

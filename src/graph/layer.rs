@@ -110,8 +110,8 @@ pub struct InputPorts {
     pub ports: &'static [Port],
     /// The last port may be repeated (Concat, Eltwise).
     pub repeat_last: bool,
-    /// None of them has to be connected.
-    pub optional: bool,
+    /// How many of them, from the first on, must be connected; the others may be.
+    pub required: usize,
 }
 
 impl InputPorts {
@@ -119,7 +119,7 @@ impl InputPorts {
         Self {
             ports,
             repeat_last: false,
-            optional: false,
+            required: ports.len(),
         }
     }
 
@@ -127,7 +127,16 @@ impl InputPorts {
         Self {
             ports,
             repeat_last: true,
-            optional: false,
+            required: ports.len(),
+        }
+    }
+
+    /// All but the first `required` may be left unconnected.
+    pub const fn with_optional(ports: &'static [Port], required: usize) -> Self {
+        Self {
+            ports,
+            repeat_last: false,
+            required,
         }
     }
 
@@ -299,6 +308,16 @@ impl Gradients {
     }
 }
 
+/// What a metric's number is, and so how it is shown and which way is better.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MetricKind {
+    /// From 0 to 1, shown as a percentage; more is better.
+    #[default]
+    Share,
+    /// In the units of the data; less is better.
+    Error,
+}
+
 /// A number about a whole split, gathered batch by batch.
 pub trait Metric: Send {
     fn add(&mut self, inputs: &[Value]) -> candle_core::Result<()>;
@@ -352,6 +371,11 @@ pub trait Layer: LayerObject + Debug + Send + Sync + 'static {
     fn metric(&self) -> Option<Box<dyn Metric>> {
         None
     }
+
+    /// For a metric: what its number is.
+    fn metric_kind(&self) -> MetricKind {
+        MetricKind::default()
+    }
 }
 
 /// What every layer gets for free by being a plain serde struct.
@@ -382,8 +406,13 @@ impl<T: Layer + Clone + PartialEq + Serialize> LayerObject for T {
             .compact_structs(true)
             .compact_arrays(true)
             .compact_maps(true);
-        ron::ser::to_string_pretty(self, compact)
+        ron_options().to_string_pretty(self, compact)
     }
+}
+
+/// How layers are written: a parameter that may be left out needs no `Some` around it.
+pub fn ron_options() -> ron::Options {
+    ron::Options::default().with_default_extension(ron::extensions::Extensions::IMPLICIT_SOME)
 }
 
 /// The gradient that arrived at the output of a layer that has one.

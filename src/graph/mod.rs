@@ -21,7 +21,8 @@ pub use field::{Choice, Field, FieldValue, FieldVisitor, Filler, Size};
 pub use infer::{DataFacts, Facts, Inference, NodeInfo, PhaseInfo, Totals, infer};
 pub use layer::{
     Context, Family, Gradients, InferContext, Inferred, InputPorts, Layer, LayerObject, LayerSpec,
-    Metric, ParamSpec, Passed, Port, Role, Value, Window, gradient_or_zeros, only_gradient,
+    Metric, MetricKind, ParamSpec, Passed, Port, Role, Value, Window, gradient_or_zeros,
+    only_gradient, ron_options,
 };
 pub use node::{Inputs, Multiplier, Node, NodeId, Phase, Phases, PortRef};
 pub use receptive::ReceptiveField;
@@ -76,6 +77,13 @@ impl Graph {
     /// The node that a name means in a phase; the first one where the name is not unique.
     pub fn named(&self, name: &str, phase: Phase) -> Option<&Node> {
         (self.nodes.iter()).find(|node| node.name == name && node.phases.contains(phase))
+    }
+
+    /// What the number of the metric of this name is.
+    pub fn metric_kind(&self, name: &str) -> MetricKind {
+        let node = self.named(name, Phase::Test);
+        node.map(|node| node.layer.metric_kind())
+            .unwrap_or_default()
     }
 
     /// Every wire of a phase whose source exists.

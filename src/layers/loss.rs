@@ -1,201 +1,80 @@
-//! Probabilities and losses.
+//! Losses: of probabilities ([`softmax`], [`entropy`]), of margins ([`margin`]) and of distances
+//! ([`regression`]); and what they and the metrics share about labels.
+
+mod entropy;
+mod margin;
+mod regression;
+mod softmax;
+
+pub use entropy::{InfogainLoss, MultinomialLogisticLoss, SigmoidCrossEntropyLoss};
+pub use margin::{ContrastiveLoss, HingeLoss, HingeNorm};
+pub use regression::{EuclideanLoss, SmoothL1Loss};
+pub use softmax::{Softmax, SoftmaxWithLoss};
 
 use candle_core::Tensor;
-use serde::{Deserialize, Serialize};
 
-use crate::graph::{
-    Context, Family, Field, FieldVisitor, Gradients, InferContext, Inferred, InputPorts, Layer,
-    LayerSpec, Passed, Port, Problem, Role, Shape, Value, Window, only_gradient,
-};
+use crate::choice;
+use crate::graph::{Field, FieldVisitor, InferContext, Inferred, Port, Problem, Shape, Window};
 use crate::i18n::{Text, tr_format};
 use crate::nn;
 
-/// Scores (N, C, …) → probabilities that sum to 1 over C.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Softmax {}
-
-static SOFTMAX: LayerSpec = LayerSpec {
-    name: "Softmax",
-    title: Text::new("Softmax", "Softmax 归一化"),
-    family: Family::Activation,
-    role: Role::Layer,
-    about: Text::new(
-        "Turns the scores of the classes into probabilities that sum to 1.",
-        "把各类别的得分变成总和为 1 的概率。",
-    ),
-    formula: "p_c = e^(x_c) / Σₖ e^(xₖ)",
-    caffe: ("Softmax", "softmax_param"),
-};
-
-impl Layer for Softmax {
-    fn spec(&self) -> &'static LayerSpec {
-        &SOFTMAX
-    }
-
-    fn outputs(&self) -> &'static [Port] {
-        const { &[Port::tensor("p")] }
-    }
-
-    fn infer(&self, _: &InferContext<'_>, inputs: &[&Shape]) -> Result<Inferred, Problem> {
-        scores_rank(inputs[0])?;
-        Ok(Inferred::pointwise(inputs[0].clone()))
-    }
-
-    fn forward(&self, _: &Context<'_>, inputs: &[Value]) -> candle_core::Result<Passed> {
-        let p = nn::softmax(inputs[0].tensor())?;
-        Ok(Passed::new(p.clone(), vec![p]))
-    }
-
-    fn backward(
-        &self,
-        _: &Context<'_>,
-        saved: &[Tensor],
-        gradients: &[Option<Tensor>],
-    ) -> candle_core::Result<Gradients> {
-        let dy = only_gradient(gradients)?;
-        Ok(Gradients::of_input(nn::softmax_backward(&saved[0], dy)?))
+choice! {
+    /// What the sum of the losses of all places is divided by: Caffe's `NormalizationMode`.
+    Normalization {
+        Valid = "valid" "the labels that count" "有效标签数",
+        Full = "full" "all labels" "全部标签数",
+        BatchSize = "batch_size" "the examples" "样本数",
+        None = "none" "nothing" "不除",
     }
 }
 
-/// Cross-entropy of the softmax of scores (N, C, …) with labels (N, …), averaged over all of
-/// them. Caffe's SoftmaxWithLoss; PyTorch's `CrossEntropyLoss`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct SoftmaxWithLoss {
-    pub axis: usize,
-}
-
-impl Default for SoftmaxWithLoss {
-    fn default() -> Self {
-        Self { axis: 1 }
-    }
-}
-
-static SOFTMAX_WITH_LOSS: LayerSpec = LayerSpec {
-    name: "SoftmaxWithLoss",
-    title: Text::new("Softmax loss", "Softmax 损失"),
-    family: Family::Loss,
-    role: Role::Loss,
-    about: Text::new(
-        "How surprised the network is by the right class: the mean of −log of its probability.",
-        "网络对正确类别的“意外程度”：其概率的 −log 的平均值。",
-    ),
-    formula: "L = −(1/N) Σₙ log p_yₙ,  ∂L/∂x = (p − 1_y) / N",
-    caffe: ("SoftmaxWithLoss", "softmax_param"),
-};
-
-impl Layer for SoftmaxWithLoss {
-    fn spec(&self) -> &'static LayerSpec {
-        &SOFTMAX_WITH_LOSS
-    }
-
-    fn inputs(&self) -> InputPorts {
-        InputPorts::fixed(const { &[Port::tensor("scores"), Port::labels("label")] })
-    }
-
-    fn outputs(&self) -> &'static [Port] {
-        const { &[Port::tensor("loss")] }
-    }
-
-    fn fields(&mut self, visitor: &mut dyn FieldVisitor) {
-        visitor.field(Field::count("axis", &mut self.axis, 1..=3, AXIS));
-    }
-
-    fn infer(&self, context: &InferContext<'_>, inputs: &[&Shape]) -> Result<Inferred, Problem> {
-        labels_fit(context, inputs[0], inputs[1], self.axis)?;
-        Ok(scalar())
-    }
-
-    fn forward(&self, _: &Context<'_>, inputs: &[Value]) -> candle_core::Result<Passed> {
-        let scores = inputs[0].tensor();
-        let (rows, labels) = by_axis(scores, inputs[1].tensor(), self.axis)?;
-        let (loss, probabilities) = nn::softmax_cross_entropy(&rows, &labels)?;
-        Ok(Passed::new(
-            loss,
-            vec![probabilities, labels, scores.clone()],
-        ))
-    }
-
-    fn backward(
-        &self,
-        _: &Context<'_>,
-        saved: &[Tensor],
-        gradients: &[Option<Tensor>],
-    ) -> candle_core::Result<Gradients> {
-        let d_loss = only_gradient(gradients)?;
-        let dx = nn::softmax_cross_entropy_backward(&saved[0], &saved[1], d_loss)?;
-        let dx = dx.reshape(saved[2].shape())?;
-        Ok(Gradients {
-            inputs: vec![Some(dx), None],
-            params: Vec::new(),
-        })
-    }
-}
-
-/// Half the sum of squared differences, over the number of examples. Caffe's EuclideanLoss;
-/// PyTorch's `MSELoss` divides by the number of elements and does not halve.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct EuclideanLoss {}
-
-static EUCLIDEAN: LayerSpec = LayerSpec {
-    name: "EuclideanLoss",
-    title: Text::new("Euclidean loss", "欧氏损失"),
-    family: Family::Loss,
-    role: Role::Loss,
-    about: Text::new(
-        "Half the squared distance between prediction and target, averaged over the examples: for regression.",
-        "预测与目标之间距离平方的一半，对样本取平均：用于回归。",
-    ),
-    formula: "L = 1/(2N) Σₙ ‖aₙ − bₙ‖²,  ∂L/∂a = (a − b) / N",
-    caffe: ("EuclideanLoss", ""),
-};
-
-impl Layer for EuclideanLoss {
-    fn spec(&self) -> &'static LayerSpec {
-        &EUCLIDEAN
-    }
-
-    fn inputs(&self) -> InputPorts {
-        InputPorts::fixed(const { &[Port::tensor("prediction"), Port::tensor("target")] })
-    }
-
-    fn outputs(&self) -> &'static [Port] {
-        const { &[Port::tensor("loss")] }
-    }
-
-    fn infer(&self, _: &InferContext<'_>, inputs: &[&Shape]) -> Result<Inferred, Problem> {
-        let (a, b) = (inputs[0], inputs[1]);
-        if a.rank() == 0 || !a.agrees(b) {
-            return Err(Problem::Shape(tr_format!(
-                "the prediction is {a} and the target {b}; they need the same shape, with a batch axis",
-                "预测为 {a}，目标为 {b}；两者形状必须相同，且含批次维"
-            )));
+impl Normalization {
+    fn divisor(self) -> nn::Divisor {
+        match self {
+            Self::Valid => nn::Divisor::Valid,
+            Self::Full => nn::Divisor::Full,
+            Self::BatchSize => nn::Divisor::Batch,
+            Self::None => nn::Divisor::One,
         }
-        Ok(scalar())
     }
+}
 
-    fn forward(&self, _: &Context<'_>, inputs: &[Value]) -> candle_core::Result<Passed> {
-        let (a, b) = (inputs[0].tensor(), inputs[1].tensor());
-        Ok(Passed::new(
-            nn::euclidean_loss(a, b)?,
-            vec![a.clone(), b.clone()],
-        ))
-    }
+/// The one output of every loss.
+const LOSS: &[Port] = &[Port::tensor("loss")];
 
-    fn backward(
-        &self,
-        _: &Context<'_>,
-        saved: &[Tensor],
-        gradients: &[Option<Tensor>],
-    ) -> candle_core::Result<Gradients> {
-        let d_loss = only_gradient(gradients)?;
-        let (da, db) = nn::euclidean_loss_backward(&saved[0], &saved[1], d_loss)?;
-        Ok(Gradients {
-            inputs: vec![Some(da), Some(db)],
-            params: Vec::new(),
-        })
+/// The largest label that a field may name.
+const LARGEST_LABEL: usize = u32::MAX as usize;
+
+pub(super) fn ignore_label_field<'a>(value: &'a mut Option<usize>) -> Field<'a> {
+    let about = Text::new(
+        "Places with this label do not count, such as 255 for the unlabelled pixels of PASCAL VOC.",
+        "带有此标签的位置不计入，例如 PASCAL VOC 中未标注像素的 255。",
+    );
+    Field::optional_count("ignore_label", value, 0..=LARGEST_LABEL, about)
+}
+
+fn normalization_field<'a>(value: &'a mut Normalization) -> Field<'a> {
+    let about = Text::new(
+        "What the sum of all losses is divided by.",
+        "损失总和除以什么。",
+    );
+    Field::choice("normalization", value, about).caffe("loss_param.normalization")
+}
+
+/// Both fields of a loss over labels.
+fn averaging_fields(
+    ignore_label: &mut Option<usize>,
+    normalization: &mut Normalization,
+    visitor: &mut dyn FieldVisitor,
+) {
+    visitor.field(ignore_label_field(ignore_label).caffe("loss_param.ignore_label"));
+    visitor.field(normalization_field(normalization));
+}
+
+fn averaging(ignore_label: Option<usize>, normalization: Normalization) -> nn::Averaging {
+    nn::Averaging {
+        divisor: normalization.divisor(),
+        ignore: ignore_label.and_then(|label| u32::try_from(label).ok()),
     }
 }
 
@@ -205,6 +84,17 @@ pub(super) fn scalar() -> Inferred {
         window: Window::Nowhere,
         ..Inferred::pointwise(Shape::default())
     }
+}
+
+/// Prediction and target of one shape with a batch axis.
+pub(super) fn pair_fits(a: &Shape, b: &Shape) -> Result<(), Problem> {
+    if a.rank() == 0 || !a.agrees(b) {
+        return Err(Problem::Shape(tr_format!(
+            "the prediction is {a} and the target {b}; they need the same shape, with a batch axis",
+            "预测为 {a}，目标为 {b}；两者形状必须相同，且含批次维"
+        )));
+    }
+    Ok(())
 }
 
 fn scores_rank(scores: &Shape) -> Result<(), Problem> {

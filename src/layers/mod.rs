@@ -33,8 +33,11 @@ pub use data::{Data, Input};
 pub use deconv::Deconvolution;
 pub use linear::InnerProduct;
 pub use local_norm::{LRN, MVN, NormRegion};
-pub use loss::{EuclideanLoss, Softmax, SoftmaxWithLoss};
-pub use metric::Accuracy;
+pub use loss::{
+    ContrastiveLoss, EuclideanLoss, HingeLoss, HingeNorm, InfogainLoss, MultinomialLogisticLoss,
+    Normalization, SigmoidCrossEntropyLoss, SmoothL1Loss, Softmax, SoftmaxWithLoss,
+};
+pub use metric::{Accuracy, MeanAbsoluteError, MeanIoU};
 pub use norm::{BatchNorm, FusedBatchNorm, GlobalStats};
 pub use piecewise::{Maxout, PReLU};
 pub use pool::{PoolMethod, Pooling};
@@ -43,12 +46,16 @@ pub use regularisation::Dropout;
 pub use resample::{Crop, Upsample, UpsampleMode};
 pub use scale::{Bias, Scale};
 pub use spp::SpatialPyramidPool;
-pub use structure::{Concat, Eltwise, EltwiseOperation, Flatten};
+pub use structure::{
+    ArgMax, BatchReindex, Concat, Eltwise, EltwiseOperation, Flatten, Reduction,
+    ReductionOperation, Reshape, Silence, Slice, Tile,
+};
 pub use unknown::Unknown;
 
+use candle_core::Tensor;
 use serde::de::DeserializeOwned;
 
-use crate::graph::{Layer, LayerSpec, Problem, Shape};
+use crate::graph::{Layer, LayerSpec, Problem, Shape, ron_options};
 use crate::i18n::tr_format;
 
 /// Every layer type, in the order of the palette.
@@ -86,12 +93,27 @@ pub static CATALOGUE: &[Entry] = &[
     Entry::of::<MVN>(),
     Entry::of::<Dropout>(),
     Entry::of::<Flatten>(),
+    Entry::of::<Reshape>(),
     Entry::of::<Concat>(),
+    Entry::of::<Slice>(),
+    Entry::of::<Tile>(),
     Entry::of::<Crop>(),
     Entry::of::<Eltwise>(),
+    Entry::of::<Reduction>(),
+    Entry::of::<ArgMax>(),
+    Entry::of::<BatchReindex>(),
+    Entry::of::<Silence>(),
     Entry::of::<SoftmaxWithLoss>(),
+    Entry::of::<MultinomialLogisticLoss>(),
+    Entry::of::<InfogainLoss>(),
+    Entry::of::<SigmoidCrossEntropyLoss>(),
+    Entry::of::<HingeLoss>(),
     Entry::of::<EuclideanLoss>(),
+    Entry::of::<SmoothL1Loss>(),
+    Entry::of::<ContrastiveLoss>(),
     Entry::of::<Accuracy>(),
+    Entry::of::<MeanIoU>(),
+    Entry::of::<MeanAbsoluteError>(),
 ];
 
 /// One type of layer.
@@ -104,7 +126,7 @@ impl Entry {
     const fn of<T: Layer + Default + DeserializeOwned>() -> Self {
         Self {
             make: || Box::new(T::default()),
-            parse: |text| Ok(Box::new(ron::from_str::<T>(text)?)),
+            parse: |text| Ok(Box::new(ron_options().from_str::<T>(text)?)),
         }
     }
 
@@ -164,4 +186,31 @@ fn channels_needed(x: &Shape) -> Result<usize, Problem> {
             "该层需要通道数已知的输入 (N, C, …)，而得到的是 {x}"
         ))),
     }
+}
+
+/// The axis that a number means, which counts from the end where it is negative; `None` where a
+/// shape of this rank has no such axis.
+fn axis_of(axis: i64, rank: usize) -> Option<usize> {
+    let axis = if axis < 0 { axis + rank as i64 } else { axis };
+    usize::try_from(axis).ok().filter(|axis| *axis < rank)
+}
+
+/// The same for a shape rule.
+fn axis_needed(axis: i64, x: &Shape) -> Result<usize, Problem> {
+    axis_of(axis, x.rank()).ok_or_else(|| {
+        Problem::Shape(tr_format!(
+            "the input {x} has no axis {axis}",
+            "输入 {x} 没有第 {axis} 维"
+        ))
+    })
+}
+
+/// `x` as (before the axis, the axis, behind it).
+fn around(x: &Tensor, axis: i64) -> candle_core::Result<Tensor> {
+    let Some(axis) = axis_of(axis, x.rank()) else {
+        candle_core::bail!("{:?} has no axis {axis}", x.dims())
+    };
+    let (before, after) = (&x.dims()[..axis], &x.dims()[axis + 1..]);
+    let [before, after]: [usize; 2] = [before, after].map(|dims| dims.iter().product());
+    x.contiguous()?.reshape((before, x.dims()[axis], after))
 }

@@ -184,11 +184,7 @@ static CROP: LayerSpec = LayerSpec {
 impl Crop {
     /// The first axis that is cut.
     fn first(&self, rank: usize) -> Option<usize> {
-        let axis = match self.axis < 0 {
-            true => self.axis + rank as i64,
-            false => self.axis,
-        };
-        usize::try_from(axis).ok().filter(|&axis| axis < rank)
+        super::axis_of(self.axis, rank)
     }
 
     /// Where the cut begins on the axis that is `index` after the first; `None` if it does not fit.

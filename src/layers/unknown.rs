@@ -66,7 +66,7 @@ impl Layer for Unknown {
         InputPorts {
             ports: const { &[ANY] },
             repeat_last: true,
-            optional: true,
+            required: 0,
         }
     }
 

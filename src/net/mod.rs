@@ -192,7 +192,9 @@ impl Net {
     pub fn outputs(&self, phase: Phase) -> Vec<PortRef> {
         let plan = self.plan(phase);
         let computes = |step: &Step| {
-            matches!(step.role, Role::Layer) && !self.is_read_by_a_layer(phase, &step.name)
+            matches!(step.role, Role::Layer)
+                && self.gives(step)
+                && !self.is_read_by_a_layer(phase, &step.name)
         };
         let steps = plan.steps.iter().filter(|step| computes(step));
         steps
@@ -202,10 +204,17 @@ impl Net {
 
     fn is_read_by_a_layer(&self, phase: Phase, name: &str) -> bool {
         let plan = self.plan(phase);
-        let readers = plan.steps.iter().filter(|step| step.role == Role::Layer);
+        let reads_on = |step: &&Step| step.role == Role::Layer && self.gives(step);
+        let readers = plan.steps.iter().filter(reads_on);
         readers
             .flat_map(|step| &step.sources)
             .any(|(source, _)| plan.steps[*source].name == name)
+    }
+
+    /// Whether the node has an output at all.
+    fn gives(&self, step: &Step) -> bool {
+        self.layer(step)
+            .is_some_and(|layer| !layer.outputs().is_empty())
     }
 
     fn plan(&self, phase: Phase) -> &Plan {

@@ -124,6 +124,55 @@ fn gradients_through_branches_and_shared_keys_are_exact() {
     }
 }
 
+/// Two of three parts are used, one of them twice; the third is silenced.
+#[test]
+fn a_layer_with_many_outputs_gathers_the_gradients_of_all() {
+    let graph = graph(&[
+        ("data", "Data", &[]),
+        ("flat", "Flatten", &["data"]),
+        ("six", "InnerProduct(num_output: 6)", &["flat"]),
+        ("parts", "Slice(parts: 3)", &["six"]),
+        ("sum", "Eltwise", &["parts", "parts:1"]),
+        ("both", "Concat(axis: 0)", &["sum", "parts:1"]),
+        ("all", "Reduction(operation: sumsq, coeff: 0.5)", &["both"]),
+        ("quiet", "Silence", &["parts:2", "data:1", "all"]),
+    ]);
+    let inference = crate::graph::infer(&graph, &facts());
+    assert!(
+        inference.diagnostics.is_empty(),
+        "{:?}",
+        inference.diagnostics
+    );
+    let net = compile(&graph);
+    assert_eq!(
+        net.outputs(Phase::Test),
+        [PortRef::new("all", 0)],
+        "silence is no answer and hides none"
+    );
+    let options = ForwardOptions {
+        backward: true,
+        gradients_at: BTreeSet::from(["six".to_owned()]),
+        ..ForwardOptions::default()
+    };
+    let mut pass = net.forward(Phase::Train, &feed(), options).unwrap();
+    assert!(pass.outputs(&net, "quiet").is_empty());
+    let part = |port| {
+        let value = pass.value(&net, &PortRef::new("parts", port)).unwrap();
+        value.tensor().clone()
+    };
+    let (a, b) = (part(0), part(1));
+    let one = Tensor::new(1f64, &Device::Cpu).unwrap();
+    let start = BackwardStart::At(BTreeMap::from([(PortRef::new("all", 0), one)]));
+    // ½‖a + b‖² + ½‖b‖²
+    let sum = (&a + &b).unwrap();
+    let expected = [&sum, &(&sum + &b).unwrap(), &a.zeros_like().unwrap()];
+    let expected = Tensor::cat(&expected, 1).unwrap();
+    let found = net.backward(&mut pass, &start).unwrap();
+    let off = (&found.outputs["six"] - expected).unwrap().abs().unwrap();
+    let off = off.sum_all().unwrap().to_scalar::<f64>().unwrap();
+    assert!(off < 1e-12, "{off:e}");
+}
+
 #[test]
 fn gradients_arrive_at_every_node_asked_for() {
     let net = compile(&branched());

@@ -1,72 +1,93 @@
-//! Losses: softmax cross entropy (Caffe's SoftmaxWithLoss) and Euclidean (Caffe's EuclideanLoss).
+//! Losses, each with its backward: of probabilities ([`softmax`], [`information`]), of margins
+//! ([`margin`]) and of distances ([`regression`]).
 //!
 //! A loss is a tensor without axes; its gradient `d_loss`, the loss weight as a rule, is one too.
+//! All but the softmax cross entropy are a few of Candle's own operations each, so one form
+//! serves every device.
 
-use super::cpu::{self, Real, on_cpu, same_shape, with_slices};
-use super::reference;
-use super::softmax::Planes;
+mod information;
+mod margin;
+mod regression;
+mod softmax;
+
+pub use information::{
+    infogain_loss, infogain_loss_backward, multinomial_logistic_loss,
+    multinomial_logistic_loss_backward, sigmoid_cross_entropy, sigmoid_cross_entropy_backward,
+};
+pub use margin::{
+    Contrastive, HingeNorm, contrastive_loss, contrastive_loss_backward, hinge_loss,
+    hinge_loss_backward,
+};
+pub use regression::{
+    SmoothL1, SmoothL1Gradients, euclidean_loss, euclidean_loss_backward, smooth_l1_loss,
+    smooth_l1_loss_backward,
+};
+pub use softmax::{softmax_cross_entropy, softmax_cross_entropy_backward};
+
 use candle_core::{DType, Result, Tensor, bail};
-use rayon::prelude::*;
 
-/// Mean over all N examples (and pixels) of the cross entropy between the softmax of `x` (N, C, …)
-/// and `labels` (N, …; u32): the loss, and the probabilities (N, C, …) for the backward pass.
-///
-/// Computed as log Σ eˣ − x of the label, so it neither overflows nor takes the logarithm of 0.
-/// Errors if the shapes do not fit, a label is not below C, or there is no example.
-pub fn softmax_cross_entropy(x: &Tensor, labels: &Tensor) -> Result<(Tensor, Tensor)> {
-    let count = check_labels(x, labels)?;
-    on_cpu!(x, cross_entropy(x, labels, count), else {
-        check_all(labels, x.dim(1)?)?;
-        reference::softmax_cross_entropy(x, labels)
-    })
+/// What the sum of the losses of all places is divided by: Caffe's `NormalizationMode`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Divisor {
+    /// The number of places that count.
+    #[default]
+    Valid,
+    /// The number of all places.
+    Full,
+    /// The number of examples: the size of the first axis.
+    Batch,
+    One,
 }
 
-/// Gradient of [`softmax_cross_entropy`] with respect to `x`, from the probabilities that it
-/// returned: `d_loss · (p − [c = label]) / count`.
-pub fn softmax_cross_entropy_backward(
-    probabilities: &Tensor,
-    labels: &Tensor,
-    d_loss: &Tensor,
-) -> Result<Tensor> {
-    let count = check_labels(probabilities, labels)?;
-    on_cpu!(
-        probabilities,
-        cross_entropy_backward(probabilities, labels, d_loss, count),
-        else reference::softmax_cross_entropy_backward(probabilities, labels, d_loss)
-    )
-}
-
-/// Half the sum of the squared differences of `a` and `b`, of one shape (N, …), over N: as in
-/// Caffe not over the number of elements.
-pub fn euclidean_loss(a: &Tensor, b: &Tensor) -> Result<Tensor> {
-    let n = check_pair(a, b)?;
-    (a - b)?.sqr()?.sum_all()? * (0.5 / n)
-}
-
-/// Gradients of [`euclidean_loss`] with respect to `a` and `b`: `±d_loss · (a − b) / N`.
-pub fn euclidean_loss_backward(
-    a: &Tensor,
-    b: &Tensor,
-    d_loss: &Tensor,
-) -> Result<(Tensor, Tensor)> {
-    let n = check_pair(a, b)?;
-    let da = ((a - b)?.broadcast_mul(d_loss)? * (1.0 / n))?;
-    let db = da.neg()?;
-    Ok((da, db))
-}
-
-fn check_pair(a: &Tensor, b: &Tensor) -> Result<f64> {
-    same_shape(a, b)?;
-    match a.dims().first() {
-        Some(&n) if n > 0 => Ok(n as f64),
-        _ => bail!(
-            "a Euclidean loss needs at least one example, not the shape {:?}",
-            a.dims()
-        ),
+impl Divisor {
+    /// The number itself; never below 1, as in Caffe, so that a batch without a place that
+    /// counts has the loss 0.
+    fn number(self, valid: usize, places: usize, batch: usize) -> f64 {
+        let number = match self {
+            Self::Valid => valid,
+            Self::Full => places,
+            Self::Batch => batch,
+            Self::One => 1,
+        };
+        number.max(1) as f64
     }
 }
 
-/// The number of labels, having compared their shape and type with `x`.
+/// Which labels count, and how the sum over them is divided: Caffe's `LossParameter`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Averaging {
+    pub divisor: Divisor,
+    /// Places with this label do not count.
+    pub ignore: Option<u32>,
+}
+
+impl Averaging {
+    /// The divisor for `labels` (N, …).
+    fn number(&self, labels: &Tensor) -> Result<f64> {
+        let places = labels.elem_count();
+        let valid = match self.ignore {
+            Some(ignored) if self.divisor == Divisor::Valid => {
+                let labels = labels.flatten_all()?.to_vec1::<u32>()?;
+                labels.iter().filter(|label| **label != ignored).count()
+            }
+            _ => places,
+        };
+        Ok(self.divisor.number(valid, places, labels.dim(0)?))
+    }
+
+    /// The labels with 0 in place of the ignored ones, and 1 or 0 of `dtype` for whether each
+    /// counts; `None` where nothing is ignored.
+    pub(super) fn kept(&self, labels: &Tensor, dtype: DType) -> Result<(Tensor, Option<Tensor>)> {
+        let Some(ignored) = self.ignore else {
+            return Ok((labels.clone(), None));
+        };
+        let counts = labels.ne(ignored)?;
+        let labels = counts.where_cond(labels, &labels.zeros_like()?)?;
+        Ok((labels, Some(counts.to_dtype(dtype)?)))
+    }
+}
+
+/// The number of labels (N, …), having compared their shape and type with `x` (N, C, …).
 fn check_labels(x: &Tensor, labels: &Tensor) -> Result<usize> {
     let fits = match x.dims() {
         [n, c, rest @ ..] if *c > 0 => labels.dims().split_first() == Some((n, rest)),
@@ -91,9 +112,13 @@ fn check_labels(x: &Tensor, labels: &Tensor) -> Result<usize> {
     }
 }
 
-fn check_all(labels: &Tensor, classes: usize) -> Result<()> {
-    for (position, label) in labels.flatten_all()?.to_vec1()?.into_iter().enumerate() {
-        check_label(label, classes, position)?;
+/// Errors if a label that counts is not below `classes`.
+fn check_all(labels: &Tensor, classes: usize, ignore: Option<u32>) -> Result<()> {
+    let labels = labels.flatten_all()?.to_vec1::<u32>()?.into_iter();
+    for (position, label) in labels.enumerate() {
+        if Some(label) != ignore {
+            check_label(label, classes, position)?;
+        }
     }
     Ok(())
 }
@@ -107,54 +132,13 @@ fn check_label(label: u32, classes: usize, position: usize) -> Result<usize> {
     }
 }
 
-fn cross_entropy<T: Real>(x: &Tensor, labels: &Tensor, count: usize) -> Result<(Tensor, Tensor)> {
-    let planes = Planes::of(x)?;
-    let mut probabilities = vec![T::ZERO; x.elem_count()];
-    let labels = labels.flatten_all()?.to_vec1::<u32>()?;
-    let losses: Vec<f64> = with_slices([x], |[x]: [&[T]; 1]| {
-        let images = probabilities.par_chunks_mut(planes.image()).enumerate();
-        let image_loss = |(image, y): (usize, &mut [T])| {
-            let x = &x[image * planes.image()..][..planes.image()];
-            let (largest, total) = planes.exponentials(x, y);
-            planes.normalize(y, &total);
-            let mut loss = 0.0;
-            for i in 0..planes.plane {
-                let position = image * planes.plane + i;
-                let label = check_label(labels[position], planes.c, position)?;
-                loss += (total[i].ln() + (largest[i] - x[label * planes.plane + i])).to_f64();
-            }
-            Ok(loss)
-        };
-        images.map(image_loss).collect()
-    })?;
-    let loss = T::from_f64(losses.iter().sum::<f64>() / count as f64);
-    Ok((
-        Tensor::new(loss, x.device())?,
-        cpu::tensor(probabilities, x.shape())?,
-    ))
-}
-
-fn cross_entropy_backward<T: Real>(
-    p: &Tensor,
-    labels: &Tensor,
-    d_loss: &Tensor,
-    count: usize,
-) -> Result<Tensor> {
-    let planes = Planes::of(p)?;
-    let scale = T::from_f64(d_loss.to_scalar::<T>()?.to_f64() / count as f64);
-    let labels = labels.flatten_all()?.to_vec1::<u32>()?;
-    let mut dx = cpu::map(p, |p: T| p * scale)?
-        .flatten_all()?
-        .to_vec1::<T>()?;
-    for (image, (dx, labels)) in dx
-        .chunks_mut(planes.image())
-        .zip(labels.chunks(planes.plane))
-        .enumerate()
-    {
-        for (i, &label) in labels.iter().enumerate() {
-            let label = check_label(label, planes.c, image * planes.plane + i)?;
-            dx[label * planes.plane + i] -= scale;
-        }
+/// The number of examples of a batch: the first axis.
+fn examples(x: &Tensor) -> Result<f64> {
+    match x.dims().first() {
+        Some(&n) if n > 0 => Ok(n as f64),
+        _ => bail!(
+            "a loss needs at least one example, not the shape {:?}",
+            x.dims()
+        ),
     }
-    cpu::tensor(dx, p.shape())
 }

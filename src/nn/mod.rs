@@ -21,6 +21,7 @@ mod norm;
 mod pointwise;
 mod pool;
 mod recurrent;
+mod reduce;
 mod reference;
 mod resize;
 mod size;
@@ -42,7 +43,11 @@ pub use eltwise::{
 pub use embed::{embed, embed_backward};
 pub use linear::{linear, linear_backward_data, linear_backward_weight};
 pub use loss::{
-    euclidean_loss, euclidean_loss_backward, softmax_cross_entropy, softmax_cross_entropy_backward,
+    Averaging, Contrastive, Divisor, HingeNorm, SmoothL1, SmoothL1Gradients, contrastive_loss,
+    contrastive_loss_backward, euclidean_loss, euclidean_loss_backward, hinge_loss,
+    hinge_loss_backward, infogain_loss, infogain_loss_backward, multinomial_logistic_loss,
+    multinomial_logistic_loss_backward, sigmoid_cross_entropy, sigmoid_cross_entropy_backward,
+    smooth_l1_loss, smooth_l1_loss_backward, softmax_cross_entropy, softmax_cross_entropy_backward,
 };
 pub use norm::{
     Lrn, Moments, batch_norm, batch_norm_backward, batch_statistics, lrn, lrn_backward, mvn,
@@ -53,6 +58,7 @@ pub use pool::{Pool2d, avg_pool2d, avg_pool2d_backward, max_pool2d, max_pool2d_b
 pub use recurrent::{
     Cell, CellWeights, RecurrentGradients, Unrolled, recurrent, recurrent_backward,
 };
+pub use reduce::{Reduce, reduce, reduce_backward, top_indices};
 pub use resize::{Resize, resize, resize_backward};
 pub use size::{conv_output, pool_output};
 pub use softmax::{softmax, softmax_backward};

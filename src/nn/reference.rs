@@ -6,6 +6,7 @@
 //! side, `fold` adds them back to where they came from.
 
 use super::conv::ConvShape;
+use super::loss::Averaging;
 use super::pool::PoolAxes;
 use super::size::Axis;
 use candle_core::{DType, Device, Result, Tensor};
@@ -140,26 +141,39 @@ pub(super) fn softmax_backward(y: &Tensor, dy: &Tensor) -> Result<Tensor> {
 }
 
 /// See [`super::softmax_cross_entropy`].
-pub(super) fn softmax_cross_entropy(x: &Tensor, labels: &Tensor) -> Result<(Tensor, Tensor)> {
+pub(super) fn softmax_cross_entropy(
+    x: &Tensor,
+    labels: &Tensor,
+    averaging: &Averaging,
+    divisor: f64,
+) -> Result<(Tensor, Tensor)> {
+    let (labels, kept) = averaging.kept(labels, x.dtype())?;
     let relative = x.broadcast_sub(&x.max_keepdim(1)?)?;
     let log_sum = relative.exp()?.sum_keepdim(1)?.log()?;
     let of_label = relative.gather(&labels.unsqueeze(1)?.contiguous()?, 1)?;
-    Ok(((log_sum - of_label)?.mean_all()?, softmax(x)?))
+    let mut losses = (log_sum - of_label)?;
+    if let Some(kept) = kept {
+        losses = (losses * kept.unsqueeze(1)?)?;
+    }
+    Ok(((losses.sum_all()? / divisor)?, softmax(x)?))
 }
 
 /// See [`super::softmax_cross_entropy_backward`].
 pub(super) fn softmax_cross_entropy_backward(
     p: &Tensor,
     labels: &Tensor,
+    averaging: &Averaging,
     d_loss: &Tensor,
+    divisor: f64,
 ) -> Result<Tensor> {
+    let (labels, kept) = averaging.kept(labels, p.dtype())?;
     let index = labels.unsqueeze(1)?.contiguous()?;
     let minus_one = Tensor::ones(index.shape(), p.dtype(), p.device())?.neg()?;
-    let count = labels.elem_count() as f64;
-    (p.contiguous()?
-        .scatter_add(&index, &minus_one, 1)?
-        .broadcast_mul(d_loss))?
-        / count
+    let mut dx = p.contiguous()?.scatter_add(&index, &minus_one, 1)?;
+    if let Some(kept) = kept {
+        dx = dx.broadcast_mul(&kept.unsqueeze(1)?)?;
+    }
+    dx.broadcast_mul(d_loss)? / divisor
 }
 
 /// Filters as matrices (1, groups, O, C·KH·KW), O and C being those of one group.

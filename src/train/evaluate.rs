@@ -104,6 +104,15 @@ impl Tally {
     }
 }
 
+/// Layers whose first input is one score for each class.
+const JUDGES: [&str; 5] = [
+    "SoftmaxWithLoss",
+    "MultinomialLogisticLoss",
+    "InfogainLoss",
+    "HingeLoss",
+    "Accuracy",
+];
+
 /// Where a network's answer can be read: what its classification loss or accuracy reads.
 struct Classifier {
     scores: PortRef,
@@ -117,7 +126,7 @@ impl Classifier {
         let judges = |role| matches!(role, Role::Loss | Role::Metric);
         let node = net.order(Phase::Test).find(|node| {
             let kind = node.layer.spec().name;
-            judges(node.layer.spec().role) && matches!(kind, "SoftmaxWithLoss" | "Accuracy")
+            judges(node.layer.spec().role) && JUDGES.contains(&kind)
         })?;
         let scores = net.inputs_of(Phase::Test, &node.name).into_iter().next()?;
         let source = net.graph().named(&scores.node, Phase::Test)?;

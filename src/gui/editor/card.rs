@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::graph::{
     Family, Field, FieldValue, Graph, Inference, InputPorts, Node, NodeId, NodeInfo, Phase, Phases,
-    PortType, Severity, Shape,
+    PortType, Role, Severity, Shape,
 };
 use crate::gui::format;
 use crate::i18n::{tr, tr_format};
@@ -174,7 +174,7 @@ impl Shown<'_> {
         let used = (0..ports.len())
             .filter(|port| self.read.contains(&(node.id, *port)))
             .max();
-        let open_ended = ports.len() > 4;
+        let open_ended = node.layer.spec().role == Role::Unknown;
         let count = if open_ended {
             used.unwrap_or(0) + 1
         } else {
@@ -221,7 +221,7 @@ impl Shown<'_> {
         for node in nodes {
             card.nodes.push(node.id);
             for mut pin in input_pins(node) {
-                let required = pin.wired || pin.at.1 < node.layer.inputs().ports.len();
+                let required = pin.wired || pin.at.1 < node.layer.inputs().required;
                 if required && !inner_targets.contains(&pin.at) {
                     pin.label = within(&node.name);
                     card.inputs.push(pin);
@@ -410,4 +410,34 @@ fn short_value(value: &FieldValue<'_>) -> Option<String> {
 fn join<T: ToString>(values: &[T]) -> String {
     let texts: Vec<String> = values.iter().map(T::to_string).collect();
     texts.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graph::{Facts, PortRef, infer};
+    use crate::layers;
+
+    #[test]
+    fn a_card_has_a_pin_for_every_output() {
+        let mut graph = Graph::default();
+        let slice = graph.add(Node::new("cut", layers::parse("Slice(parts: 6)").unwrap()));
+        let silence = graph.add(Node::new("quiet", layers::make("Silence").unwrap()));
+        graph.connect((slice, 5), (silence, 0));
+        let count = |graph: &Graph, name: &str| {
+            let cards = cards(graph, &infer(graph, &Facts::default()));
+            let card = cards.into_iter().map(|(card, _)| card);
+            let mut named = card.filter(|card| card.name == name);
+            let card = named.next().unwrap();
+            (card.inputs.len(), card.outputs.len())
+        };
+        assert_eq!(count(&graph, "cut"), (1, 6));
+        assert_eq!(count(&graph, "quiet"), (2, 0), "one more is free");
+        // Fewer parts than wires: the card shows what there is, and the problem is said.
+        graph.node_mut(slice).unwrap().layer = layers::parse("Slice(parts: 2)").unwrap();
+        assert_eq!(count(&graph, "cut"), (1, 2));
+        let wire = graph.node(silence).unwrap().inputs.get(0).cloned();
+        assert_eq!(wire, Some(PortRef::new("cut", 5)));
+        assert!(infer(&graph, &Facts::default()).has_errors());
+    }
 }

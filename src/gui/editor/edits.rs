@@ -100,9 +100,9 @@ fn wire_inputs(graph: &mut Graph, id: NodeId, selection: &BTreeSet<NodeId>) {
     let mut labels: Vec<Offer> = bringers.flat_map(outputs_of).collect();
     labels.retain(|offer| offer.1 == PortType::Labels);
     let wanted = if ports.repeat_last {
-        ports.ports.len().max(offers.len())
+        ports.required.max(offers.len())
     } else {
-        ports.ports.len()
+        ports.required
     };
     for index in 0..wanted {
         let to = (id, index);

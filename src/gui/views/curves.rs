@@ -10,6 +10,7 @@ use egui_plot::{
 use serde::{Deserialize, Serialize};
 
 use crate::data::SplitName;
+use crate::graph::MetricKind;
 use crate::gui::context::{Action, Ctx, View};
 use crate::gui::format::exact;
 use crate::gui::plots::{
@@ -53,7 +54,7 @@ impl View for CurvesView {
         }
         self.smoothed.follow(run.loss(), self.smoothing);
         let reset = self.settings_ui(ui);
-        let plots = self.plots(run);
+        let plots = self.plots(ctx);
         let (room, gap) = (ui.available_size(), ui.spacing().item_spacing);
         let number = plots.len() as f32;
         // Side by side where the panel is flat, else one below the other.
@@ -97,7 +98,8 @@ impl CurvesView {
         .inner
     }
 
-    fn plots<'a>(&'a self, run: &'a Run) -> Vec<SubPlot<'a>> {
+    fn plots<'a>(&'a self, ctx: &Ctx<'a>) -> Vec<SubPlot<'a>> {
+        let run = ctx.run;
         let loss = |split| {
             let same = |measure: &&_| split_loss(measure, split);
             run.measures()
@@ -140,14 +142,21 @@ impl CurvesView {
             kind: Kind::Number,
             log: self.log,
         }];
-        let metrics = metrics(run);
-        if !metrics.is_empty() {
-            plots.push(SubPlot {
-                id: "metrics",
-                series: metrics,
-                kind: Kind::Fraction,
-                log: false,
-            });
+        // Shares and errors have no scale in common.
+        for (id, of, kind) in [
+            ("metrics", MetricKind::Share, Kind::Fraction),
+            ("errors", MetricKind::Error, Kind::Number),
+        ] {
+            let series = metrics(ctx, of);
+            if !series.is_empty() {
+                let log = self.log && of == MetricKind::Error;
+                plots.push(SubPlot {
+                    id,
+                    series,
+                    kind,
+                    log,
+                });
+            }
         }
         let rate = Series {
             name: tr("learning rate", "学习率").to_owned(),
@@ -177,13 +186,17 @@ fn split_color(split: SplitName) -> usize {
     }
 }
 
-fn metrics(run: &Run) -> Vec<Series<'_>> {
+/// The metrics of a kind, by node and split.
+fn metrics<'a>(ctx: &Ctx<'a>, kind: MetricKind) -> Vec<Series<'a>> {
     let mut names: Vec<&str> = Vec::new();
     let mut series = Vec::new();
-    for measure in run.measures() {
+    for measure in ctx.run.measures() {
         let Some(metric) = measure.metric.as_deref() else {
             continue;
         };
+        if ctx.project.graph.metric_kind(metric) != kind {
+            continue;
+        }
         let place = names
             .iter()
             .position(|name| *name == metric)
@@ -192,8 +205,9 @@ fn metrics(run: &Run) -> Vec<Series<'_>> {
                 names.len() - 1
             });
         let split = measure.split.name();
+        let name = tr_format!("{metric}, {split}", "{metric}，{split}");
         series.push(Series {
-            name: tr_format!("{metric}, {split}", "{metric}，{split}"),
+            name,
             curve: &measure.curve,
             color: split_color(measure.split) + 2 * place,
             look: Look::Dots,

@@ -8,7 +8,7 @@ use egui::{
 use serde::{Deserialize, Serialize};
 
 use crate::data::SplitName;
-use crate::graph::Phase;
+use crate::graph::{MetricKind, Phase};
 use crate::gui::ViewKind;
 use crate::gui::commands::{self, CommandId};
 use crate::gui::context::{Action, Ctx, View};
@@ -364,7 +364,13 @@ fn results_ui(ui: &mut Ui, ctx: &Ctx<'_>) {
             "第 {at} 次迭代后在验证集上"
         );
         for (name, value) in evaluation.metrics.iter().rev().take(2) {
-            let value = percent(*value);
+            let (value, hover) = match ctx.project.graph.metric_kind(name) {
+                MetricKind::Share => (percent(*value), hover.clone()),
+                MetricKind::Error => {
+                    let less = tr("less is better", "越小越好");
+                    (number(*value), format!("{hover}\n{less}"))
+                }
+            };
             ui.label(RichText::new(value).strong())
                 .on_hover_text(&hover);
             ui.label(RichText::new(name).weak()).on_hover_text(&hover);

@@ -27,7 +27,7 @@ fn run(threads: usize, x: &Tensor) -> Vec<Vec<f64>> {
             .unwrap();
         let z = nn::linear(&flat, &full, None).unwrap();
         let labels = random_labels(&[x.dim(0).unwrap()], 64, 4);
-        let (loss, _) = nn::softmax_cross_entropy(&z, &labels).unwrap();
+        let (loss, _) = nn::softmax_cross_entropy(&z, &labels, &nn::Averaging::default()).unwrap();
         let dfull = nn::linear_backward_weight(&flat, &z).unwrap();
         let dropped = nn::dropout(&y, 0.5, 99).unwrap();
         [

@@ -174,10 +174,14 @@ fn losses() {
     for dims in [&[1, 2][..], &[5, 10], &[2, 3, 1, 5], &[2, 4, 3, 2]] {
         let x = random(dims, 1);
         let labels = random_labels(&[&dims[..1], &dims[2..]].concat(), dims[1] as u32, 2);
-        let (_, p) = nn::softmax_cross_entropy(&x, &labels).unwrap();
-        let dx = nn::softmax_cross_entropy_backward(&p, &labels, &d_loss).unwrap();
+        let (_, p) = nn::softmax_cross_entropy(&x, &labels, &nn::Averaging::default()).unwrap();
+        let dx =
+            nn::softmax_cross_entropy_backward(&p, &labels, &nn::Averaging::default(), &d_loss)
+                .unwrap();
         entropy.add(std::slice::from_ref(&x), &d_loss, &[dx], |i| {
-            nn::softmax_cross_entropy(&i[0], &labels).unwrap().0
+            nn::softmax_cross_entropy(&i[0], &labels, &nn::Averaging::default())
+                .unwrap()
+                .0
         });
 
         let target = random(dims, 3);

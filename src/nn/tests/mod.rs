@@ -3,6 +3,7 @@
 
 mod determinism;
 mod gradients;
+mod maps;
 mod oracle;
 mod sizes;
 

@@ -7,7 +7,7 @@ use crate::nn::{self, Rule, Step, reference};
 use candle_core::DType;
 
 /// Compares in f64 to rounding and in f32 loosely; `name` says which case failed.
-fn same(name: &dyn std::fmt::Debug, cpu: &Tensor, reference: &Tensor) {
+pub(super) fn same(name: &dyn std::fmt::Debug, cpu: &Tensor, reference: &Tensor) {
     let tolerance = if cpu.dtype() == DType::F64 {
         1e-13
     } else {
@@ -17,7 +17,7 @@ fn same(name: &dyn std::fmt::Debug, cpu: &Tensor, reference: &Tensor) {
     assert!(error < tolerance, "{name:?}: {error:e}");
 }
 
-fn both_types() -> [DType; 2] {
+pub(super) fn both_types() -> [DType; 2] {
     [DType::F64, DType::F32]
 }
 
@@ -239,18 +239,43 @@ fn softmax_and_losses() {
 
             let label_dims: Vec<usize> = [&dims[..1], &dims[2..]].concat();
             let labels = random_labels(&label_dims, dims[1] as u32, 3);
-            let (loss, p) = nn::softmax_cross_entropy(&scores, &labels).unwrap();
-            let (reference_loss, reference_p) =
-                reference::softmax_cross_entropy(&scores, &labels).unwrap();
-            same(&dims, &loss, &reference_loss);
-            same(&dims, &p, &reference_p);
             let d_loss = Tensor::new(0.7, &Device::Cpu)
                 .unwrap()
                 .to_dtype(dtype)
                 .unwrap();
-            let dx = nn::softmax_cross_entropy_backward(&p, &labels, &d_loss).unwrap();
-            let expected = reference::softmax_cross_entropy_backward(&p, &labels, &d_loss).unwrap();
-            same(&dims, &dx, &expected);
+            let ignored = [None, Some(0), Some(1), Some(255)];
+            let divisors = [
+                nn::Divisor::Valid,
+                nn::Divisor::Full,
+                nn::Divisor::Batch,
+                nn::Divisor::One,
+            ];
+            for (ignore, divisor) in ignored
+                .into_iter()
+                .flat_map(|ignore| divisors.map(|divisor| (ignore, divisor)))
+            {
+                let averaging = nn::Averaging { divisor, ignore };
+                let name = (dims, averaging);
+                let kept = values(&labels).into_iter();
+                let kept = kept.filter(|label| ignore.is_none_or(|i| f64::from(i) != *label));
+                let number = match divisor {
+                    nn::Divisor::Valid => kept.count(),
+                    nn::Divisor::Full => labels.elem_count(),
+                    nn::Divisor::Batch => dims[0],
+                    nn::Divisor::One => 1,
+                };
+                let number = number.max(1) as f64;
+                let (loss, p) = nn::softmax_cross_entropy(&scores, &labels, &averaging).unwrap();
+                let (reference_loss, reference_p) =
+                    reference::softmax_cross_entropy(&scores, &labels, &averaging, number).unwrap();
+                same(&name, &loss, &reference_loss);
+                same(&name, &p, &reference_p);
+                let dx = nn::softmax_cross_entropy_backward(&p, &labels, &averaging, &d_loss);
+                let expected = reference::softmax_cross_entropy_backward(
+                    &p, &labels, &averaging, &d_loss, number,
+                );
+                same(&name, &dx.unwrap(), &expected.unwrap());
+            }
         }
     }
 }
@@ -259,7 +284,7 @@ fn softmax_and_losses() {
 fn cross_entropy_of_huge_scores_is_exact() {
     let scores = Tensor::new(&[[1000f32, 0.0], [0.0, 1000.0]], &Device::Cpu).unwrap();
     let labels = Tensor::new(&[1u32, 1], &Device::Cpu).unwrap();
-    let (loss, _) = nn::softmax_cross_entropy(&scores, &labels).unwrap();
+    let (loss, _) = nn::softmax_cross_entropy(&scores, &labels, &nn::Averaging::default()).unwrap();
     assert_eq!(loss.to_scalar::<f32>().unwrap(), 500.0);
 }
 

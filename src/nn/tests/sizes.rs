@@ -89,8 +89,22 @@ fn what_does_not_fit_is_an_error() {
         random(&[2, 3], 1),
         Tensor::new(&[0u32, 3], &Device::Cpu).unwrap(),
     );
-    assert!(message(nn::softmax_cross_entropy(&scores, &labels)).contains("label 3 at position 1"));
-    assert!(message(nn::softmax_cross_entropy(&x, &labels)).contains("do not fit"));
+    assert!(
+        message(nn::softmax_cross_entropy(
+            &scores,
+            &labels,
+            &nn::Averaging::default()
+        ))
+        .contains("label 3 at position 1")
+    );
+    assert!(
+        message(nn::softmax_cross_entropy(
+            &x,
+            &labels,
+            &nn::Averaging::default()
+        ))
+        .contains("do not fit")
+    );
     assert!(message(nn::linear(&scores, &scores.t().unwrap(), None)).contains("does not fit"));
     assert!(message(nn::euclidean_loss(&scores, &x)).contains("differ"));
     assert!(message(nn::eltwise_sum(&[], &[])).contains("needs an input"));

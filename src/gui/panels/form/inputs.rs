@@ -8,7 +8,7 @@ use egui::Ui;
 use crate::graph::{Graph, Node, NodeId, PortRef};
 use crate::gui::context::{Action, Ctx};
 use crate::gui::editor::edits;
-use crate::i18n::{Text, tr};
+use crate::i18n::{Text, tr, tr_format};
 
 pub fn inputs_ui(ui: &mut Ui, ctx: &Ctx<'_>, node: &Node, actions: &mut Vec<Action>) {
     let ports = node.layer.inputs();
@@ -27,6 +27,8 @@ pub fn inputs_ui(ui: &mut Ui, ctx: &Ctx<'_>, node: &Node, actions: &mut Vec<Acti
             let name = ports.port(index).map_or("?", |port| port.name);
             let label = if ports.repeat_last {
                 format!("{name} {}", index + 1)
+            } else if index >= ports.required {
+                tr_format!("{name} (optional)", "{name}（可选）")
             } else {
                 name.to_owned()
             };
