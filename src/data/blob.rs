@@ -140,7 +140,7 @@ impl Blob {
         let file = std::fs::File::open(path).map_err(|error| DataError::read(path, error))?;
         let too_large = tr("is too large for a mean image", "过大，不是均值图像");
         let bytes = read_limited(std::io::BufReader::new(file), path, MAX_BYTES, too_large)?;
-        Self::parse(&bytes).map_err(|damaged| DataError::format(path, &damaged.to_string()))
+        Self::parse(&bytes).map_err(|damaged| DataError::format(path, damaged.to_string()))
     }
 
     /// Whether the shapes are the same but for axes of one in front.

@@ -30,11 +30,13 @@ impl Graph {
         let is_named =
             |node: &Node, old: &Node| node.name == old.name && node.phases.overlaps(old.phases);
         let is_like = |node: &Node, old: &Node| node.layer.title() == old.layer.title();
-        let rules: [&dyn Fn(&Node, &Node) -> bool; 2] = [&is_named, &is_like];
-        for was in rules {
+        for by_name in [true, false] {
             for (node, heir) in self.nodes.iter().zip(&mut heirs) {
                 if heir.is_none() {
-                    let place = left.iter().position(|old| was(node, old));
+                    let place = left.iter().position(|old| match by_name {
+                        true => is_named(node, old),
+                        false => is_like(node, old),
+                    });
                     *heir = place.map(|place| left.remove(place));
                 }
             }

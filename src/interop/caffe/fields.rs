@@ -238,7 +238,7 @@ fn filler_message(filler: Filler) -> Message {
     match filler {
         Filler::Constant(value) => with("constant", &[("value", value)]),
         Filler::Uniform { min, max } => with("uniform", &[("min", min), ("max", max)]),
-        Filler::Gaussian { mean, std } if mean == 0.0 => with("gaussian", &[("std", std)]),
+        Filler::Gaussian { mean: 0.0, std } => with("gaussian", &[("std", std)]),
         Filler::Gaussian { mean, std } => with("gaussian", &[("mean", mean), ("std", std)]),
         Filler::ScaledUniform(scale) => with("scaled_uniform", &[("value", scale)]),
         Filler::ScaledGaussian(scale) => with("scaled_gaussian", &[("value", scale)]),

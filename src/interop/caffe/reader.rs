@@ -120,27 +120,30 @@ impl Reader<'_> {
         for entry in &message.0 {
             let word = entry.word().unwrap_or_default();
             let project = &mut self.project;
-            let done = match (entry.own, entry.name.as_str()) {
-                (true, "about") => Some(project.about = word.to_owned()),
-                (true, "seed") => word.parse().ok().map(|seed| project.seed = seed),
-                (true, "data") => ron::from_str(word).ok().map(|data| project.data = data),
-                (true, "stage") => ron::from_str(word).ok().map(|stage| stages.push(stage)),
-                (true, "box") => ron::from_str(word)
-                    .ok()
-                    .map(|comment| project.graph.comments.push(comment)),
-                (true, "folded") => {
-                    project.graph.folded.insert(word.to_owned());
-                    Some(())
-                }
-                (_, name) if READ.contains(&name) => Some(()),
+            match (entry.own, entry.name.as_str()) {
+                (true, "about") => project.about = word.to_owned(),
+                (true, "folded") => _ = project.graph.folded.insert(word.to_owned()),
+                (true, "seed") => match word.parse() {
+                    Ok(seed) => project.seed = seed,
+                    Err(_) => self.notes.push(wrong_value(entry)),
+                },
+                (true, "data") => match ron::from_str(word) {
+                    Ok(data) => project.data = data,
+                    Err(_) => self.notes.push(wrong_value(entry)),
+                },
+                (true, "stage") => match ron::from_str(word) {
+                    Ok(stage) => stages.push(stage),
+                    Err(_) => self.notes.push(wrong_value(entry)),
+                },
+                (true, "box") => match ron::from_str(word) {
+                    Ok(comment) => project.graph.comments.push(comment),
+                    Err(_) => self.notes.push(wrong_value(entry)),
+                },
+                (_, name) if READ.contains(&name) => {}
                 _ => {
                     self.notes.push(not_used(entry, ""));
                     kept.0.push(entry.clone());
-                    Some(())
                 }
-            };
-            if done.is_none() {
-                self.notes.push(wrong_value(entry));
             }
         }
         if !stages.is_empty() {
