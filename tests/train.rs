@@ -10,11 +10,12 @@ use candle_core::Tensor;
 
 use layerlab::data::{Feed, SplitName};
 use layerlab::graph::{Graph, Phase};
+use layerlab::interop::caffe;
 use layerlab::net::{ForwardOptions, Net, NetConfig, NetFeed};
 use layerlab::project::{EXAMPLES, Project};
 use layerlab::train::{
-    Checkpoint, Command, DeviceChoice, Ending, Event, Job, Policy, Progress, Session, Snapshot,
-    Stage, Watch, facts, load_weights,
+    Checkpoint, Command, DeviceChoice, Ending, Event, Job, Method, Policy, Progress, Session,
+    Snapshot, Stage, Watch, facts, load_weights,
 };
 
 fn example(name: &str) -> Project {
@@ -185,6 +186,54 @@ fn stages_resume_to_the_bit() {
             job
         });
     }
+}
+
+#[test]
+fn every_method_resumes_to_the_bit() {
+    for method in Method::ALL {
+        assert_resumes(|iterations| {
+            let mut job = job("mlp-digits", iterations);
+            job.stages[0].solver.method = *method;
+            job.stages[0].solver.iter_size = 2;
+            job.stages[0].solver.base_lr = 0.001;
+            job
+        });
+    }
+}
+
+/// Ten steps each over the whole training split, in two batches and a part.
+#[test]
+fn batch_descent_resumes_to_the_bit() {
+    let mut project = example("perceptron-digits");
+    project.data.batch.train = 4_000;
+    project.data.split.validation = 150;
+    project.data.split.test = 150;
+    let feed = Arc::new(Feed::open(&project.data, Path::new("")).unwrap());
+    assert_resumes(|iterations| {
+        let mut job = job("perceptron-digits", iterations);
+        job.feed = feed.clone();
+        job.stages[0].solver.iter_size = 0;
+        job
+    });
+}
+
+/// Running means go on from where they were.
+#[test]
+fn batch_normalisation_resumes_to_the_bit() {
+    let text = "layer { name: 'd' type: 'Data' top: 'data' top: 'label' data_param { source: 'digits' batch_size: 16 } }
+        layer { name: 'c' type: 'Convolution' bottom: 'data' top: 'c' convolution_param { num_output: 4 kernel_size: 5 stride: 2 weight_filler { type: 'msra' } } }
+        layer { name: 'n' type: 'BatchNorm' bottom: 'c' top: 'c' }
+        layer { name: 's' type: 'Scale' bottom: 'c' top: 'c' scale_param { bias_term: true } }
+        layer { name: 'f' type: 'FusedBatchNorm' bottom: 'c' top: 'f' }
+        layer { name: 'ip' type: 'InnerProduct' bottom: 'f' top: 'ip' inner_product_param { num_output: 10 weight_filler { type: 'xavier' } } }
+        layer { name: 'loss' type: 'SoftmaxWithLoss' bottom: 'ip' bottom: 'label' top: 'loss' }";
+    let (project, notes) = caffe::import_net(&caffe::parse(text).unwrap(), caffe::blank(), None);
+    assert!(notes.is_empty(), "{notes:?}");
+    assert_resumes(|iterations| Job {
+        graph: project.graph.clone(),
+        stages: project.stages.clone(),
+        ..job("mlp-digits", iterations)
+    });
 }
 
 #[test]

@@ -52,7 +52,7 @@ pub(super) fn run(options: &Options) -> anyhow::Result<ExitCode> {
             "metrics": metrics_of(&evaluation),
         }))?;
     } else {
-        print_line(&in_words(&evaluation))?;
+        print_line(&in_words(&evaluation, feed.dataset().is_text()))?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -110,7 +110,7 @@ fn watch(job: Job, json: bool) -> anyhow::Result<ExitCode> {
         );
     }
     interrupt::listen();
-    let mut teller = Teller::new(json);
+    let mut teller = Teller::new(json, job.feed.dataset().is_text());
     let session = Session::start(job, || {});
     let mut asked_to_stop = false;
     loop {
@@ -137,6 +137,8 @@ fn watch(job: Job, json: bool) -> anyhow::Result<ExitCode> {
 /// Tells a person, or with `json` a program, what happens.
 struct Teller {
     json: bool,
+    /// The loss is said in bits for each token too.
+    is_text: bool,
     begin: Instant,
     bar: ProgressBar,
     /// Images since the beginning of this call.
@@ -146,7 +148,7 @@ struct Teller {
 }
 
 impl Teller {
-    fn new(json: bool) -> Self {
+    fn new(json: bool, is_text: bool) -> Self {
         let bar = ProgressBar::new(0);
         if json {
             bar.set_draw_target(ProgressDrawTarget::hidden());
@@ -160,6 +162,7 @@ impl Teller {
         }
         Self {
             json,
+            is_text,
             begin: Instant::now(),
             bar,
             images: 0,
@@ -189,7 +192,7 @@ impl Teller {
             }
             Event::Iteration(progress) => self.progress(progress),
             Event::Evaluated(evaluation) => {
-                self.say(in_words(evaluation));
+                self.say(in_words(evaluation, self.is_text));
                 self.newest = Some(evaluation.clone());
             }
             Event::Saved { iteration, folder } => {
@@ -284,11 +287,19 @@ pub(super) fn metrics_of(evaluation: &Evaluation) -> BTreeMap<String, f64> {
     evaluation.metrics.iter().cloned().collect()
 }
 
-/// One line for people: `test: loss 0.0512, accuracy 0.9840`.
-pub(super) fn in_words(evaluation: &Evaluation) -> String {
+/// One line for people: `test: loss 0.0512, accuracy 0.9840`; of a text also how many bits the
+/// network needs for a token, which is the loss in another unit.
+pub(super) fn in_words(evaluation: &Evaluation, is_text: bool) -> String {
     let mut numbers = Vec::new();
     if let Some(loss) = evaluation.loss {
         numbers.push(tr_format!("loss {loss:.4}", "损失 {loss:.4}"));
+    }
+    if let Some(loss) = evaluation.loss.filter(|_| is_text) {
+        let bits = loss / std::f64::consts::LN_2;
+        numbers.push(tr_format!(
+            "{bits:.3} bits a token",
+            "每词元 {bits:.3} 比特"
+        ));
     }
     let metrics = evaluation.metrics.iter();
     numbers.extend(metrics.map(|(name, value)| format!("{name} {value:.4}")));

@@ -62,15 +62,23 @@ pub(super) fn take(
         for part in from.all(message).filter_map(Entry::message) {
             whole.0.extend(part.0.iter().cloned());
         }
-        take_one(
-            field.value,
-            name,
-            &whole,
-            taken.entry(message.to_owned()).or_default(),
-            notes,
-        );
+        let taken = taken.entry(message.to_owned()).or_default();
+        if name == "normalization" {
+            older_normalization(&mut whole, taken);
+        }
+        take_one(field.value, name, &whole, taken, notes);
     });
     taken
+}
+
+/// `normalize: false`, the form before `normalization`, divides by the batch's size.
+fn older_normalization(message: &mut Message, taken: &mut BTreeSet<String>) {
+    taken.insert("normalize".to_owned());
+    let older = message.get("normalize").and_then(Entry::flag);
+    if let (Some(normalize), None) = (older, message.get("normalization")) {
+        let word = if normalize { "VALID" } else { "BATCH_SIZE" };
+        message.put("normalization", Value::word(word));
+    }
 }
 
 fn take_one(

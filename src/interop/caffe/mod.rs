@@ -25,7 +25,7 @@ pub use writer::{Exported, Extent, export_net};
 
 use std::path::{Path, PathBuf};
 
-use crate::data::{Damaged, DataConfig, Mean, Preprocess};
+use crate::data::{Color, Damaged, DataConfig, Mean, Preprocess};
 use crate::graph::Facts;
 use crate::i18n::{tr, tr_format};
 use crate::project::{Project, write_atomically};
@@ -194,8 +194,20 @@ fn own_only(preprocess: &mut Preprocess) {
     {
         preprocess.crop = None;
     }
+    if says_color(preprocess) {
+        preprocess.color = Color::Keep;
+    }
     if matches!(preprocess.mean, Mean::Value(_) | Mean::File(_)) {
         preprocess.mean = Mean::None;
+    }
+}
+
+/// Whether the mean tells the order of the channels.
+fn says_color(preprocess: &Preprocess) -> bool {
+    match &preprocess.mean {
+        Mean::Value(values) => values.len() == 3,
+        Mean::File(_) => true,
+        Mean::None | Mean::Channel | Mean::Image => false,
     }
 }
 

@@ -10,8 +10,8 @@ use super::fields::{dims, give};
 use super::kinds;
 use super::prototxt::{Entry, Message, Value, parse};
 use super::reader::{TEST, blank, datas_shape, usual_place};
-use super::{own_only, rules};
-use crate::data::{Mean, Preprocess};
+use super::{own_only, rules, says_color};
+use crate::data::{Color, Mean, Preprocess};
 use crate::graph::{Facts, Graph, Multiplier, Node, NodeId, Phase, Phases, PortRef, Role};
 use crate::i18n::{tr, tr_format};
 use crate::project::Project;
@@ -564,6 +564,7 @@ fn transform(preprocess: &Preprocess, phases: Phases) -> Message {
     {
         transform.put("crop_size", Value::word(height));
     }
+    let has_file = matches!(preprocess.mean, Mean::File(_));
     match &preprocess.mean {
         Mean::Value(values) => {
             for value in values {
@@ -572,6 +573,9 @@ fn transform(preprocess: &Preprocess, phases: Phases) -> Message {
         }
         Mean::File(path) => transform.put("mean_file", Value::text(path)),
         Mean::None | Mean::Channel | Mean::Image => {}
+    }
+    if says_color(preprocess) && (preprocess.color != Color::Bgr || has_file) {
+        transform.put_own("color", Value::Text(format!("{:?}", preprocess.color)));
     }
     transform
 }

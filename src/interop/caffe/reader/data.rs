@@ -1,6 +1,7 @@
 //! Caffe's data layers as the project's one data set.
 
 use super::*;
+use crate::data::{Blob, Color};
 
 /// Wraps what a data layer of the test phase says otherwise than that of the training phase.
 pub(in crate::interop::caffe) const TEST: &str = "test";
@@ -86,6 +87,10 @@ impl Reader<'_> {
         let mut read = before.clone();
         let means: Vec<f64> = part.all("mean_value").filter_map(Entry::real).collect();
         if !means.is_empty() {
+            // Caffe reads images as blue, green, red.
+            if means.len() == 3 {
+                read.color = Color::Bgr;
+            }
             read.mean = Mean::Value(means);
         }
         let mut left = Message::default();
@@ -100,8 +105,18 @@ impl Reader<'_> {
                 // Testing never mirrors here.
                 ("mirror", _, Some(mirror)) => read.mirror |= mirror && phases != Phases::Test,
                 ("mean_value", ..) => {}
+                ("color", ..) if entry.own => {
+                    let color = entry.word().and_then(|word| ron::from_str(word).ok());
+                    read.color = color.unwrap_or(read.color);
+                }
                 ("mean_file", ..) => match self.mean_file(entry) {
-                    Some(path) => read.mean = Mean::File(path),
+                    Some(path) => {
+                        let has_colors = |mean: &Blob| mean.shape.iter().rev().nth(2) == Some(&3);
+                        if Blob::open(Path::new(&path)).is_ok_and(|mean| has_colors(&mean)) {
+                            read.color = Color::Bgr;
+                        }
+                        read.mean = Mean::File(path);
+                    }
                     None => {
                         keep();
                         read.mean = Mean::Image;
@@ -128,7 +143,7 @@ impl Reader<'_> {
             "crop_size" => read.crop != before.crop,
             "mean_value" => read.mean != before.mean,
             "mirror" => false,
-            _ => true,
+            _ => !entry.own,
         };
         let rest = Message(part.0.iter().filter(differs).cloned().collect());
         read.mirror = before.mirror;

@@ -240,6 +240,13 @@ fn settings_of_the_data_survive() {
     project.seed = 77;
     project.about = "two\nlines".to_owned();
     same(&project);
+    project.data.preprocess.color = crate::data::Color::Bgr;
+    same(&project);
+    let text = export_net(&project, &facts(), Extent::Network).text;
+    assert!(
+        !text.contains("color"),
+        "Caffe's own order is not said: {text}"
+    );
     project.data.preprocess.mean = Mean::Channel;
     project.data.preprocess.crop = Some((5, 6));
     same(&project);
@@ -313,6 +320,61 @@ fn every_method_and_policy_survives() {
         kept.stage,
         "{text}"
     );
+}
+
+/// Fields that stand elsewhere than in the layer's own message, and layers of several tops.
+#[test]
+fn losses_and_structure_are_read_as_caffe_means_them() {
+    let (project, notes) = import(
+        "layer { name: 'd' type: 'Data' top: 'data' top: 'label' data_param { source: 'x' batch_size: 4 } }
+         layer { name: 'cut' type: 'Slice' bottom: 'data' top: 'a' top: 'b' top: 'c' }
+         layer { name: 'cut2' type: 'Slice' bottom: 'data' top: 'p' top: 'q' slice_param { axis: 2 slice_point: 3 } }
+         layer { name: 'flat' type: 'Flatten' bottom: 'a' top: 'flat' flatten_param { axis: 1 end_axis: -1 } }
+         layer { name: 're' type: 'Reshape' bottom: 'b' top: 're' reshape_param { shape { dim: 0 dim: -1 } } }
+         layer { name: 'red' type: 'Reduction' bottom: 'c' top: 'red' reduction_param { operation: SUMSQ axis: 1 coeff: 0.5 } }
+         layer { name: 'quiet' type: 'Silence' bottom: 'red' bottom: 'p' bottom: 'q' }
+         layer { name: 'tile' type: 'Tile' bottom: 're' top: 'tile' tile_param { axis: 1 tiles: 2 } }
+         layer { name: 'ip' type: 'InnerProduct' bottom: 'flat' top: 'ip' inner_product_param { num_output: 10 } }
+         layer { name: 'l1' type: 'SoftmaxWithLoss' bottom: 'ip' bottom: 'label' top: 'l1' loss_param { ignore_label: 255 normalization: BATCH_SIZE } }
+         layer { name: 'l2' type: 'SoftmaxWithLoss' bottom: 'ip' bottom: 'label' top: 'l2' loss_param { normalize: false } }
+         layer { name: 'l3' type: 'HingeLoss' bottom: 'ip' bottom: 'label' top: 'l3' hinge_loss_param { norm: L2 } }
+         layer { name: 'l4' type: 'InfogainLoss' bottom: 'ip' bottom: 'label' top: 'l4' infogain_loss_param { source: 'h.binaryproto' } }
+         layer { name: 'l5' type: 'SigmoidCrossEntropyLoss' bottom: 'ip' bottom: 'ip' top: 'l5' }
+         layer { name: 'acc' type: 'Accuracy' bottom: 'ip' bottom: 'label' top: 'acc' accuracy_param { top_k: 5 ignore_label: 7 } }",
+    );
+    let said: Vec<&str> = notes.iter().map(|note| note.message.as_str()).collect();
+    assert_eq!(notes.len(), 1, "{said:?}");
+    assert!(said[0].contains("source"), "{said:?}");
+    for (name, parts) in [
+        ("cut", &["parts: 3"][..]),
+        ("cut2", &["axis: 2", "slice_point: [3]"]),
+        ("re", &["shape: [0, -1]"]),
+        ("red", &["sumsq", "coeff: 0.5"]),
+        ("tile", &["tiles: 2"]),
+        ("l1", &["255", "batch_size"]),
+        ("l2", &["batch_size"]),
+        ("l3", &["norm: l2"]),
+        ("l5", &["batch_size"]),
+        ("acc", &["top_k: 5", "7"]),
+    ] {
+        let text = node(&project, name).layer.to_ron().unwrap();
+        for part in parts {
+            assert!(text.contains(part), "{part} in {text}");
+        }
+    }
+    same(&project);
+    let text = export_net(&project, &facts(), Extent::Network).text;
+    for part in [
+        "ignore_label: 255",
+        "normalization: BATCH_SIZE",
+        "dim: -1",
+        "top: \"c\"",
+        "operation: SUMSQ",
+    ] {
+        assert!(text.contains(part), "{part} in {text}");
+    }
+    let inference = infer(&project.graph, &facts());
+    assert!(!inference.has_errors(), "{:?}", inference.diagnostics);
 }
 
 /// What a person changes in the text counts, what the text does not speak of stays.
