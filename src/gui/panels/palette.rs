@@ -141,23 +141,24 @@ fn line_ui(ui: &mut Ui, spec: &'static LayerSpec, marked: bool) -> egui::Respons
     let painter = ui.painter().with_clip_rect(rect);
     let font = egui::TextStyle::Body.resolve(ui.style());
     let left = rect.left_center() + vec2(20.0, 0.0);
-    let name = painter.text(
-        left,
-        egui::Align2::LEFT_CENTER,
-        spec.name,
-        font,
-        visuals.text_color(),
-    );
+    let shown = |text: &str, font, place: egui::Pos2, color| {
+        let mut job = egui::text::LayoutJob::simple_singleline(text.to_owned(), font, color);
+        job.wrap = egui::text::TextWrapping::truncate_at_width(rect.right() - place.x);
+        let galley = painter.layout_job(job);
+        let corner = place - vec2(0.0, galley.size().y * 0.5);
+        let end = place + vec2(galley.size().x, 0.0);
+        painter.galley(corner, galley, color);
+        end
+    };
+    let end = shown(spec.name, font, left, visuals.text_color());
     // The title only where it says more than the name does.
     let title = spec.title.get();
     if title != spec.name && !title.is_ascii() {
         let small = egui::TextStyle::Small.resolve(ui.style());
-        let place = name.right_center() + vec2(8.0, 0.0);
-        let weak = visuals.weak_text_color();
-        let mut job = egui::text::LayoutJob::simple_singleline(title.to_owned(), small, weak);
-        job.wrap = egui::text::TextWrapping::truncate_at_width(rect.right() - place.x);
-        let galley = painter.layout_job(job);
-        painter.galley(place - vec2(0.0, galley.size().y * 0.5), galley, weak);
+        let place = end + vec2(8.0, 0.0);
+        if place.x + 24.0 < rect.right() {
+            shown(title, small, place, visuals.weak_text_color());
+        }
     }
     response.dnd_set_drag_payload(NewLayer(spec.name));
     if response.dragged() {

@@ -82,9 +82,14 @@ fn data_ui(ui: &mut Ui, ctx: &Ctx<'_>, typing: &mut Typing, actions: &mut Vec<Ac
             );
             ui.weak(tr("test", "测试"));
             mark("test", count_ui(ui, &mut data.split.test, 0, 1 << 30));
-            ui.weak(tr("seed", "种子"));
-            mark("split seed", whole_ui(ui, &mut data.split.seed, u64::MAX));
         });
+        ui.end_row();
+        let about = tr(
+            "Which examples are held back; another seed draws others",
+            "决定留出哪些样本；换一个种子就留出另一批",
+        );
+        name_ui(ui, tr("split seed", "划分种子"), about);
+        mark("split seed", whole_ui(ui, &mut data.split.seed, u64::MAX));
         ui.end_row();
         let about = tr(
             "Examples per step; the second number also serves validation",
