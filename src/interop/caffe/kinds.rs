@@ -40,6 +40,9 @@ const DEFAULTS: [(&str, &str); 6] = [
     ),
 ];
 
+/// Types that only some versions of Caffe have.
+pub(super) const NOT_EVERYWHERE: [&str; 2] = ["Interp", "SmoothL1Loss"];
+
 /// Caffe has layers of these names that are others than ours.
 const OTHERS: [&str; 2] = ["RNN", "LSTM"];
 

@@ -381,6 +381,13 @@ impl<'a> Writer<'a> {
                 "“{name}”：Caffe 没有 {kind} 层；只有 Layerlab 能读取"
             ));
         }
+        if kinds::NOT_EVERYWHERE.contains(&kind.as_str()) {
+            let name = &node.name;
+            self.notes.push(tr_format!(
+                "“{name}”: only some versions of Caffe have a layer {kind}",
+                "“{name}”：只有部分 Caffe 版本有 {kind} 层"
+            ));
+        }
         let mut message = Message::default();
         message.put("type", Value::Text(kind));
         self.params(node, &mut message);

@@ -69,7 +69,7 @@ impl Layer for SigmoidCrossEntropyLoss {
             value: &mut self.ignore_label,
             min: i64::from(i32::MIN),
             max: i64::from(i32::MAX),
-            max_len: 8,
+            max_len: 1,
         };
         let field = Field::new("ignore_label", about, value);
         visitor.field(field.caffe("loss_param.ignore_label"));
