@@ -1,7 +1,8 @@
-//! Where the time of LeNet's training step goes, node by node: `cargo bench --bench step`.
+//! Where the time of a training step goes, node by node: `cargo bench --bench step` for LeNet, or
+//! `cargo bench --bench step -- BATCH FILE SHAPE STEPS`, such as `-- 32 net.prototxt 3,32,32 5`.
 //!
 //! `layerlab bench` times any project as a whole; `pytorch.py` beside this file times the same
-//! step in PyTorch. The batch may be given: `cargo bench --bench step -- 64`.
+//! step in PyTorch.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -9,9 +10,14 @@ use std::time::{Duration, Instant};
 
 use candle_core::{Device, Tensor};
 use layerlab::graph::{DataFacts, Facts, Phase};
+use layerlab::interop::caffe;
 use layerlab::net::{BackwardStart, DataFeed, ForwardOptions, Net, NetConfig, NetFeed};
 use layerlab::project::Project;
 use layerlab::train::{self, Momentum, Solver};
+
+/// As in the program.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const WARM_UP: usize = 5;
 const STEPS: usize = 40;
@@ -69,20 +75,34 @@ fn step(
     Ok(())
 }
 
+/// A project or Caffe's definition of a network.
+fn open(path: &Path) -> anyhow::Result<Project> {
+    match path.extension().is_some_and(|ending| ending == "prototxt") {
+        true => Ok(caffe::open(path)?.project),
+        false => Ok(Project::open(path)?),
+    }
+}
+
 fn main() -> anyhow::Result<()> {
     // Cargo passes `--bench` along.
-    let batch = std::env::args()
-        .find_map(|argument| argument.parse().ok())
-        .unwrap_or(128usize);
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("projects/lenet-digits.ron");
-    let project = Project::open(&path)?;
-    let data = DataFacts::classified(vec![1, 28, 28], 10);
+    let arguments: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|a| a != "--bench")
+        .collect();
+    let batch: usize = arguments.first().map_or(Ok(128), |text| text.parse())?;
+    let lenet = Path::new(env!("CARGO_MANIFEST_DIR")).join("projects/lenet-digits.ron");
+    let path = arguments.get(1).map_or(lenet, |path| path.into());
+    let shape = arguments.get(2).map_or("1,28,28", String::as_str);
+    let shape: Vec<usize> = shape.split(',').map(str::parse).collect::<Result<_, _>>()?;
+    let steps = arguments.get(3).map_or(Ok(STEPS), |text| text.parse())?;
+    let data = DataFacts::classified(shape.clone(), 10);
     let facts = Facts {
         data: Some(data),
         ..Facts::default()
     };
-    let mut net = Net::compile(&project.graph, &facts, NetConfig::default())?;
-    let images = Tensor::rand(0f32, 1.0, (batch, 1, 28, 28), &Device::Cpu)?;
+    let mut net = Net::compile(&open(&path)?.graph, &facts, NetConfig::default())?;
+    let dims: Vec<usize> = std::iter::once(batch).chain(shape).collect();
+    let images = Tensor::rand(0f32, 1.0, dims, &Device::Cpu)?;
     let labels: Vec<u32> = (0..batch as u32).map(|i| i % 10).collect();
     let feed = NetFeed {
         data: Some(DataFeed::labelled(
@@ -92,16 +112,14 @@ fn main() -> anyhow::Result<()> {
         ..NetFeed::default()
     };
     let (mut momentum, mut table) = (Momentum::new(), Table::default());
-    for _ in 0..WARM_UP {
+    for _ in 0..WARM_UP.min(steps) {
         step(&mut net, &feed, &mut momentum, &mut Table::default())?;
     }
-    for _ in 0..STEPS {
+    for _ in 0..steps {
         step(&mut net, &feed, &mut momentum, &mut table)?;
     }
-    println!(
-        "LeNet, batch {batch}, {} threads",
-        rayon::current_num_threads()
-    );
+    let (name, threads) = (path.display(), rayon::current_num_threads());
+    println!("{name}, batch {batch}, {threads} threads");
     table.print();
     Ok(())
 }

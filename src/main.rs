@@ -5,6 +5,11 @@ use std::process::ExitCode;
 
 use layerlab::i18n::{Lang, tr, tr_format};
 
+/// Gives memory of the last step to the next one without asking the system, which would hand out
+/// every page anew.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     layerlab::cli::main(window)
 }

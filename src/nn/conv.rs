@@ -7,6 +7,7 @@ use super::matmul::{Mat, MatMut, Threads, matmul};
 use super::patches::Patches;
 use super::reference;
 use super::size::{Axis, conv_output};
+use super::winograd;
 use candle_core::{Result, Tensor, bail};
 use rayon::prelude::*;
 
@@ -58,6 +59,9 @@ pub fn conv2d(x: &Tensor, w: &Tensor, bias: Option<&Tensor>, conv: &Conv2d) -> R
     {
         bail!("a bias {:?} does not fit {o} filters", bias.dims());
     }
+    if winograd::fits(&shape, x) {
+        return winograd::forward(x, w, bias, &shape);
+    }
     on_cpu!(x, forward(x, w, bias, &shape), else reference::conv2d(x, w, bias, &shape))
 }
 
@@ -72,6 +76,9 @@ pub fn conv2d_backward_data(
     let (o, c_group, kh, kw) = w.dims4()?;
     let shape = ConvShape::new(dy.dim(0)?, c_group * conv.groups, x_size, o, [kh, kw], conv)?;
     shape.check_output(dy)?;
+    if winograd::fits(&shape.adjoint(), dy) {
+        return winograd::backward_data(dy, w, &shape);
+    }
     on_cpu!(dy, backward_data(dy, w, &shape), else reference::conv2d_backward_data(dy, w, &shape))
 }
 
@@ -86,6 +93,9 @@ pub fn conv2d_backward_filter(
     let (n, c, h, w) = x.dims4()?;
     let shape = ConvShape::new(n, c, [h, w], dy.dim(1)?, kernel, conv)?;
     shape.check_output(dy)?;
+    if winograd::fits(&shape, x) {
+        return winograd::backward_filter(x, dy, &shape);
+    }
     on_cpu!(x, backward_filter(x, dy, &shape), else reference::conv2d_backward_filter(x, dy, &shape))
 }
 
@@ -173,6 +183,23 @@ impl ConvShape {
 
     pub(super) fn filter_dims(&self) -> [usize; 4] {
         [self.o * self.groups, self.c, self.y.kernel, self.x.kernel]
+    }
+
+    /// The convolution that the gradient by the input is, where steps and dilation are one.
+    pub(super) fn adjoint(&self) -> Self {
+        let turned = |axis: Axis| Axis {
+            size: axis.output,
+            output: axis.size,
+            pad: (axis.kernel - 1).wrapping_sub(axis.pad),
+            ..axis
+        };
+        Self {
+            c: self.o,
+            o: self.c,
+            y: turned(self.y),
+            x: turned(self.x),
+            ..*self
+        }
     }
 
     fn patches(&self) -> Patches {

@@ -31,6 +31,7 @@ mod update;
 mod cpu;
 mod matmul;
 mod patches;
+mod winograd;
 
 pub use activation::{relu, relu_backward, sigmoid, sigmoid_backward, tanh, tanh_backward};
 pub use channels::{channel_affine, channel_dot, prelu, prelu_backward};

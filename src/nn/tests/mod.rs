@@ -6,6 +6,7 @@ mod gradients;
 mod maps;
 mod oracle;
 mod sizes;
+mod winograd;
 
 use super::size::{conv_output, pool_output};
 use super::{Conv2d, Pool2d};
