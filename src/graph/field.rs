@@ -79,7 +79,7 @@ pub enum FieldValue<'a> {
 
 /// One constructor for each kind; `name` is also Caffe's unless [`Field::caffe`] says otherwise.
 impl<'a> Field<'a> {
-    pub fn new(name: &'static str, about: Text, value: FieldValue<'a>) -> Self {
+    fn new(name: &'static str, about: Text, value: FieldValue<'a>) -> Self {
         Self {
             name,
             about,
@@ -153,6 +153,44 @@ impl<'a> Field<'a> {
 
     pub fn choice(name: &'static str, value: &'a mut dyn Choice, about: Text) -> Self {
         Self::new(name, about, FieldValue::Choice(value))
+    }
+
+    pub fn counts(
+        name: &'static str,
+        value: &'a mut Vec<usize>,
+        range: RangeInclusive<usize>,
+        max_len: usize,
+        about: Text,
+    ) -> Self {
+        let (min, max) = range.into_inner();
+        let value = FieldValue::Counts {
+            value,
+            min,
+            max,
+            max_len,
+        };
+        Self::new(name, about, value)
+    }
+
+    pub fn integers(
+        name: &'static str,
+        value: &'a mut Vec<i64>,
+        range: RangeInclusive<i64>,
+        max_len: usize,
+        about: Text,
+    ) -> Self {
+        let (min, max) = range.into_inner();
+        let value = FieldValue::Integers {
+            value,
+            min,
+            max,
+            max_len,
+        };
+        Self::new(name, about, value)
+    }
+
+    pub fn reals(name: &'static str, value: &'a mut Vec<f64>, max_len: usize, about: Text) -> Self {
+        Self::new(name, about, FieldValue::Reals { value, max_len })
     }
 
     pub fn filler(name: &'static str, value: &'a mut Filler, about: Text) -> Self {

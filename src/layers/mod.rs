@@ -7,6 +7,7 @@ mod data;
 
 mod conv;
 mod deconv;
+mod filters;
 mod pool;
 mod resample;
 mod spp;
