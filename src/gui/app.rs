@@ -58,7 +58,6 @@ pub struct App {
     leftover: Option<Leftover>,
     kept: (Instant, u64),
     pub(super) quitting: bool,
-    inference_of: Option<u64>,
     title: String,
 }
 
@@ -91,7 +90,6 @@ impl App {
             leftover: None,
             kept: (Instant::now(), 0),
             quitting: false,
-            inference_of: None,
             title: String::new(),
             settings,
         };
@@ -112,7 +110,6 @@ impl App {
         self.editor.reset();
         self.data = OpenData::default();
         self.example = (SplitName::Test, 0);
-        self.inference_of = None;
         // A first picture to look at while it trains: the first layer that computes maps.
         let graph = &self.document.project().graph;
         let first = graph
