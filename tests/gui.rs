@@ -1,7 +1,7 @@
 //! The window, driven by keyboard and pointer without a display.
 #![cfg(feature = "window")]
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -86,6 +86,11 @@ impl Window {
         self.settle();
     }
 
+    /// The data are open, so that sizes are known.
+    fn until_inferred(&mut self) {
+        self.until("the data", |app| app.document.inference().totals.params > 0);
+    }
+
     fn key(&mut self, modifiers: Modifiers, key: Key) {
         self.harness.key_press_modifiers(modifiers, key);
         self.settle();
@@ -94,6 +99,13 @@ impl Window {
     fn typed(&mut self, text: &str) {
         self.harness.event(Event::Text(text.to_owned()));
         self.settle();
+    }
+
+    /// Answers a question for a file.
+    fn type_path(&mut self, path: &Path) {
+        self.key(Modifiers::COMMAND, Key::A);
+        self.typed(path.to_str().unwrap());
+        self.key(Modifiers::NONE, Key::Enter);
     }
 
     /// Ctrl+K, the name, Enter: as a person adds a layer without the mouse.
@@ -189,7 +201,7 @@ fn a_network_is_built_by_keyboard_and_every_step_undone_and_redone() {
             "data:1 → loss:1",
         ]
     );
-    window.until("the data", |app| app.document.inference().totals.params > 0);
+    window.until_inferred();
     assert!(!window.app().document.inference().has_errors());
     let positions: Vec<f32> = graph.nodes().iter().map(|node| node.position[0]).collect();
     assert!(
@@ -224,11 +236,7 @@ fn the_pointer_drags_layers_draws_wires_and_moves_boxes() {
     let from = window.place(Role::Button, "Accuracy");
     window.drag(from, Pos2::new(600.0, 480.0));
     let graph = window.graph();
-    let accuracy = graph
-        .nodes()
-        .iter()
-        .find(|node| node.name == "accuracy")
-        .unwrap();
+    let accuracy = graph.named("accuracy", Phase::Test).unwrap();
     assert_eq!(accuracy.inputs.get(0), None, "nothing was selected");
     assert_eq!(
         accuracy.inputs.get(1).unwrap().to_string(),
@@ -236,7 +244,7 @@ fn the_pointer_drags_layers_draws_wires_and_moves_boxes() {
         "labels come from the data"
     );
     // A wire from a pin to a pin, both in sight.
-    window.until("the data", |app| app.document.inference().totals.params > 0);
+    window.until_inferred();
     window.run(CommandId::ZoomFit);
     let scores = window.place_in_graph(Role::Button, "input accuracy, scores: tensor");
     let output = window.place_in_graph(Role::Button, "output ip1, y: tensor N×10");
@@ -255,11 +263,7 @@ fn the_pointer_drags_layers_draws_wires_and_moves_boxes() {
             .any(|text| text.contains("labels"))
     );
     // A box is moved in one step of undo, and the selection with it.
-    let accuracy = before
-        .nodes()
-        .iter()
-        .find(|node| node.name == "accuracy")
-        .unwrap();
+    let accuracy = before.named("accuracy", Phase::Test).unwrap();
     let title = window
         .harness
         .get_all_by_label("accuracy")
@@ -299,9 +303,7 @@ fn a_project_is_renamed_saved_and_opened_again() {
     // Save: no file dialog here, so a path is typed.
     let path = window.folder.path().join("made.ron");
     window.key(Modifiers::COMMAND, Key::S);
-    window.key(Modifiers::COMMAND, Key::A);
-    window.typed(path.to_str().unwrap());
-    window.key(Modifiers::NONE, Key::Enter);
+    window.type_path(&path);
     let saved = window.app().document.project().clone();
     assert_eq!(Project::open(&path).unwrap(), saved);
     assert_eq!(window.app().title(), "made.ron — Layerlab");
@@ -337,10 +339,8 @@ fn a_project_is_renamed_saved_and_opened_again() {
 fn the_prototxt_follows_the_graph_and_changes_it() {
     let mut window = Window::open(None);
     let before = window.app().document.project().clone();
-    let ctx = window.harness.ctx.clone();
     let show = CommandId::Show(layerlab::gui::ViewKind::Prototxt);
-    window.app().perform(show, &ctx);
-    window.settle();
+    window.run(show);
     // The comment of a node is the other text of several lines.
     fn text_of(window: &Window) -> egui_kittest::Node<'_> {
         let texts = window.harness.get_all_by_role(Role::MultilineTextInput);
@@ -395,8 +395,7 @@ fn the_prototxt_follows_the_graph_and_changes_it() {
     assert!(!pane(&window).ends_with("layer {") && pane(&window).contains("num_output: 7"));
 
     // All the typing is one step.
-    window.app().perform(CommandId::Undo, &ctx);
-    window.settle();
+    window.run(CommandId::Undo);
     assert!(*window.app().document.project() == before);
     assert_eq!(pane(&window), text);
 
@@ -431,13 +430,9 @@ fn networks_of_caffe_are_opened_and_written() {
         .harness
         .query_all_by_label_contains("colour of Convolution");
     assert!(noted.count() > 0);
-    let ctx = window.harness.ctx.clone();
-    window.app().perform(CommandId::ExportCaffe, &ctx);
-    window.settle();
+    window.run(CommandId::ExportCaffe);
     let out = window.folder.path().join("out.prototxt");
-    window.key(Modifiers::COMMAND, Key::A);
-    window.typed(out.to_str().unwrap());
-    window.key(Modifiers::NONE, Key::Enter);
+    window.type_path(&out);
     let text = std::fs::read_to_string(&out).unwrap();
     assert!(
         text.contains("colour: 1") && text.contains("from caffe"),
@@ -451,7 +446,7 @@ fn networks_of_caffe_are_opened_and_written() {
 fn nodes_are_copied_pasted_grouped_folded_and_laid_out() {
     let mut window = Window::open(None);
     build(&mut window);
-    window.until("the data", |app| app.document.inference().totals.params > 0);
+    window.until_inferred();
     let params = window.app().document.inference().totals.params;
     let graph = window.graph();
     let chosen: Vec<_> = graph.nodes()[1..4].iter().map(|node| node.id).collect();
@@ -536,7 +531,7 @@ fn training_lowers_the_loss_shows_maps_and_takes_another_rate() {
     );
     let graph = window.graph();
     window.app().selection = [graph.nodes()[1].id].into();
-    window.until("the data", |app| app.document.inference().totals.params > 0);
+    window.until_inferred();
     window.key(Modifiers::NONE, Key::Space);
     window.until("30 iterations", |app| app.training.run.iteration() >= 30);
     let times = window.app().frame_times.clone();
@@ -624,7 +619,7 @@ fn a_node_deleted_while_its_wire_is_drawn_breaks_nothing() {
     let mut window = Window::open(None);
     build(&mut window);
     window.run(CommandId::ZoomFit);
-    window.until("the data", |app| app.document.inference().totals.params > 0);
+    window.until_inferred();
     let ip1 = window.graph().nodes()[4].id;
     window.app().selection = [ip1].into();
     let output = window.place_in_graph(Role::Button, "output ip1, y: tensor N×10");

@@ -231,6 +231,22 @@ fn window<'a, V: View + 'a>(world: World, view: V, size: [f32; 2]) -> Harness<'a
     harness
 }
 
+fn training_bar<'a>(world: World) -> Harness<'a, (World, TrainingBar)> {
+    window(world, TrainingBar::default(), [900.0, 40.0])
+}
+
+fn click<T>(harness: &mut Harness<'_, T>, label: &str) {
+    harness.get_by_label(label).click();
+    harness.run_steps(2);
+}
+
+fn click_at<T>(harness: &mut Harness<'_, T>, at: egui::Pos2) {
+    harness.hover_at(at);
+    harness.drag_at(at);
+    harness.drop_at(at);
+    harness.run_steps(4);
+}
+
 /// All texts that a person can read or hear.
 fn texts<T>(harness: &Harness<'_, T>) -> String {
     let nodes = harness.root().children_recursive();
@@ -586,10 +602,9 @@ fn a_run_of_bad_numbers_can_be_drawn() {
 #[test]
 fn the_bar_asks_for_what_its_buttons_say() {
     let _turn = turn(Lang::English);
-    let mut harness = window(World::new(), TrainingBar::default(), [900.0, 40.0]);
+    let mut harness = training_bar(World::new());
     for name in ["Train", "One iteration, then pause", "Stop"] {
-        harness.get_by_label(name).click();
-        harness.run_steps(2);
+        click(&mut harness, name);
     }
     let asked = &harness.state().0.asked;
     assert!(
@@ -607,11 +622,7 @@ fn the_bar_asks_for_what_its_buttons_say() {
 #[test]
 fn the_rate_is_sent_when_it_is_entered_and_not_before() {
     let _turn = turn(Lang::English);
-    let mut harness = window(
-        World::new().trained(),
-        TrainingBar::default(),
-        [900.0, 40.0],
-    );
+    let mut harness = training_bar(World::new().trained());
     harness.get_by_value("0.005").click();
     harness.run_steps(2);
     harness.event(egui::Event::Text("2e-3".into()));
@@ -635,7 +646,7 @@ fn before_a_run_the_rate_is_the_projects() {
     let _turn = turn(Lang::English);
     let world = World::new();
     let old = world.project.stages[0].solver.base_lr;
-    let mut harness = window(world, TrainingBar::default(), [900.0, 40.0]);
+    let mut harness = training_bar(world);
     harness.get_by_value(&format!("{old}")).click();
     harness.run_steps(2);
     harness.event(egui::Event::Text("0.125".into()));
@@ -660,10 +671,9 @@ fn a_failure_says_why_and_leads_to_its_node() {
     };
     world.run.apply(Event::Ended(ending));
     let conv2 = world.project.graph.named("conv2", Phase::Train).unwrap().id;
-    let mut harness = window(world, TrainingBar::default(), [900.0, 40.0]);
+    let mut harness = training_bar(world);
     let text = "Failed: the loss is NaN";
-    harness.get_by_label(text).click();
-    harness.run_steps(2);
+    click(&mut harness, text);
     let asked = &harness.state().0.asked;
     assert!(
         matches!(asked[..], [Action::Reveal(id)] if id == conv2),
@@ -680,10 +690,7 @@ fn a_map_grows_on_a_click_and_shrinks_on_escape() {
     assert!(!texts(&harness).contains("all maps"));
     let map = harness.get_by_label_contains("20 maps of ").rect();
     let at = map.left_top() + egui::vec2(5.0, 5.0);
-    harness.hover_at(at);
-    harness.drag_at(at);
-    harness.drop_at(at);
-    harness.run_steps(3);
+    click_at(&mut harness, at);
     assert!(
         texts(&harness).contains("← all maps"),
         "{}",
@@ -699,8 +706,7 @@ fn the_picker_walks_through_the_examples() {
     let _turn = turn(Lang::English);
     let mut harness = window(World::new(), MapsView::default(), [700.0, 500.0]);
     for name in ["←", "→", "random"] {
-        harness.get_by_label(name).click();
-        harness.run_steps(2);
+        click(&mut harness, name);
     }
     let shown: Vec<usize> = (harness.state().0.asked.iter())
         .map(|action| match action {
@@ -720,14 +726,12 @@ fn an_example_is_chosen_from_the_data() {
         panic!("no data")
     };
     let label = feed.dataset().label(SplitName::Train, 5).unwrap();
-    harness.get_by_label(&format!("5 {label}")).click();
-    harness.run_steps(2);
+    click(&mut harness, &format!("5 {label}"));
     assert!(matches!(
         harness.state().0.asked[..],
         [Action::ShowExample(SplitName::Train, 5)]
     ));
-    harness.get_by_label("test set 100").click();
-    harness.run_steps(2);
+    click(&mut harness, "test set 100");
     let Some(Ok(feed)) = &harness.state().0.data else {
         panic!("no data")
     };
@@ -749,10 +753,7 @@ fn a_cell_of_the_matrix_lists_its_mistakes() {
     // Truth 1, prediction 4: every ninth example from the second on, of label 1.
     let cell = matrix.width() / 10.0;
     let at = matrix.min + egui::vec2(4.5 * cell, 1.5 * cell);
-    harness.hover_at(at);
-    harness.drag_at(at);
-    harness.drop_at(at);
-    harness.run_steps(4);
+    click_at(&mut harness, at);
     let all = texts(&harness);
     assert!(all.contains("3 of 1 taken for 4"), "{all}");
     let listed: Vec<usize> = [1, 91, 181]
@@ -763,14 +764,12 @@ fn a_cell_of_the_matrix_lists_its_mistakes() {
         })
         .collect();
     assert_eq!(listed, [1, 91, 181]);
-    harness.get_by_label("91 91.00 %").click();
-    harness.run_steps(2);
+    click(&mut harness, "91 91.00 %");
     assert!(matches!(
         harness.state().0.asked[..],
         [Action::ShowExample(SplitName::Validation, 91)]
     ));
-    harness.get_by_label("×").click();
-    harness.run_steps(2);
+    click(&mut harness, "×");
     assert!(!texts(&harness).contains("taken for"));
 }
 
@@ -781,12 +780,10 @@ fn nothing_can_be_trained_while_something_is_in_the_way() {
         data: Some(Err("the folder is empty".into())),
         ..World::new()
     };
-    let mut harness = window(world, TrainingBar::default(), [900.0, 40.0]);
-    harness.get_by_label("Train").click();
-    harness.run_steps(2);
+    let mut harness = training_bar(world);
+    click(&mut harness, "Train");
     assert!(harness.state().0.asked.is_empty());
-    harness.get_by_label("the folder is empty").click();
-    harness.run_steps(2);
+    click(&mut harness, "the folder is empty");
     assert!(matches!(
         harness.state().0.asked[..],
         [Action::Open(ViewKind::Data)]

@@ -3,10 +3,12 @@
 //! Invariant: whatever passes `DataConfig::check` allocates no absurd amount of memory.
 //! It must not know how data are stored or read.
 
-use serde::{Deserialize, Serialize};
+mod check;
 
-use super::DataError;
-use crate::i18n::{tr, tr_format};
+#[cfg(test)]
+mod tests;
+
+use serde::{Deserialize, Serialize};
 
 /// The most examples in a batch.
 pub const MAX_BATCH: usize = 65_536;
@@ -267,158 +269,6 @@ impl DataConfig {
             split: Split::default(),
             preprocess: Preprocess::default(),
             ..Self::default()
-        }
-    }
-
-    /// Finds values that make sense for no data set.
-    pub fn check(&self) -> Result<(), DataError> {
-        if self.source.trim().is_empty() {
-            let problem = tr(
-                "is empty; write a built-in name or a path",
-                "为空；请填写内置数据集名称或路径",
-            );
-            return Err(DataError::config("source", problem));
-        }
-        for (setting, size) in [
-            ("batch.train", self.batch.train),
-            ("batch.test", self.batch.test),
-        ] {
-            if !(1..=MAX_BATCH).contains(&size) {
-                let problem = tr_format!(
-                    "is {size}; it must be 1 to {MAX_BATCH}",
-                    "为 {size}；应在 1 到 {MAX_BATCH} 之间"
-                );
-                return Err(DataError::config(setting, problem));
-            }
-        }
-        if !(1..=MAX_LENGTH).contains(&self.text.length) {
-            let length = self.text.length;
-            let problem = tr_format!(
-                "is {length}; it must be 1 to {MAX_LENGTH}",
-                "为 {length}；应在 1 到 {MAX_LENGTH} 之间"
-            );
-            return Err(DataError::config("text.length", problem));
-        }
-        if let TextUnit::Words(size) = self.text.unit
-            && !(2..=MAX_VOCABULARY).contains(&size)
-        {
-            let problem = tr_format!(
-                "has {size} words; there must be 2 to {MAX_VOCABULARY}",
-                "词表大小为 {size}；应在 2 到 {MAX_VOCABULARY} 之间"
-            );
-            return Err(DataError::config("text.unit", problem));
-        }
-        self.preprocess.check()
-    }
-}
-
-impl Preprocess {
-    fn check(&self) -> Result<(), DataError> {
-        let wrong = |setting, problem: &str| Err(DataError::config(setting, problem));
-        if let Some((height, width)) = self.resize
-            && !((1..=MAX_SIDE).contains(&height) && (1..=MAX_SIDE).contains(&width))
-        {
-            let problem = tr_format!(
-                "is {height} × {width}; both sides must be 1 to {MAX_SIDE} pixels",
-                "为 {height} × {width}；两边都应在 1 到 {MAX_SIDE} 像素之间"
-            );
-            return wrong("preprocess.resize", &problem);
-        }
-        if !self.scale.is_finite() || self.scale == 0.0 {
-            let problem = tr("must be a finite number other than 0", "必须是非零的有限数");
-            return wrong("preprocess.scale", problem);
-        }
-        if let Whiten::Pca { epsilon, .. } | Whiten::Zca { epsilon } = self.whiten
-            && !(epsilon.is_finite() && epsilon >= 0.0)
-        {
-            let problem = tr("needs an ε from 0 up", "的 ε 应为大于等于 0 的有限数");
-            return wrong("preprocess.whiten", problem);
-        }
-        let as_image = self.crop.is_some() || self.mirror || self.sequence != Sequence::Off;
-        if matches!(self.whiten, Whiten::Pca { .. }) && as_image {
-            let problem = tr(
-                "PCA gives components, not images, so crop, mirror and sequence do not go with it; write Zca",
-                "PCA 给出的是主成分而不是图像，不能再裁剪、镜像或转为序列；请改用 Zca",
-            );
-            return wrong("preprocess.whiten", problem);
-        }
-        let finite = |values: &[f64]| values.iter().all(|value| value.is_finite());
-        match &self.mean {
-            Mean::Value(values) if !finite(values) => {
-                let problem = tr("must hold finite numbers", "必须全部是有限数");
-                return wrong("preprocess.mean", problem);
-            }
-            _ => {}
-        }
-        match &self.std {
-            Std::Value(values) if !finite(values) || values.iter().any(|&value| value <= 0.0) => {
-                let problem = tr(
-                    "must hold finite numbers above 0",
-                    "必须全部是大于 0 的有限数",
-                );
-                wrong("preprocess.std", problem)
-            }
-            _ => Ok(()),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_short_text_is_enough_and_round_trips() {
-        let text = r#"(source: "digits", preprocess: (scale: 0.00390625, mean: Channel))"#;
-        let config: DataConfig = ron::from_str(text).unwrap();
-        assert_eq!(config.split, Split::default());
-        assert_eq!(
-            config.batch,
-            Batches {
-                train: 64,
-                test: 100
-            }
-        );
-        assert!(config.shuffle);
-        assert_eq!(config.preprocess.mean, Mean::Channel);
-        for config in [config, DataConfig::default()] {
-            let text = ron::ser::to_string_pretty(&config, Default::default()).unwrap();
-            assert_eq!(
-                ron::from_str::<DataConfig>(&text).unwrap(),
-                config,
-                "{text}"
-            );
-        }
-    }
-
-    #[test]
-    fn unknown_fields_are_refused() {
-        assert!(ron::from_str::<DataConfig>(r#"(source: "digits", colour: Gray)"#).is_err());
-        assert!(ron::from_str::<DataConfig>(r#"(source: "digits", batch: (size: 3))"#).is_err());
-    }
-
-    #[test]
-    fn senseless_values_are_refused_by_name() {
-        type Spoil = fn(&mut DataConfig);
-        let cases: [(&str, Spoil); 7] = [
-            ("source", |c| c.source = " ".into()),
-            ("batch.train", |c| c.batch.train = 0),
-            ("batch.test", |c| c.batch.test = usize::MAX),
-            ("preprocess.resize", |c| c.preprocess.resize = Some((28, 0))),
-            ("preprocess.scale", |c| c.preprocess.scale = f64::NAN),
-            ("preprocess.mean", |c| {
-                c.preprocess.mean = Mean::Value(vec![f64::INFINITY])
-            }),
-            ("preprocess.std", |c| {
-                c.preprocess.std = Std::Value(vec![0.0])
-            }),
-        ];
-        assert!(DataConfig::default().check().is_ok());
-        for (setting, spoil) in cases {
-            let mut config = DataConfig::default();
-            spoil(&mut config);
-            let error = config.check().unwrap_err().to_string();
-            assert!(error.contains(setting), "{error}");
         }
     }
 }

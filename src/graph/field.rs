@@ -5,9 +5,7 @@
 
 use std::ops::RangeInclusive;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-use super::diagnostic::Problem;
+use super::{Filler, Problem, Size};
 use crate::i18n::{Text, tr_format};
 
 /// One parameter of a layer, open for editing.
@@ -81,7 +79,7 @@ pub enum FieldValue<'a> {
 
 /// One constructor for each kind; `name` is also Caffe's unless [`Field::caffe`] says otherwise.
 impl<'a> Field<'a> {
-    pub fn new(name: &'static str, about: Text, value: FieldValue<'a>) -> Self {
+    fn new(name: &'static str, about: Text, value: FieldValue<'a>) -> Self {
         Self {
             name,
             about,
@@ -157,6 +155,44 @@ impl<'a> Field<'a> {
         Self::new(name, about, FieldValue::Choice(value))
     }
 
+    pub fn counts(
+        name: &'static str,
+        value: &'a mut Vec<usize>,
+        range: RangeInclusive<usize>,
+        max_len: usize,
+        about: Text,
+    ) -> Self {
+        let (min, max) = range.into_inner();
+        let value = FieldValue::Counts {
+            value,
+            min,
+            max,
+            max_len,
+        };
+        Self::new(name, about, value)
+    }
+
+    pub fn integers(
+        name: &'static str,
+        value: &'a mut Vec<i64>,
+        range: RangeInclusive<i64>,
+        max_len: usize,
+        about: Text,
+    ) -> Self {
+        let (min, max) = range.into_inner();
+        let value = FieldValue::Integers {
+            value,
+            min,
+            max,
+            max_len,
+        };
+        Self::new(name, about, value)
+    }
+
+    pub fn reals(name: &'static str, value: &'a mut Vec<f64>, max_len: usize, about: Text) -> Self {
+        Self::new(name, about, FieldValue::Reals { value, max_len })
+    }
+
     pub fn filler(name: &'static str, value: &'a mut Filler, about: Text) -> Self {
         Self::new(name, about, FieldValue::Filler(value))
     }
@@ -215,158 +251,6 @@ macro_rules! choice {
             }
         }
     };
-}
-
-/// A number of outputs, given outright or by the number of classes in the data.
-///
-/// In files: `10`, `"classes"`, `"classes+1"` (with background), `"4*(classes+1)"` (box corners).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Size {
-    Count(usize),
-    Classes,
-    ClassesAndBackground,
-    BoxCorners,
-}
-
-impl Size {
-    pub const BY_CLASSES: [(&'static str, Self); 3] = [
-        ("classes", Self::Classes),
-        ("classes+1", Self::ClassesAndBackground),
-        ("4*(classes+1)", Self::BoxCorners),
-    ];
-
-    /// The number, `None` where it depends on classes that nobody has said.
-    pub fn resolve(self, classes: Option<usize>) -> Option<usize> {
-        match self {
-            Self::Count(n) => Some(n),
-            Self::Classes => classes,
-            Self::ClassesAndBackground => classes?.checked_add(1),
-            Self::BoxCorners => classes?.checked_add(1)?.checked_mul(4),
-        }
-    }
-}
-
-impl Serialize for Size {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if let Self::Count(n) = self {
-            return serializer.serialize_u64(*n as u64);
-        }
-        let name = Self::BY_CLASSES.iter().find(|(_, size)| size == self);
-        serializer.serialize_str(name.map_or("classes", |(name, _)| name))
-    }
-}
-
-impl<'de> Deserialize<'de> for Size {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Visitor;
-        impl serde::de::Visitor<'_> for Visitor {
-            type Value = Size;
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("a number, \"classes\", \"classes+1\" or \"4*(classes+1)\"")
-            }
-            fn visit_u64<E: serde::de::Error>(self, n: u64) -> Result<Size, E> {
-                let n = usize::try_from(n).map_err(|_| E::custom("too large"))?;
-                Ok(Size::Count(n))
-            }
-            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Size, E> {
-                let known = Size::BY_CLASSES.iter().find(|(name, _)| *name == text);
-                known
-                    .map(|(_, size)| *size)
-                    .ok_or_else(|| E::invalid_value(serde::de::Unexpected::Str(text), &self))
-            }
-        }
-        deserializer.deserialize_any(Visitor)
-    }
-}
-
-/// How a parameter gets its first values; names and formulas as in Caffe's fillers, where fan-in
-/// is the number of values behind one output, and fan-out the number of outputs behind one input.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum Filler {
-    Constant(f64),
-    Uniform {
-        min: f64,
-        max: f64,
-    },
-    Gaussian {
-        mean: f64,
-        std: f64,
-    },
-    /// Uniform in ±√(3 / n) (Glorot and Bengio 2010); n is the fan-in, Caffe's default.
-    Xavier,
-    /// The same with the fan-out for n.
-    XavierFanOut,
-    /// The same with the mean of both for n, as in the paper.
-    XavierAverage,
-    /// Gaussian with deviation √(2 / n) (He et al. 2015); n is the fan-in, Caffe's default.
-    Msra,
-    MsraFanOut,
-    MsraAverage,
-    /// The weights of bilinear interpolation, for a Deconvolution that enlarges.
-    Bilinear,
-    /// Uniform in 0 … 1, then divided so that the weights of each output sum to 1.
-    PositiveUnitball,
-    /// `scale · rand(D) / √D` as a course writes it: uniform in 0 … 1, all positive; D is the fan-in.
-    ScaledUniform(f64),
-    /// `scale · randn(D) / √D`, as it is usually meant: gaussian, half of the weights negative.
-    ScaledGaussian(f64),
-}
-
-impl Filler {
-    /// One of each, with usual numbers, and its name for people.
-    pub const ALL: [(&'static str, Self); 13] = [
-        ("constant", Self::Constant(0.0)),
-        (
-            "uniform",
-            Self::Uniform {
-                min: -0.1,
-                max: 0.1,
-            },
-        ),
-        (
-            "gaussian",
-            Self::Gaussian {
-                mean: 0.0,
-                std: 0.01,
-            },
-        ),
-        ("xavier", Self::Xavier),
-        ("xavier_fan_out", Self::XavierFanOut),
-        ("xavier_average", Self::XavierAverage),
-        ("msra", Self::Msra),
-        ("msra_fan_out", Self::MsraFanOut),
-        ("msra_average", Self::MsraAverage),
-        ("bilinear", Self::Bilinear),
-        ("positive_unitball", Self::PositiveUnitball),
-        ("scaled_uniform", Self::ScaledUniform(0.01)),
-        ("scaled_gaussian", Self::ScaledGaussian(0.01)),
-    ];
-
-    pub fn name(&self) -> &'static str {
-        let same = |other: &Self| std::mem::discriminant(other) == std::mem::discriminant(self);
-        let named = Self::ALL.iter().find(|(_, other)| same(other));
-        named.map_or("", |(name, _)| name)
-    }
-
-    /// What it draws from, for hover texts.
-    pub fn formula(&self) -> &'static str {
-        match self {
-            Self::Constant(_) => "w = c",
-            Self::Uniform { .. } => "w ~ U(min, max)",
-            Self::Gaussian { .. } => "w ~ N(μ, σ²)",
-            Self::Xavier => "w ~ U(−√(3/n), √(3/n)), n = fan-in",
-            Self::XavierFanOut => "w ~ U(−√(3/n), √(3/n)), n = fan-out",
-            Self::XavierAverage => "w ~ U(−√(3/n), √(3/n)), n = (fan-in + fan-out)/2",
-            Self::Msra => "w ~ N(0, 2/n), n = fan-in",
-            Self::MsraFanOut => "w ~ N(0, 2/n), n = fan-out",
-            Self::MsraAverage => "w ~ N(0, 2/n), n = (fan-in + fan-out)/2",
-            Self::Bilinear => "w(i, j) = (1 − |i/f − c|)(1 − |j/f − c|)",
-            Self::PositiveUnitball => "w ~ U(0, 1), Σw = 1",
-            Self::ScaledUniform(_) => "w = s · rand(D)/√D",
-            Self::ScaledGaussian(_) => "w = s · randn(D)/√D",
-        }
-    }
 }
 
 /// The range check: every parameter outside what the layer states.
@@ -433,20 +317,10 @@ fn violated_range(value: &FieldValue<'_>) -> Option<String> {
         FieldValue::Real { value, min, max } if !(**value >= *min && **value <= *max) => {
             Some(tr_format!("from {min} to {max}", "在 {min} 到 {max} 之间"))
         }
-        FieldValue::Filler(filler) if !filler_is_valid(filler) => Some(tr_format!(
+        FieldValue::Filler(filler) if !filler.is_valid() => Some(tr_format!(
             "a filler with finite numbers, min ≤ max and std ≥ 0",
             "是数值有限的初始化方法，且 min ≤ max、std ≥ 0"
         )),
         _ => None,
-    }
-}
-
-fn filler_is_valid(filler: &Filler) -> bool {
-    match *filler {
-        Filler::Constant(value) => value.is_finite(),
-        Filler::Uniform { min, max } => min.is_finite() && max.is_finite() && min <= max,
-        Filler::Gaussian { mean, std } => mean.is_finite() && std.is_finite() && std >= 0.0,
-        Filler::ScaledUniform(scale) | Filler::ScaledGaussian(scale) => scale.is_finite(),
-        _ => true,
     }
 }

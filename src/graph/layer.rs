@@ -6,146 +6,13 @@
 use std::any::Any;
 use std::fmt::Debug;
 
-use candle_core::{DType, Device, Tensor};
+use candle_core::Tensor;
 use serde::Serialize;
 
-use super::{DataFacts, FieldVisitor, Filler, Phase, PortType, Problem, Shape};
-use crate::i18n::Text;
-
-/// What a layer is for; the palette is grouped by it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Family {
-    Data,
-    Convolution,
-    Pooling,
-    Linear,
-    Recurrent,
-    Activation,
-    Normalisation,
-    Regularisation,
-    Structure,
-    Loss,
-    Metric,
-    Unknown,
-}
-
-impl Family {
-    pub fn text(self) -> Text {
-        match self {
-            Self::Data => Text::new("Data", "数据"),
-            Self::Convolution => Text::new("Convolution", "卷积"),
-            Self::Pooling => Text::new("Pooling", "池化"),
-            Self::Linear => Text::new("Full connection", "全连接"),
-            Self::Recurrent => Text::new("Recurrent", "循环网络"),
-            Self::Activation => Text::new("Activation", "激活函数"),
-            Self::Normalisation => Text::new("Normalisation", "归一化"),
-            Self::Regularisation => Text::new("Regularisation", "正则化"),
-            Self::Structure => Text::new("Structure", "结构"),
-            Self::Loss => Text::new("Loss", "损失函数"),
-            Self::Metric => Text::new("Metric", "评价指标"),
-            Self::Unknown => Text::new("Unknown", "未知"),
-        }
-    }
-}
-
-/// How the walk through the network treats a layer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
-    /// Computes outputs from inputs.
-    Layer,
-    /// Has no inputs: its outputs are the batch's examples, their labels and their targets.
-    Data,
-    /// Has no inputs: its output is a tensor that the caller gives.
-    Input,
-    /// Its first output is a scalar to be minimised.
-    Loss,
-    /// Its output is read by people only; no gradient passes.
-    Metric,
-    /// Not known to the program; cannot run.
-    Unknown,
-}
-
-/// What a layer type says about itself, the same for every instance.
-#[derive(Debug)]
-pub struct LayerSpec {
-    /// The type's name in project files; Caffe's wherever Caffe has the layer.
-    pub name: &'static str,
-    pub title: Text,
-    pub family: Family,
-    pub role: Role,
-    /// One line for hover texts, help and documentation.
-    pub about: Text,
-    /// The forward computation, in the usual symbols.
-    pub formula: &'static str,
-    /// Caffe's layer type and the name of its parameter message, empty where it has none.
-    pub caffe: (&'static str, &'static str),
-}
-
-/// An input or output of a layer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Port {
-    pub name: &'static str,
-    pub kind: PortType,
-}
-
-impl Port {
-    pub const fn tensor(name: &'static str) -> Self {
-        Self {
-            name,
-            kind: PortType::Tensor,
-        }
-    }
-
-    pub const fn labels(name: &'static str) -> Self {
-        Self {
-            name,
-            kind: PortType::Labels,
-        }
-    }
-}
-
-/// The inputs of a layer.
-#[derive(Clone, Copy, Debug)]
-pub struct InputPorts {
-    pub ports: &'static [Port],
-    /// The last port may be repeated (Concat, Eltwise).
-    pub repeat_last: bool,
-    /// How many of them, from the first on, must be connected; the others may be.
-    pub required: usize,
-}
-
-impl InputPorts {
-    pub const fn fixed(ports: &'static [Port]) -> Self {
-        Self {
-            ports,
-            repeat_last: false,
-            required: ports.len(),
-        }
-    }
-
-    pub const fn repeated(ports: &'static [Port]) -> Self {
-        Self {
-            ports,
-            repeat_last: true,
-            required: ports.len(),
-        }
-    }
-
-    /// All but the first `required` may be left unconnected.
-    pub const fn with_optional(ports: &'static [Port], required: usize) -> Self {
-        Self {
-            ports,
-            repeat_last: false,
-            required,
-        }
-    }
-
-    /// The port at `index`, if the layer has one there.
-    pub fn port(&self, index: usize) -> Option<&'static Port> {
-        let repeated = self.ports.last().filter(|_| self.repeat_last);
-        self.ports.get(index).or(repeated)
-    }
-}
+use super::{
+    Context, DataFacts, FieldVisitor, Filler, Gradients, InputPorts, LayerSpec, Passed, Phase,
+    Port, Problem, Shape, Value,
+};
 
 /// What inference knows beside the shapes of the inputs.
 #[derive(Clone, Copy, Debug)]
@@ -227,87 +94,6 @@ impl Inferred {
     }
 }
 
-/// What travels along a wire while the network runs.
-#[derive(Clone, Debug)]
-pub enum Value {
-    Tensor(Tensor),
-    /// u32 class indices.
-    Labels(Tensor),
-}
-
-impl Value {
-    /// The numbers of either kind.
-    pub fn tensor(&self) -> &Tensor {
-        match self {
-            Self::Tensor(tensor) | Self::Labels(tensor) => tensor,
-        }
-    }
-}
-
-/// What a layer may look at during a pass, beside its inputs.
-#[derive(Clone, Copy, Debug)]
-pub struct Context<'a> {
-    pub phase: Phase,
-    /// In the order of the [`ParamSpec`]s of the shape rule.
-    pub params: &'a [Tensor],
-    /// The start of the node's own random stream: a function of (seed, iteration, node).
-    pub seed: u64,
-    /// For each input, whether anybody needs its gradient.
-    pub needs_input: &'a [bool],
-    /// Whether anybody needs the gradients of the parameters.
-    pub needs_params: bool,
-    /// What the layer handed over as [`Passed::state`] in an earlier pass; empty at the start
-    /// of a sequence, and for every layer that is not recurrent.
-    pub state: &'a [Tensor],
-}
-
-/// What a forward pass leaves.
-#[derive(Clone, Debug, Default)]
-pub struct Passed {
-    pub outputs: Vec<Value>,
-    /// What backward needs: inputs, outputs, masks, indices. Nothing else stays alive.
-    pub saved: Vec<Tensor>,
-    /// New values of buffers, by index into the parameters.
-    pub buffers: Vec<(usize, Tensor)>,
-    /// The state after the last step, from which a later pass may go on ([`Context::state`]).
-    pub state: Vec<Tensor>,
-}
-
-impl Passed {
-    pub fn new(output: Tensor, saved: Vec<Tensor>) -> Self {
-        Self {
-            outputs: vec![Value::Tensor(output)],
-            saved,
-            ..Self::default()
-        }
-    }
-}
-
-/// What a backward pass gives: ∂loss by each input and parameter, `None` where it is not
-/// needed or is zero.
-#[derive(Clone, Debug, Default)]
-pub struct Gradients {
-    pub inputs: Vec<Option<Tensor>>,
-    pub params: Vec<Option<Tensor>>,
-}
-
-impl Gradients {
-    pub fn of_input(gradient: Tensor) -> Self {
-        Self {
-            inputs: vec![Some(gradient)],
-            params: Vec::new(),
-        }
-    }
-
-    /// One gradient for each input, none for parameters.
-    pub fn of_inputs(gradients: impl IntoIterator<Item = Option<Tensor>>) -> Self {
-        Self {
-            inputs: gradients.into_iter().collect(),
-            params: Vec::new(),
-        }
-    }
-}
-
 /// What a metric's number is, and so how it is shown and which way is better.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum MetricKind {
@@ -351,13 +137,13 @@ pub trait Layer: LayerObject + Debug + Send + Sync + 'static {
     /// each input port in use, and returns a problem where they do not fit.
     fn infer(&self, context: &InferContext<'_>, inputs: &[&Shape]) -> Result<Inferred, Problem>;
 
-    /// Computes the outputs. Never called for [`Role::Data`] and [`Role::Input`], whose outputs
+    /// Computes the outputs. Never called for [`Role::Data`](super::Role::Data) and [`Role::Input`](super::Role::Input), whose outputs
     /// the caller of the network gives.
     fn forward(&self, context: &Context<'_>, inputs: &[Value]) -> candle_core::Result<Passed>;
 
     /// From `saved` and ∂loss/∂outputs (`None` is zero) to ∂loss by inputs and parameters.
     /// Called only where some gradient arrived, so a layer with one output has it; see
-    /// [`only_gradient`]. By default no gradient passes.
+    /// [`only_gradient`](super::only_gradient). By default no gradient passes.
     fn backward(
         &self,
         _context: &Context<'_>,
@@ -413,26 +199,4 @@ impl<T: Layer + Clone + PartialEq + Serialize> LayerObject for T {
 /// How layers are written: a parameter that may be left out needs no `Some` around it.
 pub fn ron_options() -> ron::Options {
     ron::Options::default().with_default_extension(ron::extensions::Extensions::IMPLICIT_SOME)
-}
-
-/// The gradient that arrived at the output of a layer that has one.
-pub fn only_gradient(gradients: &[Option<Tensor>]) -> candle_core::Result<&Tensor> {
-    match gradients {
-        [Some(gradient), ..] => Ok(gradient),
-        _ => candle_core::bail!("no gradient arrived at the first output"),
-    }
-}
-
-/// The gradient that arrived at output `port`, or zeros of this shape where none did.
-pub fn gradient_or_zeros(
-    gradients: &[Option<Tensor>],
-    port: usize,
-    shape: &[usize],
-    dtype: DType,
-    device: &Device,
-) -> candle_core::Result<Tensor> {
-    match gradients.get(port).and_then(Option::as_ref) {
-        Some(gradient) => Ok(gradient.clone()),
-        None => Tensor::zeros(shape, dtype, device),
-    }
 }

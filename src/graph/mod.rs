@@ -8,25 +8,33 @@
 
 mod diagnostic;
 mod edit;
+mod facts;
 mod field;
+mod filler;
 mod infer;
 mod layer;
 mod node;
+mod pass;
 mod receptive;
 mod shape;
+mod size;
+mod spec;
 
 pub use diagnostic::{Diagnostic, Problem, Severity};
 pub use edit::Fragment;
-pub use field::{Choice, Field, FieldValue, FieldVisitor, Filler, Size};
-pub use infer::{DataFacts, Facts, Inference, NodeInfo, PhaseInfo, Totals, infer};
+pub use facts::{DataFacts, Facts};
+pub use field::{Choice, Field, FieldValue, FieldVisitor};
+pub use filler::Filler;
+pub use infer::{Inference, NodeInfo, PhaseInfo, Totals, infer};
 pub use layer::{
-    Context, Family, Gradients, InferContext, Inferred, InputPorts, Layer, LayerObject, LayerSpec,
-    Metric, MetricKind, ParamSpec, Passed, Port, Role, Value, Window, gradient_or_zeros,
-    only_gradient, ron_options,
+    InferContext, Inferred, Layer, LayerObject, Metric, MetricKind, ParamSpec, Window, ron_options,
 };
 pub use node::{Inputs, Multiplier, Node, NodeId, Phase, Phases, PortRef};
+pub use pass::{Context, Gradients, Passed, Value, gradient_or_zeros, only_gradient};
 pub use receptive::ReceptiveField;
 pub use shape::{PortType, Shape};
+pub use size::Size;
+pub use spec::{Family, InputPorts, LayerSpec, Port, Role};
 
 use std::collections::BTreeSet;
 

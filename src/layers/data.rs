@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::graph::{
-    Context, Family, Field, FieldValue, FieldVisitor, InferContext, Inferred, InputPorts, Layer,
-    LayerSpec, Passed, Port, Problem, Role, Shape, Value, Window,
+    Context, Family, Field, FieldVisitor, InferContext, Inferred, InputPorts, Layer, LayerSpec,
+    Passed, Port, Problem, Role, Shape, Value, Window,
 };
 use crate::i18n::{Text, tr_format};
 
@@ -100,20 +100,17 @@ impl Layer for Input {
     }
 
     fn fields(&mut self, visitor: &mut dyn FieldVisitor) {
-        visitor.field(Field {
-            name: "shape",
-            about: Text::new(
-                "The shape of one example, such as 3, 224, 224; empty takes that of the data.",
-                "单个样本的形状，如 3, 224, 224；留空则取数据集的形状。",
-            ),
-            caffe: "shape",
-            value: FieldValue::Counts {
-                value: &mut self.shape,
-                min: 1,
-                max: 1 << 20,
-                max_len: 3,
-            },
-        });
+        let about = Text::new(
+            "The shape of one example, such as 3, 224, 224; empty takes that of the data.",
+            "单个样本的形状，如 3, 224, 224；留空则取数据集的形状。",
+        );
+        visitor.field(Field::counts(
+            "shape",
+            &mut self.shape,
+            1..=1 << 20,
+            3,
+            about,
+        ));
     }
 
     fn infer(&self, context: &InferContext<'_>, _: &[&Shape]) -> Result<Inferred, Problem> {

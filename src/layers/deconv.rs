@@ -1,48 +1,38 @@
 //! Deconvolution: the transpose of convolution, which enlarges.
 
 use candle_core::Tensor;
-use serde::{Deserialize, Serialize};
 
+use super::filters::{FilterTexts, check_groups, filters, macs};
 use crate::graph::{
-    Context, Family, Field, FieldVisitor, Filler, Gradients, InferContext, Inferred, Layer,
-    LayerSpec, ParamSpec, Passed, Problem, Role, Shape, Size, Value, Window, only_gradient,
+    Context, Family, FieldVisitor, Gradients, InferContext, Inferred, Layer, LayerSpec, Passed,
+    Problem, Role, Shape, Value, Window, only_gradient,
 };
 use crate::i18n::{Text, tr_format};
 use crate::nn;
 
-/// (N, C, H, W) → (N, num_output, s·(H − 1) + d·(k − 1) + 1 − 2·pad, …): each input value is
-/// painted with a filter, and what overlaps is summed. PyTorch's `ConvTranspose2d`, Caffe's
-/// Deconvolution; the weight is (C, num_output / group, kernel). With `filler: bilinear`,
-/// group = C and kernel 2·f − f mod 2 it enlarges f times by interpolation.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Deconvolution {
-    pub num_output: Size,
-    pub kernel: [usize; 2],
-    pub stride: [usize; 2],
-    pub pad: [usize; 2],
-    pub dilation: [usize; 2],
-    pub group: usize,
-    pub bias: bool,
-    pub weight_filler: Filler,
-    pub bias_filler: Filler,
+filters! {
+    /// (N, C, H, W) → (N, num_output, s·(H − 1) + d·(k − 1) + 1 − 2·pad, …): each input value is
+    /// painted with a filter, and what overlaps is summed. PyTorch's `ConvTranspose2d`, Caffe's
+    /// Deconvolution; the weight is (C, num_output / group, kernel). With `filler: bilinear`,
+    /// group = C and kernel 2·f − f mod 2 it enlarges f times by interpolation.
+    Deconvolution { kernel: [4, 4], stride: [2, 2], pad: [1, 1] }
 }
 
-impl Default for Deconvolution {
-    fn default() -> Self {
-        Self {
-            num_output: Size::Count(16),
-            kernel: [4, 4],
-            stride: [2, 2],
-            pad: [1, 1],
-            dilation: [1, 1],
-            group: 1,
-            bias: true,
-            weight_filler: Filler::Xavier,
-            bias_filler: Filler::Constant(0.0),
-        }
-    }
-}
+static TEXTS: FilterTexts = FilterTexts {
+    num_output: Text::new("How many feature maps come out.", "输出特征图的个数。"),
+    stride: Text::new(
+        "Output pixels from one input value to the next: the enlargement.",
+        "相邻输入值在输出上相隔的像素数，即放大倍数。",
+    ),
+    pad: Text::new(
+        "Rows and columns cut off at the output's border.",
+        "输出四周裁掉的行数和列数。",
+    ),
+    group: Text::new(
+        "Groups of channels that do not see each other.",
+        "互不相连的通道组数。",
+    ),
+};
 
 static SPEC: LayerSpec = LayerSpec {
     name: "Deconvolution",
@@ -58,21 +48,6 @@ static SPEC: LayerSpec = LayerSpec {
 };
 
 impl Deconvolution {
-    /// The settings of the convolution whose transpose this is.
-    fn settings(&self) -> nn::Conv2d {
-        nn::Conv2d {
-            stride: self.stride,
-            pad: self.pad,
-            dilation: self.dilation,
-            groups: self.group,
-        }
-    }
-
-    /// How far the taps of a filter reach.
-    fn reach(&self) -> [usize; 2] {
-        [0, 1].map(|axis| self.dilation[axis] * (self.kernel[axis] - 1) + 1)
-    }
-
     /// Height or width of the output; `None` where nothing is left or it is too large.
     fn output_size(&self, axis: usize, size: usize) -> Option<usize> {
         let painted = (size.checked_sub(1)?.checked_mul(self.stride[axis])?)
@@ -89,52 +64,11 @@ impl Layer for Deconvolution {
     }
 
     fn fields(&mut self, visitor: &mut dyn FieldVisitor) {
-        let about = Text::new("How many feature maps come out.", "输出特征图的个数。");
-        visitor.field(Field::size(
-            "num_output",
-            &mut self.num_output,
-            1 << 16,
-            about,
-        ));
-        let about = Text::new(
-            "Height and width of a filter, in pixels.",
-            "卷积核的高和宽（像素）。",
-        );
-        visitor.field(Field::pair("kernel", &mut self.kernel, 1..=512, about).caffe("kernel_size"));
-        let about = Text::new(
-            "Output pixels from one input value to the next: the enlargement.",
-            "相邻输入值在输出上相隔的像素数，即放大倍数。",
-        );
-        visitor.field(Field::pair("stride", &mut self.stride, 1..=512, about));
-        let about = Text::new(
-            "Rows and columns cut off at the output's border.",
-            "输出四周裁掉的行数和列数。",
-        );
-        visitor.field(Field::pair("pad", &mut self.pad, 0..=512, about));
-        let about = Text::new(
-            "Pixels between the taps of the filter; 1 is a dense filter.",
-            "卷积核采样点之间的间隔；1 为普通卷积。",
-        );
-        visitor.field(Field::pair("dilation", &mut self.dilation, 1..=512, about));
-        let about = Text::new(
-            "Groups of channels that do not see each other.",
-            "互不相连的通道组数。",
-        );
-        visitor.field(Field::count("group", &mut self.group, 1..=1 << 16, about));
-        let about = Text::new("Whether each map gets a bias.", "每张特征图是否加偏置。");
-        visitor.field(Field::flag("bias", &mut self.bias, about).caffe("bias_term"));
-        let about = Text::new("How the weights begin.", "权重的初始化方法。");
-        visitor.field(Field::filler(
-            "weight_filler",
-            &mut self.weight_filler,
-            about,
-        ));
-        let about = Text::new("How the bias begins.", "偏置的初始化方法。");
-        visitor.field(Field::filler("bias_filler", &mut self.bias_filler, about));
+        self.filter_fields(&TEXTS, visitor);
     }
 
     fn infer(&self, context: &InferContext<'_>, inputs: &[&Shape]) -> Result<Inferred, Problem> {
-        let (x, group) = (inputs[0], self.group);
+        let x = inputs[0];
         let (4, Some(channels)) = (x.rank(), x.dim(1)) else {
             return Err(Problem::Shape(tr_format!(
                 "a deconvolution needs images (N, C, H, W), but gets {x}",
@@ -144,12 +78,7 @@ impl Layer for Deconvolution {
         let Some(outputs) = self.num_output.resolve(context.classes) else {
             return Err(super::classes_unknown());
         };
-        if channels == 0 || !channels.is_multiple_of(group) || !outputs.is_multiple_of(group) {
-            return Err(Problem::Shape(tr_format!(
-                "{channels} input and {outputs} output channels cannot be divided into {group} groups",
-                "{channels} 个输入通道和 {outputs} 个输出通道不能平分为 {group} 组"
-            )));
-        }
+        check_groups(channels, outputs, self.group)?;
         let mut size = [None; 2];
         for axis in [0, 1] {
             let Some(input) = x.dim(2 + axis) else {
@@ -164,27 +93,20 @@ impl Layer for Deconvolution {
                 )));
             }
         }
-        let weight = vec![channels, outputs / group, self.kernel[0], self.kernel[1]];
-        let mut params = vec![ParamSpec::learnable("weight", weight, self.weight_filler)];
-        let places = x.dim(2).zip(x.dim(3));
-        let macs = places.map(|(h, w)| {
-            let places = (h as u64).saturating_mul(w as u64);
-            places.saturating_mul(params[0].count() as u64)
-        });
-        if self.bias {
-            params.push(ParamSpec::learnable(
-                "bias",
-                vec![outputs],
-                self.bias_filler,
-            ));
-        }
+        let weight = vec![
+            channels,
+            outputs / self.group,
+            self.kernel[0],
+            self.kernel[1],
+        ];
+        let params = self.params(weight, outputs);
         // An output pixel hears at most this many inputs along each axis.
         let reach = self.reach();
         let heard = [0, 1].map(|axis| reach[axis].div_ceil(self.stride[axis]));
         Ok(Inferred {
             outputs: vec![Shape(vec![x.dim(0), Some(outputs), size[0], size[1]])],
+            macs: macs(x.dim(2).zip(x.dim(3)), &params),
             params,
-            macs,
             window: Window::Slide {
                 kernel: heard,
                 stride: [1, 1],
@@ -225,10 +147,7 @@ impl Layer for Deconvolution {
         }
         if context.needs_params {
             let dw = nn::conv2d_backward_filter(dy, &saved[0], self.kernel, &settings)?;
-            result.params.push(Some(dw));
-            if self.bias {
-                result.params.push(Some(nn::bias_backward(dy)?));
-            }
+            result.params = self.param_gradients(dw, dy)?;
         }
         Ok(result)
     }

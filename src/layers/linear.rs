@@ -3,6 +3,7 @@
 use candle_core::Tensor;
 use serde::{Deserialize, Serialize};
 
+use super::{BIAS_FILLER, BIAS_TERM, WEIGHT_FILLER};
 use crate::graph::{
     Context, Family, Field, FieldVisitor, Filler, Gradients, InferContext, Inferred, Layer,
     LayerSpec, ParamSpec, Passed, Problem, Role, Shape, Size, Value, Window, only_gradient,
@@ -71,21 +72,22 @@ impl Layer for InnerProduct {
             1 << 20,
             about,
         ));
-        let about = Text::new("Whether a bias is added.", "是否加偏置。");
-        visitor.field(Field::flag("bias", &mut self.bias, about).caffe("bias_term"));
+        visitor.field(Field::flag("bias", &mut self.bias, BIAS_TERM).caffe("bias_term"));
         let about = Text::new(
             "The first axis that is summed over; those before it stay. 1: everything of an example; 2: each step of a sequence by itself.",
             "从哪一维开始求和，其前各维保留。1：样本的全部数值；2：序列的每一步各自计算。",
         );
         visitor.field(Field::count("axis", &mut self.axis, 1..=3, about));
-        let about = Text::new("How the weights begin.", "权重的初始化方法。");
         visitor.field(Field::filler(
             "weight_filler",
             &mut self.weight_filler,
-            about,
+            WEIGHT_FILLER,
         ));
-        let about = Text::new("How the bias begins.", "偏置的初始化方法。");
-        visitor.field(Field::filler("bias_filler", &mut self.bias_filler, about));
+        visitor.field(Field::filler(
+            "bias_filler",
+            &mut self.bias_filler,
+            BIAS_FILLER,
+        ));
     }
 
     fn infer(&self, context: &InferContext<'_>, inputs: &[&Shape]) -> Result<Inferred, Problem> {

@@ -7,10 +7,12 @@ mod data;
 
 mod conv;
 mod deconv;
+mod filters;
 mod pool;
 mod resample;
 mod spp;
 
+mod embed;
 mod linear;
 mod recurrent;
 
@@ -31,6 +33,7 @@ pub use activation::{AbsVal, BNLL, ELU, Exp, Log, Power, ReLU, Sigmoid, TanH, Th
 pub use conv::Convolution;
 pub use data::{Data, Input};
 pub use deconv::Deconvolution;
+pub use embed::Embed;
 pub use linear::InnerProduct;
 pub use local_norm::{LRN, MVN, NormRegion};
 pub use loss::{
@@ -41,7 +44,7 @@ pub use metric::{Accuracy, MeanAbsoluteError, MeanIoU};
 pub use norm::{BatchNorm, FusedBatchNorm, GlobalStats};
 pub use piecewise::{Maxout, PReLU};
 pub use pool::{PoolMethod, Pooling};
-pub use recurrent::{Embed, Gru, Lstm, Rnn, SequenceOutput};
+pub use recurrent::{Gru, Lstm, Rnn, SequenceOutput};
 pub use regularisation::Dropout;
 pub use resample::{Crop, Upsample, UpsampleMode};
 pub use scale::{Bias, Scale};
@@ -56,7 +59,7 @@ use candle_core::Tensor;
 use serde::de::DeserializeOwned;
 
 use crate::graph::{Layer, LayerSpec, Problem, Shape, ron_options};
-use crate::i18n::tr_format;
+use crate::i18n::{Text, tr_format};
 
 /// Every layer type, in the order of the palette.
 pub static CATALOGUE: &[Entry] = &[
@@ -168,6 +171,11 @@ pub fn parse(text: &str) -> Result<Box<dyn Layer>, ron::error::SpannedError> {
     }
     (entry.parse)(text)
 }
+
+// What parameters mean that several layers have.
+const BIAS_TERM: Text = Text::new("Whether a bias is added.", "是否加偏置。");
+const WEIGHT_FILLER: Text = Text::new("How the weights begin.", "权重的初始化方法。");
+const BIAS_FILLER: Text = Text::new("How the bias begins.", "偏置的初始化方法。");
 
 /// A size depends on the number of classes, and nobody has said it.
 fn classes_unknown() -> Problem {

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::choice;
 use crate::graph::{
-    Context, Family, Field, FieldValue, FieldVisitor, Gradients, InferContext, Inferred, Layer,
-    LayerSpec, Passed, Problem, Role, Shape, Value, Window, only_gradient,
+    Context, Family, Field, FieldVisitor, Gradients, InferContext, Inferred, Layer, LayerSpec,
+    Passed, Problem, Role, Shape, Value, Window, only_gradient,
 };
 use crate::i18n::{Text, tr_format};
 use crate::nn;
@@ -107,69 +107,33 @@ impl Layer for Pooling {
     }
 
     fn fields(&mut self, visitor: &mut dyn FieldVisitor) {
-        visitor.field(Field {
-            name: "method",
-            about: Text::new("What a window is summed up by.", "窗口的汇总方式。"),
-            caffe: "pool",
-            value: FieldValue::Choice(&mut self.method),
-        });
-        visitor.field(Field {
-            name: "kernel",
-            about: Text::new(
-                "Height and width of the window, in pixels.",
-                "窗口的高和宽（像素）。",
-            ),
-            caffe: "kernel_size",
-            value: FieldValue::Pair {
-                value: &mut self.kernel,
-                min: 1,
-                max: 512,
-            },
-        });
-        visitor.field(Field {
-            name: "stride",
-            about: Text::new(
-                "Pixels from one window to the next.",
-                "相邻窗口之间的像素数。",
-            ),
-            caffe: "stride",
-            value: FieldValue::Pair {
-                value: &mut self.stride,
-                min: 1,
-                max: 512,
-            },
-        });
-        visitor.field(Field {
-            name: "pad",
-            about: Text::new(
-                "Rows and columns added around the image.",
-                "图像四周填充的行数和列数。",
-            ),
-            caffe: "pad",
-            value: FieldValue::Pair {
-                value: &mut self.pad,
-                min: 0,
-                max: 512,
-            },
-        });
-        visitor.field(Field {
-            name: "ceil",
-            about: Text::new(
-                "Round the output size up, so that the last window may hang over the edge (Caffe); off rounds down (PyTorch).",
-                "输出尺寸向上取整，最后一个窗口可以越过边缘（Caffe）；关闭则向下取整（PyTorch）。",
-            ),
-            caffe: "round_mode",
-            value: FieldValue::Flag(&mut self.ceil),
-        });
-        visitor.field(Field {
-            name: "global",
-            about: Text::new(
-                "One window over the whole map; kernel, stride and padding do not count.",
-                "整张特征图作为一个窗口；忽略窗口大小、步长和填充。",
-            ),
-            caffe: "global_pooling",
-            value: FieldValue::Flag(&mut self.global),
-        });
+        let about = Text::new("What a window is summed up by.", "窗口的汇总方式。");
+        visitor.field(Field::choice("method", &mut self.method, about).caffe("pool"));
+        let about = Text::new(
+            "Height and width of the window, in pixels.",
+            "窗口的高和宽（像素）。",
+        );
+        visitor.field(Field::pair("kernel", &mut self.kernel, 1..=512, about).caffe("kernel_size"));
+        let about = Text::new(
+            "Pixels from one window to the next.",
+            "相邻窗口之间的像素数。",
+        );
+        visitor.field(Field::pair("stride", &mut self.stride, 1..=512, about));
+        let about = Text::new(
+            "Rows and columns added around the image.",
+            "图像四周填充的行数和列数。",
+        );
+        visitor.field(Field::pair("pad", &mut self.pad, 0..=512, about));
+        let about = Text::new(
+            "Round the output size up, so that the last window may hang over the edge (Caffe); off rounds down (PyTorch).",
+            "输出尺寸向上取整，最后一个窗口可以越过边缘（Caffe）；关闭则向下取整（PyTorch）。",
+        );
+        visitor.field(Field::flag("ceil", &mut self.ceil, about).caffe("round_mode"));
+        let about = Text::new(
+            "One window over the whole map; kernel, stride and padding do not count.",
+            "整张特征图作为一个窗口；忽略窗口大小、步长和填充。",
+        );
+        visitor.field(Field::flag("global", &mut self.global, about).caffe("global_pooling"));
     }
 
     fn infer(&self, _: &InferContext<'_>, inputs: &[&Shape]) -> Result<Inferred, Problem> {

@@ -4,8 +4,8 @@ use candle_core::Tensor;
 use serde::{Deserialize, Serialize};
 
 use crate::graph::{
-    Context, Family, Field, FieldValue, FieldVisitor, Gradients, InferContext, Inferred, Layer,
-    LayerSpec, Passed, Phase, Problem, Role, Shape, Value, only_gradient,
+    Context, Family, Field, FieldVisitor, Gradients, InferContext, Inferred, Layer, LayerSpec,
+    Passed, Phase, Problem, Role, Shape, Value, only_gradient,
 };
 use crate::i18n::Text;
 use crate::nn;
@@ -53,19 +53,12 @@ impl Layer for Dropout {
     }
 
     fn fields(&mut self, visitor: &mut dyn FieldVisitor) {
-        visitor.field(Field {
-            name: "ratio",
-            about: Text::new(
-                "p: the probability that an element is silenced.",
-                "p：元素被置零的概率。",
-            ),
-            caffe: "dropout_ratio",
-            value: FieldValue::Real {
-                value: &mut self.ratio,
-                min: 0.0,
-                max: 0.99,
-            },
-        });
+        let about = Text::new(
+            "p: the probability that an element is silenced.",
+            "p：元素被置零的概率。",
+        );
+        visitor
+            .field(Field::real("ratio", &mut self.ratio, 0.0..=0.99, about).caffe("dropout_ratio"));
     }
 
     fn infer(&self, _: &InferContext<'_>, x: &[&Shape]) -> Result<Inferred, Problem> {

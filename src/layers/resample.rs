@@ -231,13 +231,13 @@ impl Layer for Crop {
             "Where the cut begins: one number for all axes, or one for each; empty is 0.",
             "裁剪的起点：各维共用一个数，或每维一个；留空为 0。",
         );
-        let value = crate::graph::FieldValue::Counts {
-            value: &mut self.offset,
-            min: 0,
-            max: 1 << 16,
-            max_len: 8,
-        };
-        visitor.field(Field::new("offset", about, value));
+        visitor.field(Field::counts(
+            "offset",
+            &mut self.offset,
+            0..=1 << 16,
+            8,
+            about,
+        ));
         let about = Text::new(
             "Cut the middle out; the offsets do not count.",
             "取正中部分；忽略 offset。",

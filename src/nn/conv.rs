@@ -2,11 +2,14 @@
 //!
 //! On the CPU: im2col in blocks and matrix products, in parallel over images and blocks.
 
+mod shape;
+
+pub(super) use shape::ConvShape;
+
 use super::cpu::{self, Real, on_cpu, with_slices};
 use super::matmul::{Mat, MatMut, Threads, matmul};
 use super::patches::Patches;
 use super::reference;
-use super::size::{Axis, conv_output};
 use super::winograd;
 use candle_core::{Result, Tensor, bail};
 use rayon::prelude::*;
@@ -39,7 +42,7 @@ const FILTER_PARTS_ELEMENTS: usize = 1 << 24;
 const DATA_TASK_ROWS: usize = 512;
 
 /// Convolution of `x` (N, C, H, W) with `w` (O, C/groups, KH, KW) plus `bias` (O): (N, O, OH, OW),
-/// sized by [`conv_output`].
+/// sized by [`conv_output`](super::conv_output).
 ///
 /// Errors if the shapes do not fit together or the dilated kernel is larger than the padded input.
 pub fn conv2d(x: &Tensor, w: &Tensor, bias: Option<&Tensor>, conv: &Conv2d) -> Result<Tensor> {
@@ -102,114 +105,6 @@ pub fn conv2d_backward_filter(
 /// Gradient of a bias per channel: the sum of `dy` (N, C, …) over all axes but the second: (C).
 pub fn bias_backward(dy: &Tensor) -> Result<Tensor> {
     on_cpu!(dy, backward_bias(dy), else reference::bias_backward(dy))
-}
-
-/// The sizes of one convolution, found to be consistent.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct ConvShape {
-    pub(super) n: usize,
-    /// Input channels of one group.
-    pub(super) c: usize,
-    /// Filters of one group.
-    pub(super) o: usize,
-    pub(super) groups: usize,
-    pub(super) y: Axis,
-    pub(super) x: Axis,
-}
-
-impl ConvShape {
-    pub(super) fn new(
-        n: usize,
-        c: usize,
-        size: [usize; 2],
-        o: usize,
-        kernel: [usize; 2],
-        conv: &Conv2d,
-    ) -> Result<Self> {
-        let groups = conv.groups;
-        if groups == 0 || !c.is_multiple_of(groups) || !o.is_multiple_of(groups) {
-            bail!("{c} channels and {o} filters cannot be divided into {groups} groups");
-        }
-        let axis = |i: usize| {
-            let (size, kernel, stride, pad, dilation) = (
-                size[i],
-                kernel[i],
-                conv.stride[i],
-                conv.pad[i],
-                conv.dilation[i],
-            );
-            match conv_output(size, kernel, stride, pad, dilation) {
-                Some(output) => Ok(Axis {
-                    size,
-                    kernel,
-                    stride,
-                    pad,
-                    dilation,
-                    output,
-                }),
-                None => bail!(
-                    "a kernel of {kernel} with stride {stride}, pad {pad} and dilation {dilation} does not fit a size of {size}"
-                ),
-            }
-        };
-        Ok(Self {
-            n,
-            c: c / groups,
-            o: o / groups,
-            groups,
-            y: axis(0)?,
-            x: axis(1)?,
-        })
-    }
-
-    fn check_output(&self, dy: &Tensor) -> Result<()> {
-        let expected = [self.n, self.o * self.groups, self.y.output, self.x.output];
-        if dy.dims() != expected {
-            bail!(
-                "a gradient {:?} does not fit the output {expected:?} of the convolution",
-                dy.dims()
-            );
-        }
-        Ok(())
-    }
-
-    pub(super) fn input_dims(&self) -> [usize; 4] {
-        [self.n, self.c * self.groups, self.y.size, self.x.size]
-    }
-
-    pub(super) fn output_dims(&self) -> [usize; 4] {
-        [self.n, self.o * self.groups, self.y.output, self.x.output]
-    }
-
-    pub(super) fn filter_dims(&self) -> [usize; 4] {
-        [self.o * self.groups, self.c, self.y.kernel, self.x.kernel]
-    }
-
-    /// The convolution that the gradient by the input is, where steps and dilation are one.
-    pub(super) fn adjoint(&self) -> Self {
-        let turned = |axis: Axis| Axis {
-            size: axis.output,
-            output: axis.size,
-            pad: (axis.kernel - 1).wrapping_sub(axis.pad),
-            ..axis
-        };
-        Self {
-            c: self.o,
-            o: self.c,
-            y: turned(self.y),
-            x: turned(self.x),
-            ..*self
-        }
-    }
-
-    fn patches(&self) -> Patches {
-        Patches::new(self.y, self.x)
-    }
-
-    /// Elements of the filters of one group.
-    fn group_filters(&self) -> usize {
-        self.o * self.c * self.y.kernel * self.x.kernel
-    }
 }
 
 fn forward<T: Real>(

@@ -11,6 +11,7 @@ mod evaluate;
 mod history;
 mod message;
 mod pictures;
+mod policy;
 mod run;
 mod schedule;
 mod session;
@@ -24,10 +25,9 @@ pub use device::DeviceChoice;
 pub use evaluate::evaluate;
 pub use history::History;
 pub use message::{Command, Ending, Evaluation, Event, Prediction, Progress, Snapshot, Watch};
+pub use policy::Policy;
 pub use run::{facts, facts_of};
 pub use schedule::{Place, RateChange, Schedule};
 pub use session::{Failure, Job, Session};
 pub use solver::{Momentum, param_of, update};
-pub use stage::{
-    BASE_LR, MOMENTUM, Method, Policy, Regularization, Solver, Stage, WEIGHT_DECAY, selects,
-};
+pub use stage::{BASE_LR, MOMENTUM, Method, Regularization, Solver, Stage, WEIGHT_DECAY, selects};

@@ -4,13 +4,17 @@
 //! the learning rate) is a function of the seed, the iteration and the checkpoint, so that a
 //! resumed run repeats an uninterrupted one bit for bit.
 
-use std::collections::BTreeMap;
+mod check;
+mod facts;
+mod gathered;
+
+pub(super) use facts::feed_of;
+pub use facts::{facts, facts_of};
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::Instant;
-
-use candle_core::Tensor;
 
 use super::blame::blame;
 use super::evaluate::evaluate;
@@ -21,12 +25,12 @@ use super::{
     Checkpoint, Command, Ending, Event, Failure, History, Momentum, Progress, Stage, Watch, device,
     selects, solver,
 };
-use crate::data::{Batch, DataSummary, Feed, Prefetch, SplitName};
-use crate::graph::{DataFacts, Facts, Phase};
+use crate::data::{Feed, Prefetch, SplitName};
+use crate::graph::Phase;
 use crate::i18n::{tr, tr_format};
-use crate::net::{
-    Backward, BackwardStart, DataFeed, Focus, ForwardOptions, Keep, Net, NetConfig, NetFeed, Pass,
-};
+use crate::net::{BackwardStart, Focus, ForwardOptions, Keep, Net, NetConfig};
+use check::check;
+use gathered::{Gathered, Passed};
 
 /// Trains until the schedule ends or the session is stopped.
 pub(super) fn run(job: Job, inbox: Receiver<Command>, link: &Link) -> Result<Ending, Failure> {
@@ -353,49 +357,6 @@ impl<'a> Run<'a> {
     }
 }
 
-/// One batch, there and back.
-struct Passed {
-    batch: Batch,
-    pass: Pass,
-    backward: Backward,
-    loss: f64,
-}
-
-/// The means of one step's batches, each weighed by its examples.
-///
-/// Every batch takes the same walk, so all have gradients of the same parameters.
-#[derive(Default)]
-struct Gathered {
-    /// The sum of losses times examples.
-    loss: f64,
-    examples: usize,
-    gradients: BTreeMap<String, Tensor>,
-}
-
-impl Gathered {
-    fn add(&mut self, passed: &Passed) -> candle_core::Result<()> {
-        let count = passed.batch.indices.len();
-        // A step of one batch, which is nearly every step, takes its gradients as they are.
-        if self.examples == 0 {
-            self.gradients = passed.backward.params.clone();
-        } else {
-            let share = count as f64 / (self.examples + count) as f64;
-            for (key, mean) in &mut self.gradients {
-                if let Some(gradient) = passed.backward.params.get(key) {
-                    *mean = ((&*mean * (1.0 - share))? + (gradient * share)?)?;
-                }
-            }
-        }
-        self.loss += passed.loss * count as f64;
-        self.examples += count;
-        Ok(())
-    }
-
-    fn mean_loss(&self) -> f64 {
-        self.loss / self.examples.max(1) as f64
-    }
-}
-
 /// The nodes that a stage's lists mean.
 fn focus(net: &Net, stage: &Stage) -> Focus {
     let nodes = |list: &[String]| {
@@ -408,79 +369,9 @@ fn focus(net: &Net, stage: &Stage) -> Focus {
     }
 }
 
-/// What inference is told about a feed's data.
-pub fn facts(feed: &Feed) -> Facts {
-    facts_of(&feed.summary())
-}
-
-/// What inference is told about data that were opened for their facts alone.
-pub fn facts_of(summary: &DataSummary) -> Facts {
-    Facts {
-        data: Some(DataFacts {
-            shape: summary.shape.clone(),
-            classes: summary.classes,
-            labels: summary.labels.clone(),
-            targets: (summary.targets > 0).then_some(summary.targets),
-        }),
-        ..Facts::default()
-    }
-}
-
-/// A batch as the network takes it.
-pub(super) fn feed_of(batch: &Batch) -> NetFeed {
-    NetFeed {
-        data: Some(DataFeed {
-            data: batch.data.clone(),
-            labels: batch.labels.clone(),
-            targets: batch.targets.clone(),
-        }),
-        ..NetFeed::default()
-    }
-}
-
 fn no_loss() -> &'static str {
     tr(
         "the network has no loss in the training phase; add one, such as SoftmaxWithLoss",
         "网络在训练阶段没有损失函数；请添加一个，例如 SoftmaxWithLoss",
     )
-}
-
-/// Finds what makes training impossible before anything is computed.
-fn check(job: &Job) -> Result<(), Failure> {
-    if job.stages.is_empty() {
-        let text = tr("the project has no training stage", "项目没有训练阶段");
-        return Err(Failure::new(text));
-    }
-    if let Some(problem) = job.stages.iter().find_map(super::Stage::problem) {
-        return Err(Failure::new(problem));
-    }
-    for stage in &job.stages {
-        let is_known = |entry: &String| {
-            let entry = std::slice::from_ref(entry);
-            job.graph
-                .nodes()
-                .iter()
-                .any(|node| selects(entry, &node.name))
-        };
-        let mut entries = stage.trained.iter().chain(&stage.losses);
-        if let Some(entry) = entries.find(|entry| !is_known(entry)) {
-            let stage = &stage.name;
-            return Err(Failure::new(tr_format!(
-                "stage “{stage}” names “{entry}”, but no node or group has this name",
-                "阶段“{stage}”提到“{entry}”，但没有这个名称的节点或分组"
-            )));
-        }
-    }
-    if job.feed.dataset().is_empty(SplitName::Train) {
-        let text = tr(
-            "the training split is empty; hold back fewer examples",
-            "训练集为空；请减少留出的样本",
-        );
-        return Err(Failure::new(text));
-    }
-    if job.threads == Some(0) {
-        let text = tr("at least one thread is needed", "至少需要一个线程");
-        return Err(Failure::new(text));
-    }
-    Ok(())
 }

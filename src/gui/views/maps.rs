@@ -1,23 +1,27 @@
 //! What the selected nodes compute from the shown example: feature maps, vectors,
 //! probabilities; or the gradients that arrive there.
 
+mod pictures;
+mod sections;
+
 use std::collections::BTreeMap;
 
-use candle_core::Tensor;
-use egui::{Checkbox, ComboBox, DragValue, Key, Label, RichText, ScrollArea, Slider, Ui, vec2};
+use egui::{Checkbox, DragValue, Key, Label, RichText, ScrollArea, Ui};
 use serde::{Deserialize, Serialize};
 
+use super::coloring::{coloring_ui, zoom_ui};
 use super::sample::picker_ui;
 use super::thumbnails::Thumbnails;
-use super::tiles::{Grid, Hit, Tiles};
+use super::tiles::Tiles;
 use super::vector;
-use crate::graph::{Node, Value};
+use crate::graph::Node;
 use crate::gui::context::{Action, Ctx, View};
 use crate::gui::format::exact;
 use crate::gui::plots::{empty_ui, number, train_hint};
-use crate::i18n::{Text, tr, tr_format};
-use crate::inspect::{ColorMap, Coloring, Maps, Scale, Statistics, Tiling, paint};
+use crate::i18n::{tr, tr_format};
+use crate::inspect::{ColorMap, Coloring, Maps, Scale, Statistics};
 use crate::train::Snapshot;
+use sections::{Section, selected};
 
 #[derive(Serialize, Deserialize)]
 #[serde(default)]
@@ -68,15 +72,6 @@ struct Shown {
     tiles: Tiles<(u64, bool, usize, Coloring, Option<usize>)>,
 }
 
-/// One tensor to be shown.
-struct Section {
-    title: String,
-    layer: String,
-    tensor: Tensor,
-    /// Class indices, not measurements.
-    labels: bool,
-}
-
 impl View for MapsView {
     fn ui(&mut self, ui: &mut Ui, ctx: &Ctx<'_>, actions: &mut Vec<Action>) {
         if let Some(Ok(feed)) = ctx.data {
@@ -124,24 +119,6 @@ impl View for MapsView {
     }
 }
 
-/// The selected nodes in the order of the computation.
-fn selected<'a>(ctx: &Ctx<'a>) -> Vec<&'a Node> {
-    let order = |id| {
-        let place =
-            |phase: &crate::graph::PhaseInfo| phase.order.iter().position(|other| *other == id);
-        place(&ctx.inference.test)
-            .or_else(|| place(&ctx.inference.train))
-            .unwrap_or(usize::MAX)
-    };
-    let mut nodes: Vec<&Node> = ctx
-        .selection
-        .iter()
-        .filter_map(|id| ctx.project.graph.node(*id))
-        .collect();
-    nodes.sort_by_key(|node| order(node.id));
-    nodes
-}
-
 fn missing_ui(ui: &mut Ui, ctx: &Ctx<'_>, nodes: &[&Node], gradients: bool) {
     let names: Vec<&str> = nodes
         .iter()
@@ -165,49 +142,6 @@ fn missing_ui(ui: &mut Ui, ctx: &Ctx<'_>, nodes: &[&Node], gradients: bool) {
 }
 
 impl MapsView {
-    fn sections(&self, nodes: &[&Node], snapshot: &Snapshot) -> Vec<Section> {
-        let mut sections = Vec::new();
-        for node in nodes {
-            let layer = node.layer.title().to_owned();
-            if self.gradients {
-                if let Some(tensor) = snapshot.gradients.get(&node.name) {
-                    let title = format!("∂L/∂ {}", node.name);
-                    sections.push(Section {
-                        title,
-                        layer,
-                        tensor: tensor.clone(),
-                        labels: false,
-                    });
-                }
-                continue;
-            }
-            for (port, value) in snapshot
-                .outputs
-                .get(&node.name)
-                .into_iter()
-                .flatten()
-                .enumerate()
-            {
-                let title = match port {
-                    0 => node.name.clone(),
-                    port => format!("{}:{port}", node.name),
-                };
-                let labels = matches!(value, Value::Labels(_));
-                // Data without classes stand for them with nothing.
-                if labels && value.tensor().elem_count() == 0 {
-                    continue;
-                }
-                sections.push(Section {
-                    title,
-                    layer: layer.clone(),
-                    tensor: value.tensor().clone(),
-                    labels,
-                });
-            }
-        }
-        sections
-    }
-
     fn coloring(&mut self) -> &mut Coloring {
         &mut self.colorings[usize::from(self.gradients)]
     }
@@ -355,192 +289,5 @@ impl MapsView {
         if back {
             self.enlarged = None;
         }
-    }
-
-    fn tiles_ui(&mut self, ui: &mut Ui, section: &Section, shown: &mut Shown, height: f32) {
-        let coloring = *self.coloring();
-        let one = self
-            .enlarged
-            .as_ref()
-            .filter(|(title, _)| *title == section.title)
-            .map(|(_, channel)| *channel);
-        let (serial, gradients, member) = shown.key.unwrap_or_default();
-        let maps = &shown.maps;
-        let tile = [maps.width, maps.height];
-        let first = one.unwrap_or(0);
-        let wanted = if one.is_some() { 1 } else { maps.channels };
-        shown
-            .tiles
-            .refresh(ui, (serial, gradients, member, coloring, one), |side| {
-                let tiling = Tiling::within(wanted, tile, side);
-                (tiling, paint(maps, first, &tiling, &coloring))
-            });
-        let room = vec2(
-            ui.available_width().min(ui.clip_rect().width()) - 12.0,
-            height,
-        );
-        let grid = match one {
-            Some(_) => {
-                let scale = (room.x / tile[0] as f32)
-                    .min(room.y / tile[1] as f32)
-                    .max(1.0)
-                    * self.zoom;
-                Grid {
-                    columns: 1,
-                    side: vec2(tile[0] as f32, tile[1] as f32) * scale,
-                }
-            }
-            None => Grid::new(wanted, tile, room, self.zoom),
-        };
-        let (number, [width, height]) = (maps.channels, tile);
-        let name = tr_format!(
-            "{number} maps of {height} × {width}",
-            "{number} 个 {height} × {width} 特征图"
-        );
-        let (response, hit) = shown.tiles.ui(ui, &grid, &name);
-        if one.is_some() {
-            numbers_ui(ui, &grid, response.rect, maps, first, &coloring);
-        }
-        if let Some(hit) = hit {
-            let channel = first + hit.tile;
-            if response.clicked() {
-                self.enlarged = one.is_none().then(|| (section.title.clone(), channel));
-            }
-            response.on_hover_ui_at_pointer(|ui| place_ui(ui, maps, channel, hit));
-        }
-        let left_out = wanted - shown.tiles.count();
-        if left_out > 0 {
-            ui.label(
-                RichText::new(tr_format!(
-                    "{left_out} more do not fit into one picture",
-                    "另有 {left_out} 个无法放入同一张图"
-                ))
-                .weak(),
-            );
-        }
-    }
-}
-
-fn place_ui(ui: &mut Ui, maps: &Maps, channel: usize, Hit { x, y, .. }: Hit) {
-    let value = maps
-        .at(channel, y, x)
-        .map_or_else(String::new, |value| number(f64::from(value)));
-    let place = match maps.is_vector() {
-        true => tr_format!("element {channel}", "第 {channel} 个元素"),
-        false => tr_format!(
-            "channel {channel}, y {y}, x {x}",
-            "通道 {channel}，y {y}，x {x}"
-        ),
-    };
-    ui.label(RichText::new(value).strong());
-    ui.label(RichText::new(place).weak());
-}
-
-/// Writes the numbers into the cells of an enlarged map where they are large enough.
-fn numbers_ui(
-    ui: &Ui,
-    grid: &Grid,
-    area: egui::Rect,
-    maps: &Maps,
-    channel: usize,
-    coloring: &Coloring,
-) {
-    let cell = vec2(
-        grid.side.x / maps.width as f32,
-        grid.side.y / maps.height as f32,
-    );
-    if cell.x < 40.0 || cell.y < 16.0 {
-        return;
-    }
-    let font = egui::TextStyle::Small.resolve(ui.style());
-    let range = coloring.range(maps, channel);
-    for (index, value) in maps.channel(channel).iter().enumerate() {
-        let place = vec2(
-            (index % maps.width) as f32 + 0.5,
-            (index / maps.width) as f32 + 0.5,
-        );
-        let at = area.min + place * cell;
-        if ui.clip_rect().contains(at) {
-            let ink = ink_on(coloring.map.of(*value, range));
-            ui.painter().text(
-                at,
-                egui::Align2::CENTER_CENTER,
-                number(f64::from(*value)),
-                font.clone(),
-                ink,
-            );
-        }
-    }
-}
-
-/// Black or white, whichever is easier to read on a colour.
-pub fn ink_on([red, green, blue]: [u8; 3]) -> egui::Color32 {
-    let light = 0.299 * f32::from(red) + 0.587 * f32::from(green) + 0.114 * f32::from(blue);
-    if light > 140.0 {
-        egui::Color32::BLACK
-    } else {
-        egui::Color32::WHITE
-    }
-}
-
-/// How large pictures are; it goes first in a row, because a slider does not wrap.
-pub fn zoom_ui(ui: &mut Ui, zoom: &mut f32) {
-    ui.spacing_mut().slider_width = 60.0;
-    let slider = Slider::new(zoom, 0.25..=8.0)
-        .logarithmic(true)
-        .show_value(false);
-    let about = tr("zoom; double click: fit the panel", "缩放；双击：适应面板");
-    if ui.add(slider).on_hover_text(about).double_clicked() {
-        *zoom = 1.0;
-    }
-}
-
-/// The choice of colour map and scale.
-pub fn coloring_ui(ui: &mut Ui, coloring: &mut Coloring) {
-    let name = |map| match map {
-        ColorMap::Gray => Text::new("gray", "灰度"),
-        ColorMap::Viridis => Text::new("viridis", "viridis"),
-        ColorMap::Diverging => Text::new("blue–red", "蓝–红"),
-    };
-    ComboBox::from_id_salt("color map")
-        .width(70.0)
-        .selected_text(name(coloring.map).get())
-        .show_ui(ui, |ui| {
-            for map in ColorMap::ALL {
-                ui.selectable_value(&mut coloring.map, map, name(map).get());
-            }
-        });
-    let kind = |scale| match scale {
-        Scale::PerMap => Text::new("each map", "逐图"),
-        Scale::Shared => Text::new("shared", "共享"),
-        Scale::Fixed(..) => Text::new("fixed", "固定"),
-    };
-    let fixed = match coloring.scale {
-        Scale::Fixed(lo, hi) => Scale::Fixed(lo, hi),
-        _ => Scale::Fixed(
-            if coloring.map == ColorMap::Diverging {
-                -1.0
-            } else {
-                0.0
-            },
-            1.0,
-        ),
-    };
-    let combo = ComboBox::from_id_salt("scale")
-        .width(70.0)
-        .selected_text(kind(coloring.scale).get());
-    let response = combo.show_ui(ui, |ui| {
-        for scale in [Scale::PerMap, Scale::Shared, fixed] {
-            ui.selectable_value(&mut coloring.scale, scale, kind(scale).get());
-        }
-    });
-    response.response.on_hover_text(tr(
-        "range of the colour scale: of each map by itself, shared by all, or fixed",
-        "颜色刻度的范围：逐图、全部共享或固定",
-    ));
-    if let Scale::Fixed(lo, hi) = &mut coloring.scale {
-        ui.add(DragValue::new(lo).speed(0.01));
-        ui.label("…");
-        ui.add(DragValue::new(hi).speed(0.01));
     }
 }

@@ -13,6 +13,7 @@ mod text;
 mod training_bar;
 mod weights;
 
+mod coloring;
 mod gallery;
 mod sample;
 mod thumbnails;

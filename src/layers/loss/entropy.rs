@@ -8,8 +8,8 @@ use super::{
     normalization_field, pair_fits, scalar,
 };
 use crate::graph::{
-    Context, Family, Field, FieldValue, FieldVisitor, Gradients, InferContext, Inferred,
-    InputPorts, Layer, LayerSpec, Passed, Port, Problem, Role, Shape, Value, only_gradient,
+    Context, Family, Field, FieldVisitor, Gradients, InferContext, Inferred, InputPorts, Layer,
+    LayerSpec, Passed, Port, Problem, Role, Shape, Value, only_gradient,
 };
 use crate::i18n::{Text, tr_format};
 use crate::nn;
@@ -65,13 +65,13 @@ impl Layer for SigmoidCrossEntropyLoss {
             "Targets with this value do not count, such as -1; empty counts all.",
             "目标为此值的位置不计入，例如 -1；留空则全部计入。",
         );
-        let value = FieldValue::Integers {
-            value: &mut self.ignore_label,
-            min: i64::from(i32::MIN),
-            max: i64::from(i32::MAX),
-            max_len: 1,
-        };
-        let field = Field::new("ignore_label", about, value);
+        let field = Field::integers(
+            "ignore_label",
+            &mut self.ignore_label,
+            i64::from(i32::MIN)..=i64::from(i32::MAX),
+            1,
+            about,
+        );
         visitor.field(field.caffe("loss_param.ignore_label"));
         visitor.field(normalization_field(&mut self.normalization));
     }
@@ -240,11 +240,7 @@ impl Layer for InfogainLoss {
             "H: classes × classes numbers, a row for each right class; empty is 1 on the diagonal. A third input takes its place.",
             "H：类别数 × 类别数个数，每行对应一个正确类别；留空为对角线为 1。接了第三个输入时以其为准。",
         );
-        let value = FieldValue::Reals {
-            value: &mut self.matrix,
-            max_len: 1 << 16,
-        };
-        visitor.field(Field::new("matrix", about, value).caffe(""));
+        visitor.field(Field::reals("matrix", &mut self.matrix, 1 << 16, about).caffe(""));
         averaging_fields(&mut self.ignore_label, &mut self.normalization, visitor);
     }
 

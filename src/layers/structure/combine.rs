@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::choice;
 use crate::graph::{
-    Context, Family, Field, FieldValue, FieldVisitor, Gradients, InferContext, Inferred,
-    InputPorts, Layer, LayerSpec, Passed, Port, Problem, Role, Shape, Value, Window, only_gradient,
+    Context, Family, Field, FieldVisitor, Gradients, InferContext, Inferred, InputPorts, Layer,
+    LayerSpec, Passed, Port, Problem, Role, Shape, Value, Window, only_gradient,
 };
 use crate::i18n::{Text, tr_format};
 use crate::layers::{axis_needed, axis_of};
@@ -63,24 +63,13 @@ impl Layer for Eltwise {
     }
 
     fn fields(&mut self, visitor: &mut dyn FieldVisitor) {
-        visitor.field(Field {
-            name: "operation",
-            about: Text::new("How the inputs are combined.", "各输入的组合方式。"),
-            caffe: "operation",
-            value: FieldValue::Choice(&mut self.operation),
-        });
-        visitor.field(Field {
-            name: "coeff",
-            about: Text::new(
-                "For a sum: one factor for each input, such as 1, -1; empty is 1 for all.",
-                "求和时每个输入的系数，如 1, -1；留空则全为 1。",
-            ),
-            caffe: "coeff",
-            value: FieldValue::Reals {
-                value: &mut self.coeff,
-                max_len: 64,
-            },
-        });
+        let about = Text::new("How the inputs are combined.", "各输入的组合方式。");
+        visitor.field(Field::choice("operation", &mut self.operation, about));
+        let about = Text::new(
+            "For a sum: one factor for each input, such as 1, -1; empty is 1 for all.",
+            "求和时每个输入的系数，如 1, -1；留空则全为 1。",
+        );
+        visitor.field(Field::reals("coeff", &mut self.coeff, 64, about));
     }
 
     fn infer(&self, _: &InferContext<'_>, inputs: &[&Shape]) -> Result<Inferred, Problem> {

@@ -4,9 +4,8 @@ use candle_core::Tensor;
 use serde::{Deserialize, Serialize};
 
 use crate::graph::{
-    Context, Family, Field, FieldValue, FieldVisitor, Gradients, InferContext, Inferred,
-    InputPorts, Layer, LayerSpec, Passed, Port, Problem, Role, Shape, Value, gradient_or_zeros,
-    only_gradient,
+    Context, Family, Field, FieldVisitor, Gradients, InferContext, Inferred, InputPorts, Layer,
+    LayerSpec, Passed, Port, Problem, Role, Shape, Value, gradient_or_zeros, only_gradient,
 };
 use crate::i18n::{Text, tr_format};
 use crate::layers::{axis_needed, axis_of};
@@ -211,13 +210,13 @@ impl Layer for Slice {
             "Where each part but the first begins, such as 1, 3; empty cuts into equal parts.",
             "除第一份外每份的起点，如 1, 3；留空则等分。",
         );
-        let value = FieldValue::Counts {
-            value: &mut self.slice_point,
-            min: 1,
-            max: 1 << 30,
-            max_len: MOST_PARTS - 1,
-        };
-        visitor.field(Field::new("slice_point", about, value));
+        visitor.field(Field::counts(
+            "slice_point",
+            &mut self.slice_point,
+            1..=1 << 30,
+            MOST_PARTS - 1,
+            about,
+        ));
         // Points say it themselves.
         if !self.slice_point.is_empty() {
             return;

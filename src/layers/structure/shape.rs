@@ -4,8 +4,8 @@ use candle_core::Tensor;
 use serde::{Deserialize, Serialize};
 
 use crate::graph::{
-    Context, Family, Field, FieldValue, FieldVisitor, Gradients, InferContext, Inferred, Layer,
-    LayerSpec, Passed, Problem, Role, Shape, Value, only_gradient,
+    Context, Family, Field, FieldVisitor, Gradients, InferContext, Inferred, Layer, LayerSpec,
+    Passed, Problem, Role, Shape, Value, only_gradient,
 };
 use crate::i18n::{Text, tr_format};
 use crate::layers::axis_of;
@@ -233,13 +233,13 @@ impl Layer for Reshape {
             "The new sizes, such as 0, 16, -1: 0 copies the axis that was there, -1 is whatever remains.",
             "新的各维大小，如 0, 16, -1：0 为照抄原维，-1 为其余。",
         );
-        let value = FieldValue::Integers {
-            value: &mut self.shape,
-            min: -1,
-            max: 1 << 30,
-            max_len: 8,
-        };
-        visitor.field(Field::new("shape", about, value));
+        visitor.field(Field::integers(
+            "shape",
+            &mut self.shape,
+            -1..=1 << 30,
+            8,
+            about,
+        ));
         let about = Text::new(
             "The first axis that is replaced; −1 adds behind the last.",
             "从第几维起替换；−1 为在最后一维之后添加。",
