@@ -74,9 +74,9 @@ impl Policy {
             Self::Multistep { .. } => "η = η₀ · γ^#{stepvalues ≤ t}",
             Self::Exp { .. } => "η = η₀ · γ^t",
             Self::Inv { .. } => "η = η₀ · (1 + γ t)^−power",
-            Self::Poly { .. } => "η = η₀ · (1 − t / max_iter)^power",
+            Self::Poly { .. } => "η = η₀ · (1 − t / T)^power,  0 ≤ t ≤ T",
             Self::Sigmoid { .. } => "η = η₀ / (1 + e^(−γ (t − stepsize)))",
-            Self::Cosine => "η = η₀ · (1 + cos(π t / max_iter)) / 2",
+            Self::Cosine => "η = η₀ · (1 + cos(π t / T)) / 2,  0 ≤ t ≤ T",
         }
     }
 

@@ -28,7 +28,7 @@ pub struct Message(pub Vec<Entry>);
 pub struct Entry {
     pub name: String,
     pub value: Value,
-    /// Stands in a comment for Layerlab alone; see [`OWN`].
+    /// Stands in a comment for Layerlab alone.
     pub own: bool,
     /// From 1; 0 in what is written.
     pub line: usize,
