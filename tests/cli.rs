@@ -373,7 +373,11 @@ fn files_are_converted_both_ways() {
     convert("mean.binaryproto", "mean.npy", &[]);
     assert!(read("mean.npy").len() > 4 * 28 * 28);
 
+    // A solver of another network, which stands where this one's would, is left alone.
+    std::fs::write(at("other_solver.prototxt"), solver).unwrap();
+    std::fs::create_dir(at("my")).unwrap();
     let wrong = [
+        ("a.ron", "other.prototxt", "other_solver.prototxt"),
         ("a.ron", "a.onnx", "onnx"),
         ("a.ron", "a.ron", "itself"),
         ("mean.binaryproto", "x.ron", "binaryproto"),
@@ -382,6 +386,10 @@ fn files_are_converted_both_ways() {
         let (_, err) = expect(1, &["convert", text(&at(from)), text(&at(to))]);
         assert!(err.contains(said), "{err}");
     }
+    assert!(!at("other.prototxt").exists());
+    assert_eq!(read("other_solver.prototxt"), solver.as_bytes());
+    convert("a.ron", "my/solver.prototxt", &[]);
+    assert!(at("my/net.prototxt").exists());
     std::fs::write(at("bad.caffemodel"), &mean[..40]).unwrap();
     let (_, err) = expect(
         1,

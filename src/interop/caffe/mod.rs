@@ -64,6 +64,11 @@ pub enum ImportError {
         path: PathBuf,
         source: std::io::Error,
     },
+    #[error("{}", tr_format!(
+        "{} is there already and belongs to another network; choose another name or folder",
+        "{} 已存在且属于另一个网络；请另选名称或文件夹", path.display()
+    ))]
+    Taken { path: PathBuf },
     #[error("{}: {source}", path.display())]
     Damaged { path: PathBuf, source: Damaged },
     #[error("{}:{syntax}", path.display())]
@@ -126,38 +131,53 @@ pub fn open(path: &Path) -> Result<Imported, ImportError> {
 /// Writes a project's network to `path` and, beside it, a solver for each stage; a file asked
 /// for as `NAME_solver.prototxt` has its network in `NAME.prototxt`. `tests` are the batches of
 /// the test split, if they are known. Returns the files and what Caffe reads otherwise in them.
+///
+/// A file beside `path` that is there already is written over only if it is this network's.
 pub fn save(
     project: &Project,
     facts: &Facts,
     tests: Option<u64>,
     path: &Path,
 ) -> Result<Vec<(PathBuf, Vec<String>)>, ImportError> {
-    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-    let stem = match stem.strip_suffix("_solver").unwrap_or(&stem) {
-        "solver" => "net",
-        stem => stem,
+    let asked = path.file_stem().unwrap_or_default().to_string_lossy();
+    let stem = match asked.strip_suffix("solver") {
+        Some(rest) => rest.trim_end_matches('_'),
+        None => &asked,
     };
-    let mut written = Vec::new();
-    let mut write = |name: String, exported: Exported| {
-        let path = path.with_file_name(name);
-        let bytes = exported.text.as_bytes();
-        write_atomically(&path, bytes).map_err(|source| ImportError::Write {
-            path: path.clone(),
-            source,
-        })?;
-        written.push((path, exported.notes));
-        Ok(())
-    };
+    let stem = if stem.is_empty() { "net" } else { stem };
     let net = format!("{stem}.prototxt");
-    write(net.clone(), export_net(project, facts, Extent::Project))?;
+    let network = export_net(project, facts, Extent::Project);
+    let mut files = vec![(path.with_file_name(&net), network)];
     for (index, stage) in project.stages.iter().enumerate() {
-        let name = match index {
-            0 => format!("{stem}_solver.prototxt"),
-            _ => format!("{stem}_solver{}.prototxt", index + 1),
+        let solver = match index {
+            0 if asked.ends_with("solver") => path.to_owned(),
+            0 => path.with_file_name(format!("{stem}_solver.prototxt")),
+            _ => path.with_file_name(format!("{stem}_solver{}.prototxt", index + 1)),
         };
-        write(name, export_solver(stage, &net, project.seed, tests))?;
+        files.push((solver, export_solver(stage, &net, project.seed, tests)));
     }
-    Ok(written)
+    let is_ours = |message: Message| match message.is_solver() {
+        true => message.text("net") == Some(&net),
+        false => message.text("name") == Some(&project.title),
+    };
+    for (beside, _) in files
+        .iter()
+        .filter(|(file, _)| file != path && file.exists())
+    {
+        if !read(beside).is_ok_and(is_ours) {
+            return Err(ImportError::Taken {
+                path: beside.clone(),
+            });
+        }
+    }
+    let write = |(path, exported): (PathBuf, Exported)| {
+        let written = write_atomically(&path, exported.text.as_bytes());
+        match written {
+            Ok(()) => Ok((path, exported.notes)),
+            Err(source) => Err(ImportError::Write { path, source }),
+        }
+    };
+    files.into_iter().map(write).collect()
 }
 
 /// Where a file that a definition in `folder` names may be: as written; beside the definition

@@ -54,10 +54,13 @@ impl Marks {
     /// Takes the lines of the graph's nodes and what is wrong with them.
     pub fn update(&mut self, inference: &Inference, graph: &Graph) {
         self.nodes.clear();
+        // Of layers of one name, in two phases, the first counts.
+        let layers = self.layers.iter().rev();
+        let by_name: BTreeMap<&str, &RangeInclusive<usize>> =
+            layers.map(|(name, lines)| (name.as_str(), lines)).collect();
         for node in graph.nodes() {
-            let lines = self.layers.iter().find(|(name, _)| *name == node.name);
-            if let Some((_, lines)) = lines {
-                self.nodes.insert(node.id, lines.clone());
+            if let Some(lines) = by_name.get(node.name.as_str()) {
+                self.nodes.insert(node.id, (*lines).clone());
             }
         }
         let mark = |found: &crate::graph::Diagnostic| {
