@@ -1,8 +1,8 @@
 //! Where the time of a training step goes, node by node: `cargo bench --bench step` for LeNet, or
 //! `cargo bench --bench step -- BATCH FILE SHAPE STEPS`, such as `-- 32 net.prototxt 3,32,32 5`.
 //!
-//! `layerlab bench` times any project as a whole; `pytorch.py` beside this file times the same
-//! step in PyTorch.
+//! `layerlab bench` times any project as a whole; `vs_pytorch.py` beside this file times the
+//! same steps in PyTorch.
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -243,6 +243,8 @@ fn axis_count(value: f64) -> String {
 fn axis_number(kind: Kind, value: f64) -> String {
     match kind {
         Kind::Fraction if (0.0..=1.0).contains(&value) => format!("{}%", short(value * 100.0)),
+        // The room above a share near 100 % has no numbers.
+        Kind::Fraction if value > 1.0 && value < 1.5 => String::new(),
         // What rounding leaves of 0 on a grid.
         _ if value.abs() < 1e-12 => "0".to_owned(),
         _ => short(value),
@@ -262,6 +264,7 @@ mod tests {
         assert_eq!(axis_count(0.5), "");
         assert_eq!(axis_number(Kind::Fraction, 0.985), "98.5%");
         assert_eq!(axis_number(Kind::Number, 1e-17), "0");
+        assert_eq!(axis_number(Kind::Fraction, 1.05), "");
         assert_eq!(axis_number(Kind::Fraction, 3.2), "3.2");
     }
 }
