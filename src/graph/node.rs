@@ -52,6 +52,13 @@ impl Phases {
         }
     }
 
+    /// Its phases, training first.
+    pub fn each(self) -> impl Iterator<Item = Phase> {
+        Phase::BOTH
+            .into_iter()
+            .filter(move |phase| self.contains(*phase))
+    }
+
     pub fn overlaps(self, other: Self) -> bool {
         Phase::BOTH
             .iter()

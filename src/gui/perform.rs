@@ -347,8 +347,13 @@ impl App {
                 let names = names.join(", ");
                 self.toasts
                     .show(Tone::Info, tr_format!("{names} written", "已写入 {names}"));
-                for note in files.into_iter().flat_map(|(_, notes)| notes).take(3) {
-                    self.toasts.show(Tone::Warning, note);
+                let notes: Vec<String> = files.into_iter().flat_map(|(_, notes)| notes).collect();
+                if let Some(first) = notes.first() {
+                    let more = notes.len() - 1;
+                    self.toasts.show(
+                        Tone::Warning,
+                        tr_format!("{first} (and {more} more)", "{first}（另有 {more} 条）"),
+                    );
                 }
             }
             Err(error) => self.toasts.show(Tone::Error, error.to_string()),

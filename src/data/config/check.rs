@@ -86,6 +86,13 @@ impl Preprocess {
                 let problem = tr("must hold finite numbers", "必须全部是有限数");
                 return wrong("preprocess.mean", problem);
             }
+            Mean::File(path) if path.trim().is_empty() => {
+                let problem = tr(
+                    "names no file; write the path of a .binaryproto",
+                    "没有文件；请填写 .binaryproto 的路径",
+                );
+                return wrong("preprocess.mean", problem);
+            }
             _ => {}
         }
         match &self.std {

@@ -41,11 +41,11 @@ impl View for Prototxt {
             Some(Ok(feed)) => train::facts(feed),
             _ => Facts::default(),
         };
-        let now = |project: &Project, known: &Facts, language: &Lang| {
-            project == ctx.project && *known == facts && *language == lang()
-        };
-        let current = (self.shown.as_ref())
-            .is_some_and(|(project, known, language)| now(project, known, language));
+        // Numbers that come from the data wait until the typing is over.
+        let typing = self.origin.is_some();
+        let current = (self.shown.as_ref()).is_some_and(|(project, known, language)| {
+            project == ctx.project && (typing || (*known == facts && *language == lang()))
+        });
         let outdated = self.broken && !current;
         if !current && !self.broken {
             self.follow(ctx, &facts);

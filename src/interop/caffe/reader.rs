@@ -91,12 +91,6 @@ struct Reader<'a> {
     names: [BTreeSet<String>; 2],
 }
 
-fn each(phases: Phases) -> impl Iterator<Item = Phase> {
-    Phase::BOTH
-        .into_iter()
-        .filter(move |phase| phases.contains(*phase))
-}
-
 impl Reader<'_> {
     /// What the definition says of the whole: our own settings, and what is kept for Caffe.
     fn head(&mut self, message: &Message) {
@@ -186,7 +180,7 @@ impl Reader<'_> {
     }
 
     fn give_tops(&mut self, node: &Node, tops: &[String]) {
-        for phase in each(node.phases) {
+        for phase in node.phases.each() {
             for (port, top) in tops.iter().enumerate() {
                 let from = PortRef::new(&node.name, port);
                 self.blobs[phase as usize].insert(top.clone(), from);
@@ -198,7 +192,9 @@ impl Reader<'_> {
     fn free_name(&mut self, entry: &Entry, wanted: &str, phases: Phases) -> String {
         let mut name = node_name(wanted);
         let taken = |name: &str, names: &[BTreeSet<String>; 2]| {
-            each(phases).any(|phase| names[phase as usize].contains(name))
+            phases
+                .each()
+                .any(|phase| names[phase as usize].contains(name))
         };
         let plain = name.clone();
         let mut number = 2;
@@ -212,7 +208,7 @@ impl Reader<'_> {
                 "层“{wanted}”在此处名为“{name}”"
             )));
         }
-        for phase in each(phases) {
+        for phase in phases.each() {
             self.names[phase as usize].insert(name.clone());
         }
         name
@@ -283,7 +279,7 @@ impl Reader<'_> {
 
     /// A wire may be read by many here, so a copy is its source.
     fn split(&mut self, bottoms: &[String], tops: &[String], phases: Phases) {
-        for phase in each(phases) {
+        for phase in phases.each() {
             let blobs = &mut self.blobs[phase as usize];
             let source = bottoms.first().and_then(|blob| blobs.get(blob)).cloned();
             let Some(source) = source else { continue };
@@ -368,7 +364,7 @@ impl Reader<'_> {
     fn wire(&mut self, entry: &Entry, node: &mut Node, bottoms: &[String]) {
         let ports = node.layer.inputs();
         let mut wires = [Inputs::default(), Inputs::default()];
-        for phase in each(node.phases) {
+        for phase in node.phases.each() {
             for (port, blob) in bottoms.iter().enumerate() {
                 let mut from = self.blobs[phase as usize].get(blob).cloned();
                 if from.is_none() {

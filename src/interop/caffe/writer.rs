@@ -79,12 +79,6 @@ struct Writer<'a> {
     notes: Vec<String>,
 }
 
-fn each(phases: Phases) -> impl Iterator<Item = Phase> {
-    Phase::BOTH
-        .into_iter()
-        .filter(move |phase| phases.contains(*phase))
-}
-
 /// Every node after those that it reads in either phase, else in the graph's own order.
 fn order(graph: &Graph) -> Vec<&Node> {
     let mut wires = graph.wires(Phase::Train);
@@ -164,7 +158,7 @@ impl<'a> Writer<'a> {
             return count;
         }
         let read = self.project.graph.nodes().iter().flat_map(|reader| {
-            each(reader.phases).flat_map(move |phase| {
+            reader.phases.each().flat_map(move |phase| {
                 let wires = reader.inputs_in(phase).0.iter().flatten();
                 wires.filter(move |wire| wire.node == node.name && node.phases.contains(phase))
             })
@@ -201,12 +195,14 @@ impl<'a> Writer<'a> {
                     None => format!("{}_{}", node.name, port + 1),
                 };
                 let is_free = |name: &String| {
-                    each(node.phases).all(|phase| !taken[phase as usize].contains(name))
+                    node.phases
+                        .each()
+                        .all(|phase| !taken[phase as usize].contains(name))
                 };
                 let numbered = (2..).map(|number| format!("{plain}_{number}"));
                 let name = std::iter::once(plain.clone()).chain(numbered).find(is_free);
                 let name = name.unwrap_or(plain);
-                for phase in each(node.phases) {
+                for phase in node.phases.each() {
                     taken[phase as usize].insert(name.clone());
                 }
                 self.names.insert((node.id, port), name);
@@ -220,7 +216,7 @@ impl<'a> Writer<'a> {
             return None;
         }
         let wire = node.inputs.get(0)?;
-        let source = self.source(each(node.phases).next()?, wire)?;
+        let source = self.source(node.phases.each().next()?, wire)?;
         if source.phases != node.phases
             || !kinds::works_in_place(node, source)
             || !self.kept_tops(node).is_empty()
@@ -305,15 +301,9 @@ impl<'a> Writer<'a> {
             (true, _) => vec![Phases::Train, Phases::Test],
             (false, phases) => vec![phases],
         };
-        let with_bottoms = wanted.into_iter().map(|phases| {
-            let phase = if phases == Phases::Test {
-                Phase::Test
-            } else {
-                Phase::Train
-            };
-            (phases, bottoms(phase))
-        });
-        let with_bottoms: Vec<_> = with_bottoms.collect();
+        let with_bottoms: Vec<_> = (wanted.into_iter())
+            .filter_map(|phases| Some((phases, bottoms(phases.each().next()?))))
+            .collect();
         with_bottoms
             .into_iter()
             .map(|(phases, bottoms)| self.layer(node, phases, bottoms))

@@ -302,9 +302,9 @@ pub(super) fn forward(
     from: (&[f32], &[usize; COUNT], usize),
     to: (&mut [f32], usize),
 ) {
-    debug_assert!(available());
+    assert!(available(), "the transforms need AVX2 and FMA");
     #[cfg(target_arch = "x86_64")]
-    // SAFETY: the caller knows that the processor has AVX2 and FMA.
+    // SAFETY: the processor has AVX2 and FMA, as was just asserted.
     unsafe {
         x86::forward(kind, from, to)
     }
@@ -317,9 +317,9 @@ pub(super) fn forward(
 
 /// See [`backward_tiles`]. Only where the transforms are [`available`].
 pub(super) fn backward(m: &[f32], columns: usize) -> [[[f32; 4]; COUNT]; 4] {
-    debug_assert!(available());
+    assert!(available(), "the transforms need AVX2 and FMA");
     #[cfg(target_arch = "x86_64")]
-    // SAFETY: the caller knows that the processor has AVX2 and FMA.
+    // SAFETY: the processor has AVX2 and FMA, as was just asserted.
     unsafe {
         x86::backward(m, columns)
     }
@@ -329,9 +329,9 @@ pub(super) fn backward(m: &[f32], columns: usize) -> [[[f32; 4]; COUNT]; 4] {
 
 /// See [`filter_tiles`]. Only where the transforms are [`available`].
 pub(super) fn filters(w: &[f32], u: &mut [f32], columns: usize) {
-    debug_assert!(available());
+    assert!(available(), "the transforms need AVX2 and FMA");
     #[cfg(target_arch = "x86_64")]
-    // SAFETY: the caller knows that the processor has AVX2 and FMA.
+    // SAFETY: the processor has AVX2 and FMA, as was just asserted.
     unsafe {
         x86::filters(w, u, columns)
     }
@@ -341,9 +341,9 @@ pub(super) fn filters(w: &[f32], u: &mut [f32], columns: usize) {
 
 /// See [`filter_gradient_tiles`]. Only where the transforms are [`available`].
 pub(super) fn filter_gradients(du: &[f32], columns: usize, dw: &mut [f32]) {
-    debug_assert!(available());
+    assert!(available(), "the transforms need AVX2 and FMA");
     #[cfg(target_arch = "x86_64")]
-    // SAFETY: the caller knows that the processor has AVX2 and FMA.
+    // SAFETY: the processor has AVX2 and FMA, as was just asserted.
     unsafe {
         x86::filter_gradients(du, columns, dw)
     }

@@ -37,6 +37,34 @@ fn pick_ui<T: Clone + PartialEq>(
     changed
 }
 
+/// A mean image's path; it counts once it is wholly typed.
+fn path_ui(ui: &mut Ui, path: &mut String, typing: &mut Typing) -> bool {
+    let id = ui.id().with("mean file");
+    let mut text = match typing {
+        Some((of, text)) if *of == id => text.clone(),
+        _ => path.clone(),
+    };
+    let field = egui::TextEdit::singleline(&mut text)
+        .id(id)
+        .desired_width(130.0)
+        .hint_text("mean.binaryproto");
+    let response = ui.add(field).on_hover_text(tr(
+        "Caffe's mean image, relative to the project's folder",
+        "Caffe 的均值图像文件，相对于项目文件夹",
+    ));
+    if response.has_focus() {
+        *typing = Some((id, text));
+        return false;
+    }
+    if !response.lost_focus() {
+        return false;
+    }
+    *typing = None;
+    let changed = text != *path;
+    *path = text;
+    changed
+}
+
 pub fn preprocess_ui(ui: &mut Ui, data: &mut DataConfig, typing: &mut Typing) -> bool {
     let preprocess = &mut data.preprocess;
     let same = |a: &_, b: &_| std::mem::discriminant(a) == std::mem::discriminant(b);
@@ -86,11 +114,18 @@ pub fn preprocess_ui(ui: &mut Ui, data: &mut DataConfig, typing: &mut Typing) ->
             (Text::new("number", "数值"), Mean::Value(vec![128.0])),
             (Text::new("per channel", "每通道"), Mean::Channel),
             (Text::new("per pixel", "每像素"), Mean::Image),
+            (
+                Text::new("from a file", "来自文件"),
+                Mean::File(String::new()),
+            ),
         ];
         changed |= pick_ui(ui, "mean", &mut preprocess.mean, &means, |a, b| same(a, b));
         if let Mean::Value(values) = &mut preprocess.mean {
             let id = ui.id().with("mean values");
             changed |= list_ui(ui, values, 16, finite, id, typing);
+        }
+        if let Mean::File(path) = &mut preprocess.mean {
+            changed |= path_ui(ui, path, typing);
         }
     });
     ui.end_row();

@@ -210,7 +210,7 @@ impl Reader<'_> {
         node.caffe = train.to_string();
         node.phases = Phases::Both;
         let node = node.clone();
-        for phase in each(phases) {
+        for phase in phases.each() {
             self.names[phase as usize].insert(node.name.clone());
         }
         self.give_tops(&node, tops);
