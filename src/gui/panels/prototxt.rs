@@ -4,9 +4,9 @@
 //! one step of undo. A text that cannot be read leaves the graph as it is and says where it breaks
 //! off.
 
+mod colors;
 mod marks;
 
-use egui::text::{LayoutJob, TextFormat};
 use egui::{Align, Color32, FontId, Margin, Rect, RichText, ScrollArea, TextEdit, Ui, pos2, vec2};
 
 use crate::graph::{Facts, NodeId};
@@ -17,6 +17,7 @@ use crate::i18n::{Lang, Text, lang, tr, tr_format};
 use crate::interop::caffe::{Extent, export_net, import_net, parse};
 use crate::project::Project;
 use crate::train;
+use colors::{Colors, colored};
 use marks::{Mark, Marks};
 
 /// Left of the text, for the numbers of its lines.
@@ -317,73 +318,4 @@ impl Mark {
     fn color(&self, ui: &Ui) -> Color32 {
         theme::severity_color(self.severity, ui.visuals())
     }
-}
-
-/// What the kinds of words look like.
-struct Colors {
-    name: Color32,
-    text: Color32,
-    value: Color32,
-    comment: Color32,
-    chosen: Color32,
-}
-
-impl Colors {
-    fn of(ui: &Ui) -> Self {
-        let visuals = ui.visuals();
-        let text = match visuals.dark_mode {
-            true => Color32::from_rgb(0x9b, 0xd1, 0x8a),
-            false => Color32::from_rgb(0x2c, 0x70, 0x2f),
-        };
-        Self {
-            name: visuals.text_color(),
-            text,
-            value: theme::accent(visuals),
-            comment: visuals.weak_text_color(),
-            chosen: theme::accent(visuals).gamma_multiply(0.10),
-        }
-    }
-}
-
-/// The text with its words in their colours.
-fn colored(text: &str, colors: &Colors) -> LayoutJob {
-    let mut job = LayoutJob::default();
-    job.wrap.max_width = f32::INFINITY;
-    let font = FontId::monospace(12.0);
-    let mut put = |part: &str, color: Color32| {
-        if !part.is_empty() {
-            job.append(part, 0.0, TextFormat::simple(font.clone(), color));
-        }
-    };
-    for line in text.split_inclusive('\n') {
-        let (code, comment) = line.split_at(comment_start(line));
-        match code.split_once(':') {
-            Some((name, value)) => {
-                put(name, colors.name);
-                put(":", colors.comment);
-                let is_text = value.trim_start().starts_with(['"', '\'']);
-                put(value, if is_text { colors.text } else { colors.value });
-            }
-            None => put(code, colors.name),
-        }
-        put(comment, colors.comment);
-    }
-    job
-}
-
-/// Where a comment begins that is in no quotes.
-fn comment_start(line: &str) -> usize {
-    let mut quote = None;
-    let mut escaped = false;
-    for (at, c) in line.char_indices() {
-        match (quote, c) {
-            _ if escaped => escaped = false,
-            (Some(_), '\\') => escaped = true,
-            (Some(open), c) if c == open => quote = None,
-            (None, '"' | '\'') => quote = Some(c),
-            (None, '#') => return at,
-            _ => {}
-        }
-    }
-    line.len()
 }

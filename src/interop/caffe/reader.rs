@@ -4,8 +4,13 @@
 //! (crate::graph::Field::caffe)); only what differs in kind is said here.
 
 mod data;
+mod head;
+mod params;
 
 pub(super) use data::TEST;
+pub(super) use head::datas_shape;
+
+use head::dims_of;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -92,93 +97,6 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// What the definition says of the whole: our own settings, and what is kept for Caffe.
-    fn head(&mut self, message: &Message) {
-        const READ: [&str; 6] = [
-            "name",
-            "layer",
-            "layers",
-            "input",
-            "input_dim",
-            "input_shape",
-        ];
-        let mut kept = Message::default();
-        let mut stages = Vec::new();
-        let reads_data = message.0.iter().filter_map(Entry::message).any(|layer| {
-            let kind = current_type(layer.text("type").unwrap_or_default());
-            kinds::DATA.iter().any(|(data, _)| *data == kind)
-        });
-        if reads_data {
-            super::without_caffes(&mut self.project.data);
-        }
-        for entry in &message.0 {
-            let word = entry.word().unwrap_or_default();
-            let project = &mut self.project;
-            match (entry.own, entry.name.as_str()) {
-                (true, "about") => project.about = word.to_owned(),
-                (true, "folded") => _ = project.graph.folded.insert(word.to_owned()),
-                (true, "seed") => match word.parse() {
-                    Ok(seed) => project.seed = seed,
-                    Err(_) => self.notes.push(wrong_value(entry)),
-                },
-                (true, "data") => match ron::from_str(word) {
-                    Ok(data) => project.data = data,
-                    Err(_) => self.notes.push(wrong_value(entry)),
-                },
-                (true, "stage") => match ron::from_str(word) {
-                    Ok(stage) => stages.push(stage),
-                    Err(_) => self.notes.push(wrong_value(entry)),
-                },
-                (true, "box") => match ron::from_str(word) {
-                    Ok(comment) => project.graph.comments.push(comment),
-                    Err(_) => self.notes.push(wrong_value(entry)),
-                },
-                (_, name) if READ.contains(&name) => {}
-                _ => {
-                    self.notes.push(not_used(entry, ""));
-                    kept.0.push(entry.clone());
-                }
-            }
-        }
-        if !stages.is_empty() {
-            self.project.stages = stages;
-        }
-        self.project.caffe = kept.to_string();
-    }
-
-    /// `input: "data"` with `input_dim` or `input_shape`, the form before Input layers.
-    fn top_level_inputs(&mut self, message: &Message) {
-        let dims: Vec<usize> = message.all("input_dim").filter_map(Entry::count).collect();
-        let shapes: Vec<Vec<usize>> = message.all("input_shape").filter_map(dims_of).collect();
-        for (index, entry) in message.all("input").enumerate() {
-            let Some(name) = entry.word() else { continue };
-            let shape = shapes.get(index).cloned();
-            let shape = shape.or_else(|| dims.chunks(4).nth(index).map(<[usize]>::to_vec));
-            self.input(entry, name, shape.unwrap_or_default(), Phases::Both);
-        }
-    }
-
-    /// An input node for one blob; Caffe's shapes have the batch in front.
-    fn input(&mut self, entry: &Entry, blob: &str, shape: Vec<usize>, phases: Phases) {
-        let mut shape: Vec<usize> = shape.into_iter().skip(1).collect();
-        // The data's own shape, while nobody changed it.
-        let is_datas = |own: &Entry| own.own && own.word() == Some(&datas_shape(&shape));
-        if entry
-            .message()
-            .is_some_and(|layer| layer.all("shape").any(is_datas))
-        {
-            shape.clear();
-        }
-        let layer = layers::Input { shape };
-        let mut node = Node::new(self.free_name(entry, blob, phases), Box::new(layer));
-        node.phases = phases;
-        if let Some(message) = entry.message() {
-            self.own_fields(message, &mut node);
-        }
-        self.give_tops(&node, &[blob.to_owned()]);
-        self.project.graph.add(node);
-    }
-
     fn give_tops(&mut self, node: &Node, tops: &[String]) {
         for phase in node.phases.each() {
             for (port, top) in tops.iter().enumerate() {
@@ -395,96 +313,6 @@ impl Reader<'_> {
             _ => node.inputs = train,
         }
     }
-
-    /// Multipliers and shared parameters; V1 has `blobs_lr` and `weight_decay` instead.
-    fn params(&mut self, entry: &Entry, message: &Message, node: &mut Node) {
-        let params: Vec<&Message> = message.all("param").filter_map(Entry::message).collect();
-        match kinds::suffixes(node.layer.spec()) {
-            Some(suffixes) => self.multipliers(message, &params, suffixes, node),
-            None => {
-                for param in &params {
-                    let suffix = param.text("suffix").unwrap_or_default();
-                    give_multiplier(node, suffix, Some(*param), [None; 2]);
-                }
-            }
-        }
-        // V1 names a parameter by a plain text.
-        let name = |entry: &'_ Entry| match &entry.value {
-            Value::Message(param) => param.text("name").map(str::to_owned),
-            _ => entry.word().map(str::to_owned),
-        };
-        let names = message.all("param").filter_map(name);
-        let names: Vec<String> = names.filter(|name| !name.is_empty()).collect();
-        for name in &names {
-            match self.owners.get(name) {
-                Some(owner) => node.key = Some(owner.clone()),
-                None => {
-                    let key = node
-                        .key
-                        .clone()
-                        .unwrap_or_else(|| node.name.replace('/', "."));
-                    self.owners.insert(name.clone(), key);
-                }
-            }
-        }
-        // The first to name them owns them.
-        node.key = node
-            .key
-            .take()
-            .filter(|key| *key != node.name.replace('/', "."));
-        if node.key.is_some() && names.len() < params.len() {
-            self.notes.push(entry.note(tr(
-                "parameters are shared all together here, not one by one",
-                "此处参数只能全部共享，不能逐个共享",
-            )));
-        }
-    }
-
-    fn multipliers(
-        &mut self,
-        message: &Message,
-        params: &[&Message],
-        suffixes: &[&str],
-        node: &mut Node,
-    ) {
-        let reals = |name: &str| {
-            message
-                .all(name)
-                .filter_map(Entry::real)
-                .collect::<Vec<f64>>()
-        };
-        let (rates, decays) = (reals("blobs_lr"), reals("weight_decay"));
-        for (index, suffix) in suffixes.iter().enumerate() {
-            let old = [&rates, &decays].map(|numbers| numbers.get(index).copied());
-            give_multiplier(node, suffix, params.get(index).copied(), old);
-        }
-        let extra = message.all("param").nth(suffixes.len());
-        if let Some(extra) = extra.filter(|_| !suffixes.is_empty()) {
-            self.notes.push(not_used(extra, &node.name));
-        }
-    }
-}
-
-fn give_multiplier(
-    node: &mut Node,
-    suffix: &str,
-    param: Option<&Message>,
-    [old_lr, old_decay]: [Option<f64>; 2],
-) {
-    let number = |name: &str| param?.get(name)?.real();
-    let multiplier = Multiplier {
-        lr: number("lr_mult").or(old_lr).unwrap_or(1.0),
-        decay: number("decay_mult").or(old_decay).unwrap_or(1.0),
-    };
-    if multiplier != Multiplier::default() && !suffix.is_empty() {
-        node.multipliers.insert(suffix.to_owned(), multiplier);
-    }
-}
-
-/// How a text says that an input's shape is that of the data.
-pub(super) fn datas_shape(shape: &[usize]) -> String {
-    let sizes: Vec<String> = shape.iter().map(usize::to_string).collect();
-    format!("{} = data", sizes.join(" "))
 }
 
 /// Caffe's name of a layer as one that a node may have.
@@ -530,17 +358,6 @@ fn words(message: &Message, name: &str) -> Vec<String> {
         .all(name)
         .filter_map(|entry| entry.word().map(str::to_owned))
         .collect()
-}
-
-/// `{ dim: 1 dim: 3 … }`
-fn dims_of(entry: &Entry) -> Option<Vec<usize>> {
-    Some(
-        entry
-            .message()?
-            .all("dim")
-            .filter_map(Entry::count)
-            .collect(),
-    )
 }
 
 /// Where a node stands that has no place: from left to right as the layers follow each other, in

@@ -4,7 +4,12 @@
 //! reading the text again gives the same project. A layer that Caffe has not is written under its
 //! own name, which Caffe refuses, with a note.
 
+mod blobs;
+mod data;
+
 use std::collections::{BTreeMap, BTreeSet};
+
+use blobs::order;
 
 use super::fields::{dims, give};
 use super::kinds;
@@ -79,47 +84,6 @@ struct Writer<'a> {
     notes: Vec<String>,
 }
 
-/// Every node after those that it reads in either phase, else in the graph's own order.
-fn order(graph: &Graph) -> Vec<&Node> {
-    let mut wires = graph.wires(Phase::Train);
-    wires.extend(graph.wires(Phase::Test));
-    let mut waiting: BTreeMap<NodeId, BTreeSet<NodeId>> = BTreeMap::new();
-    for ((from, _), (to, _)) in wires {
-        waiting.entry(to).or_default().insert(from);
-    }
-    let rank: BTreeMap<NodeId, usize> = (graph.nodes().iter().enumerate())
-        .map(|(index, node)| (node.id, index))
-        .collect();
-    let mut readers: BTreeMap<NodeId, Vec<NodeId>> = BTreeMap::new();
-    for (to, sources) in &waiting {
-        for from in sources {
-            readers.entry(*from).or_default().push(*to);
-        }
-    }
-    let mut ready: BTreeSet<usize> = (rank.iter())
-        .filter(|(id, _)| !waiting.contains_key(id))
-        .map(|(_, index)| *index)
-        .collect();
-    let mut order = Vec::with_capacity(graph.nodes().len());
-    while let Some(index) = ready.pop_first() {
-        let node = &graph.nodes()[index];
-        order.push(node);
-        for reader in readers.get(&node.id).into_iter().flatten() {
-            let Some(left) = waiting.get_mut(reader) else {
-                continue;
-            };
-            left.remove(&node.id);
-            if left.is_empty() {
-                waiting.remove(reader);
-                ready.extend(rank.get(reader));
-            }
-        }
-    }
-    // What is on a circle Caffe cannot read, but its text stays.
-    order.extend((graph.nodes().iter()).filter(|node| waiting.contains_key(&node.id)));
-    order
-}
-
 fn prefix(node: &Node) -> String {
     let own = || node.name.replace('/', ".");
     node.key.clone().unwrap_or_else(own)
@@ -135,108 +99,6 @@ fn shared(graph: &Graph) -> BTreeSet<String> {
 }
 
 impl<'a> Writer<'a> {
-    fn source(&self, phase: Phase, wire: &PortRef) -> Option<&'a Node> {
-        self.project.graph.named(&wire.node, phase)
-    }
-
-    /// The blob that a wire reads in a phase.
-    fn blob(&self, phase: Phase, wire: &PortRef) -> String {
-        let name = || {
-            let source = self.source(phase, wire)?;
-            self.names.get(&(source.id, wire.port)).cloned()
-        };
-        name().unwrap_or_else(|| wire.to_string())
-    }
-
-    /// How many outputs of a node stand in its text: of data, those that are read.
-    fn ports(&self, node: &Node) -> usize {
-        let count = match node.layer.spec().role {
-            Role::Unknown => self.kept_tops(node).len(),
-            _ => node.layer.outputs().len(),
-        };
-        if !matches!(node.layer.spec().role, Role::Data | Role::Unknown) {
-            return count;
-        }
-        let read = self.project.graph.nodes().iter().flat_map(|reader| {
-            reader.phases.each().flat_map(move |phase| {
-                let wires = reader.inputs_in(phase).0.iter().flatten();
-                wires.filter(move |wire| wire.node == node.name && node.phases.contains(phase))
-            })
-        });
-        let needed = read.map(|wire| wire.port + 1).max().unwrap_or(1);
-        match node.layer.spec().role {
-            Role::Data => needed.min(count),
-            _ => needed.max(count),
-        }
-    }
-
-    fn kept_tops(&self, node: &Node) -> Vec<String> {
-        let kept = parse(&node.caffe).unwrap_or_default();
-        kept.all("top")
-            .filter_map(|top| Some(top.word()?.to_owned()))
-            .collect()
-    }
-
-    /// Gives every output a name that no other one of its phases has, except where a layer works
-    /// in place.
-    fn name_blobs(&mut self) {
-        let mut taken: [BTreeSet<String>; 2] = Default::default();
-        for node in self.order.clone() {
-            if let Some(blob) = self.in_place(node) {
-                self.names.insert((node.id, 0), blob);
-                continue;
-            }
-            let mut wanted = self.kept_tops(node);
-            let usual = kinds::usual_tops(node);
-            wanted.extend(usual.into_iter().skip(wanted.len()));
-            for port in 0..self.ports(node) {
-                let plain = match wanted.get(port) {
-                    Some(wanted) => wanted.clone(),
-                    None => format!("{}_{}", node.name, port + 1),
-                };
-                let is_free = |name: &String| {
-                    node.phases
-                        .each()
-                        .all(|phase| !taken[phase as usize].contains(name))
-                };
-                let numbered = (2..).map(|number| format!("{plain}_{number}"));
-                let name = std::iter::once(plain.clone()).chain(numbered).find(is_free);
-                let name = name.unwrap_or(plain);
-                for phase in node.phases.each() {
-                    taken[phase as usize].insert(name.clone());
-                }
-                self.names.insert((node.id, port), name);
-            }
-        }
-    }
-
-    /// The input's blob, where the node may write over it: it alone reads it.
-    fn in_place(&self, node: &Node) -> Option<String> {
-        if node.test_inputs.is_some() || node.inputs.0.len() != 1 {
-            return None;
-        }
-        let wire = node.inputs.get(0)?;
-        let source = self.source(node.phases.each().next()?, wire)?;
-        if source.phases != node.phases
-            || !kinds::works_in_place(node, source)
-            || !self.kept_tops(node).is_empty()
-        {
-            return None;
-        }
-        let readers = Phase::BOTH.into_iter().flat_map(|phase| {
-            let nodes = self.project.graph.nodes().iter();
-            nodes.filter(move |reader| {
-                let reads = |port: &PortRef| port.node == source.name;
-                reader.phases.contains(phase)
-                    && source.phases.contains(phase)
-                    && reader.inputs_in(phase).0.iter().flatten().any(reads)
-            })
-        });
-        let alone = readers.map(|reader| reader.id).all(|id| id == node.id);
-        let blob = self.names.get(&(source.id, wire.port)).cloned();
-        blob.filter(|_| alone)
-    }
-
     /// Our own settings.
     fn head(&mut self, message: &mut Message) {
         let project = self.project;
@@ -431,81 +293,6 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// Where the batch comes from and what happens to it.
-    fn data(&mut self, node: &Node, phases: Phases) -> Message {
-        let data = &self.project.data;
-        let has_targets = self.ports(node) > 2;
-        let (kind, own) = if has_targets {
-            kinds::DATA[2]
-        } else {
-            kinds::DATA[0]
-        };
-        let mut message = Message::default();
-        message.put("type", Value::text(kind));
-        let transform = transform(&data.preprocess, phases);
-        message.put("transform_param", Value::Message(transform));
-        self.notes.extend(own_preprocessing(&data.preprocess));
-        let mut source = Message::default();
-        source.put("source", Value::text(&data.source));
-        let batch = match phases {
-            Phases::Test => data.batch.test,
-            _ => data.batch.train,
-        };
-        source.put("batch_size", Value::word(batch));
-        if !has_targets {
-            source.put("backend", Value::word("LMDB"));
-        }
-        // The kept type of another data layer has its own message.
-        let kept = parse(&node.caffe).unwrap_or_default();
-        let known = kept.text("type").and_then(|kind| {
-            let kind = kinds::current_type(kind);
-            kinds::DATA.iter().find(|(name, _)| *name == kind)
-        });
-        let own = match known {
-            Some((kind, own)) => {
-                if *kind != "Data" {
-                    source.0.retain(|entry| entry.name != "backend");
-                }
-                own
-            }
-            None => own,
-        };
-        message.put(own, Value::Message(source));
-        message
-    }
-
-    fn input(&mut self, node: &Node) -> Message {
-        let mut message = Message::default();
-        message.put("type", Value::text("Input"));
-        let stated = node.layer.as_any().downcast_ref::<crate::layers::Input>();
-        let stated = stated
-            .map(|input| input.shape.as_slice())
-            .unwrap_or_default();
-        let known = self.facts.shapes.get(&node.name);
-        let known = known.or(self.facts.data.as_ref().map(|data| &data.shape));
-        let shape = match (stated, known) {
-            ([], Some(known)) => known,
-            (stated, _) => stated,
-        };
-        if shape.is_empty() {
-            let name = &node.name;
-            self.notes.push(tr_format!(
-                "“{name}”: the shape of the input is not known; Caffe needs it",
-                "“{name}”：输入形状未知；Caffe 需要它"
-            ));
-        }
-        let mut param = Message::default();
-        let sizes = std::iter::once(&1)
-            .chain(shape)
-            .filter(|_| !shape.is_empty());
-        param.put("shape", Value::Message(dims(sizes)));
-        message.put("input_param", Value::Message(param));
-        if stated.is_empty() {
-            message.put_own("shape", Value::Text(datas_shape(shape)));
-        }
-        message
-    }
-
     /// The text that the layer came with.
     fn unknown(&mut self, node: &Node) -> Message {
         #[derive(serde::Deserialize)]
@@ -546,46 +333,4 @@ fn pooled_globally(fields: &mut Message) {
             field.own |= sizes.iter().any(|size| field.name.starts_with(size));
         }
     }
-}
-
-fn transform(preprocess: &Preprocess, phases: Phases) -> Message {
-    let mut transform = Message::default();
-    if preprocess.scale != 1.0 {
-        transform.put("scale", Value::word(preprocess.scale));
-    }
-    if preprocess.mirror && phases != Phases::Test {
-        transform.put("mirror", Value::word(true));
-    }
-    if let Some((height, width)) = preprocess.crop
-        && height == width
-    {
-        transform.put("crop_size", Value::word(height));
-    }
-    let has_file = matches!(preprocess.mean, Mean::File(_));
-    match &preprocess.mean {
-        Mean::Value(values) => {
-            for value in values {
-                transform.put("mean_value", Value::word(value));
-            }
-        }
-        Mean::File(path) => transform.put("mean_file", Value::text(path)),
-        Mean::None | Mean::Channel | Mean::Image => {}
-    }
-    if says_color(preprocess) && (preprocess.color != Color::Bgr || has_file) {
-        transform.put_own("color", Value::Text(format!("{:?}", preprocess.color)));
-    }
-    transform
-}
-
-/// Says what of the preprocessing Caffe has not.
-fn own_preprocessing(preprocess: &Preprocess) -> Option<String> {
-    let mut rest = preprocess.clone();
-    own_only(&mut rest);
-    (rest != Preprocess::default()).then(|| {
-        tr(
-            "the preprocessing is only partly Caffe's: what is fitted, resized or whitened here must be done in the data",
-            "预处理只有一部分 Caffe 具备：此处的拟合、缩放或白化须事先在数据中完成",
-        )
-        .to_owned()
-    })
 }

@@ -47,7 +47,7 @@ fn path_ui(ui: &mut Ui, path: &mut String, typing: &mut Typing) -> bool {
     let field = egui::TextEdit::singleline(&mut text)
         .id(id)
         .desired_width(130.0)
-        .hint_text("mean.binaryproto");
+        .hint_text(tr("path of a .binaryproto", ".binaryproto 文件的路径"));
     let response = ui.add(field).on_hover_text(tr(
         "Caffe's mean image, relative to the project's folder",
         "Caffe 的均值图像文件，相对于项目文件夹",
