@@ -2,6 +2,7 @@
 //!
 //! Work is cut at fixed places, never by the number of threads, so results do not depend on it.
 
+use super::simd::wide;
 use candle_core::{CpuStorage, Device, Result, Shape, Storage, Tensor, WithDType, bail};
 use rayon::prelude::*;
 
@@ -82,40 +83,64 @@ pub(super) fn tensor<T: WithDType>(values: Vec<T>, shape: impl Into<Shape>) -> R
     Tensor::from_vec(values, shape.into(), &Device::Cpu)
 }
 
+/// Room for `count` numbers, each of which the caller writes before anybody reads it: zeros would
+/// cost another walk through memory. In tests they are not numbers, so that one left out shows.
+pub(super) fn room<T: Real>(count: usize) -> Vec<T> {
+    if cfg!(any(test, debug_assertions)) {
+        return vec![T::from_f64(f64::NAN); count];
+    }
+    let mut room = Vec::with_capacity(count);
+    // SAFETY: there is room for `count` elements; every pattern of bits is an `f32` or an `f64`,
+    // the two types that are `Real`, and the caller reads none before it is written.
+    #[allow(clippy::uninit_vec)]
+    unsafe {
+        room.set_len(count);
+    }
+    room
+}
+
+wide! {
+    fn map_slice[T: Real, F: FnOf1<T>](x: &[T], y: &mut [T], f: &F) {
+        for (y, &x) in y.iter_mut().zip(x) {
+            *y = f(x);
+        }
+    }
+
+    fn map2_slice[T: Real, F: FnOf2<T>](a: &[T], b: &[T], y: &mut [T], f: &F) {
+        for ((y, &a), &b) in y.iter_mut().zip(a).zip(b) {
+            *y = f(a, b);
+        }
+    }
+}
+
+/// A function of one element, or of two.
+pub(super) trait FnOf1<T>: Fn(T) -> T + Sync {}
+impl<T, F: Fn(T) -> T + Sync> FnOf1<T> for F {}
+pub(super) trait FnOf2<T>: Fn(T, T) -> T + Sync {}
+impl<T, F: Fn(T, T) -> T + Sync> FnOf2<T> for F {}
+
 /// `f` of each element.
-pub(super) fn map<T: Real>(x: &Tensor, f: impl Fn(T) -> T + Sync) -> Result<Tensor> {
+pub(super) fn map<T: Real>(x: &Tensor, f: impl FnOf1<T>) -> Result<Tensor> {
     let y = with_slices([x], |[x]| {
-        let mut y = vec![T::ZERO; x.len()];
+        let mut y = room(x.len());
         y.par_chunks_mut(CHUNK)
             .zip(x.par_chunks(CHUNK))
-            .for_each(|(y, x)| {
-                for (y, &x) in y.iter_mut().zip(x) {
-                    *y = f(x);
-                }
-            });
+            .for_each(|(y, x)| map_slice(x, y, &f));
         Ok(y)
     })?;
     tensor(y, x.shape())
 }
 
 /// `f` of each pair of elements of two tensors of equal shape.
-pub(super) fn map2<T: Real>(
-    a: &Tensor,
-    b: &Tensor,
-    f: impl Fn(T, T) -> T + Sync,
-) -> Result<Tensor> {
+pub(super) fn map2<T: Real>(a: &Tensor, b: &Tensor, f: impl FnOf2<T>) -> Result<Tensor> {
     same_shape(a, b)?;
     let y = with_slices([a, b], |[a, b]| {
-        let mut y = vec![T::ZERO; a.len()];
+        let mut y = room(a.len());
         let chunks = y
             .par_chunks_mut(CHUNK)
             .zip(a.par_chunks(CHUNK))
             .zip(b.par_chunks(CHUNK));
-        chunks.for_each(|((y, a), b)| {
-            for ((y, &a), &b) in y.iter_mut().zip(a).zip(b) {
-                *y = f(a, b);
-            }
-        });
+        chunks.for_each(|((y, a), b)| map2_slice(a, b, y, &f));
         Ok(y)
     })?;
     tensor(y, a.shape())
@@ -133,18 +158,20 @@ pub(super) fn same_shape(a: &Tensor, b: &Tensor) -> Result<()> {
     Ok(())
 }
 
-/// The sum in a fixed order: eight running sums, which the compiler keeps in one register, then these and the rest.
-pub(super) fn sum<T: Real>(values: &[T]) -> T {
-    let (blocks, rest) = values.as_chunks::<8>();
-    let mut lanes = [T::ZERO; 8];
-    for block in blocks {
-        for (lane, &value) in lanes.iter_mut().zip(block) {
-            *lane += value;
+wide! {
+    /// The sum in a fixed order: eight running sums, which the compiler keeps in one register, then these and the rest.
+    pub(super) fn sum[T: Real](values: &[T]) -> T {
+        let (blocks, rest) = values.as_chunks::<8>();
+        let mut lanes = [T::ZERO; 8];
+        for block in blocks {
+            for (lane, &value) in lanes.iter_mut().zip(block) {
+                *lane += value;
+            }
         }
+        let mut total = T::ZERO;
+        for &value in lanes.iter().chain(rest) {
+            total += value;
+        }
+        total
     }
-    let mut total = T::ZERO;
-    for &value in lanes.iter().chain(rest) {
-        total += value;
-    }
-    total
 }

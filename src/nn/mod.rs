@@ -30,12 +30,16 @@ mod update;
 
 mod cpu;
 mod matmul;
+mod product;
+mod simd;
 mod patches;
 mod winograd;
 
 pub use activation::{relu, relu_backward, sigmoid, sigmoid_backward, tanh, tanh_backward};
 pub use channels::{channel_affine, channel_dot, prelu, prelu_backward};
-pub use conv::{Conv2d, bias_backward, conv2d, conv2d_backward_data, conv2d_backward_filter};
+pub use conv::{
+    Conv2d, bias_backward, conv2d, conv2d_backward_data, conv2d_backward_filter, conv2d_relu,
+};
 pub use dropout::dropout;
 pub use eltwise::{
     eltwise_max, eltwise_max_backward, eltwise_product, eltwise_product_backward, eltwise_sum,

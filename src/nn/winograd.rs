@@ -2,24 +2,29 @@
 //! minimal filtering F(4×4, 3×3), as Lavin and Gray wrote it for networks (CVPR 2016).
 //!
 //! The input is cut into overlapping tiles of 6 × 6, each for 4 × 4 outputs. Transformed tiles and
-//! filters meet in 36 matrix products, one for each place of a tile. The tiles go through in
-//! blocks that stay in the cache; a block's size follows from the shapes alone, so the sums have
-//! the same order at any number of threads. `f32` only; an output's error is about ten times that
-//! of a plain sum.
+//! filters meet in 36 products of matrices, one for each place of a tile; the transforms write
+//! what they make as panels of these products. Tiles go through in blocks that stay in the cache;
+//! a block's size follows from the shapes alone, so the sums have the same order at any number of
+//! threads. `f32` only; an output's error is about ten times that of a plain sum.
 
-use candle_core::{DType, Result, Tensor};
-use rayon::prelude::*;
-
-use super::conv::ConvShape;
-use super::cpu::{self, with_slices};
-use super::matmul::{Mat, MatMut, Threads, matmul};
-
+mod filter_gradient;
 mod lanes;
+mod tiles;
 
+pub(super) use filter_gradient::backward_filter;
 #[cfg(test)]
 pub(super) use lanes::available;
 
-use lanes::Forward;
+use std::ops::Range;
+
+use candle_core::{DType, Tensor};
+use rayon::prelude::*;
+
+use super::conv::{ConvShape, Epilogue};
+use super::cpu::room;
+use super::product::{Left, Level, Maps, depth_blocks, multiply_tile, scratch};
+use lanes::{Forward, Places};
+use tiles::{Planes, Tiles};
 
 /// Sides of a tile and of its outputs, and the places of a tile.
 const SIDE: usize = 6;
@@ -31,6 +36,12 @@ const LANES: usize = lanes::COUNT;
 
 /// Numbers of one block's transformed inputs and outputs.
 const BLOCK: usize = 1 << 20;
+/// Least tiles of a block: fewer would read the filters too often.
+const TILES: usize = 96;
+
+/// Numbers between the places of panels: without them all places of a tile would fall into the
+/// same few lines of the caches, whose sets repeat after a power of two.
+const GAP: usize = 16;
 
 /// Whether this processor and this convolution are for Winograd's way; fewer channels are faster
 /// by plain products. The number of images does not count: an example gives the same bits alone
@@ -48,277 +59,244 @@ pub(super) fn fits(shape: &ConvShape, x: &Tensor) -> bool {
         && x.device().is_cpu()
         && x.dtype() == DType::F32
         && lanes::available()
+        && Level::here().is_some()
 }
 
-/// How a batch of maps is cut into tiles.
-#[derive(Clone, Copy)]
-struct Tiles {
-    images: usize,
-    /// Tiles down and across an image.
-    down: usize,
-    across: usize,
+/// The level of this machine: `fits` has found one, and the portable one would do as well.
+fn level() -> Level {
+    Level::here().unwrap_or(Level::Four)
 }
 
-impl Tiles {
-    fn of(images: usize, height: usize, width: usize) -> Self {
-        Self {
-            images,
-            down: height.div_ceil(STEP),
-            across: width.div_ceil(STEP),
-        }
-    }
-
-    fn per_image(&self) -> usize {
-        self.down * self.across
-    }
-
-    /// The tiles in blocks (first, count) for so many channels in and out.
-    fn blocks(&self, channels: usize) -> impl Iterator<Item = (usize, usize)> + use<> {
-        let total = self.images * self.per_image();
-        let block = (BLOCK / (PLACES * channels)).clamp(4 * LANES, 64 * LANES) / LANES * LANES;
-        (0..total)
-            .step_by(block)
-            .map(move |first| (first, block.min(total - first)))
-    }
+/// Tiles of one block for so many channels in and out: about as many as the cache holds, in blocks
+/// of one size.
+fn block_size(total: usize, channels: usize, multiple: usize) -> usize {
+    let most = (BLOCK / (PLACES * channels)).max(TILES);
+    let blocks = ((total + most / 2) / most).max(1);
+    total.div_ceil(blocks).next_multiple_of(multiple)
 }
 
-/// Planes with zeros around them, so that every tile lies inside.
-struct Padded {
-    values: Vec<f32>,
-    height: usize,
-    width: usize,
+/// The panels of `count` lanes as (first lane, width): the last one is as narrow as it may be.
+fn panels(level: Level, count: usize) -> impl Iterator<Item = (usize, usize)> {
+    let (full, step) = (level.columns() / LANES * LANES, LANES.max(level.lanes()));
+    (0..count).step_by(full).map(move |first| (first, full.min((count - first).next_multiple_of(step))))
 }
 
-impl Padded {
-    /// `planes` of `[height, width]`, placed at `[top, left]` of larger ones.
-    fn new(x: &[f32], size: [usize; 2], corner: [usize; 2], padded: [usize; 2]) -> Self {
-        let [height, width] = padded;
-        let planes = x.len() / (size[0] * size[1]).max(1);
-        // A tile is read in rows of eight numbers, two beyond its own.
-        let mut values = vec![0f32; planes * height * width + LANES];
-        let inside = &mut values[..planes * height * width];
-        inside
-            .par_chunks_mut(height * width)
-            .zip(x.par_chunks(size[0] * size[1]))
-            .with_min_len(8)
-            .for_each(|(to, from)| {
-                let rows = to.chunks_exact_mut(width).skip(corner[0]);
-                for (to, from) in rows.zip(from.chunks_exact(size[1])) {
-                    // What a larger pad than needed leaves out is not looked at by any tile.
-                    let count = size[1].min(width - corner[1]);
-                    to[corner[1]..][..count].copy_from_slice(&from[..count]);
-                }
-            });
-        Self {
-            values,
-            height,
-            width,
-        }
+/// The strides of a bank of filters as one direction sees it.
+struct Bank<'a> {
+    w: &'a [f32],
+    inputs: usize,
+    outputs: usize,
+    /// Numbers from one output's filters to the next, and from one input's.
+    output: usize,
+    input: usize,
+    /// Whether each filter is read from its end.
+    turned: bool,
+}
+
+impl Bank<'_> {
+    /// Numbers of all transformed filters at one place.
+    fn place(&self) -> usize {
+        self.outputs.next_multiple_of(LANES) * self.inputs + GAP
     }
 
-    /// Where a tile of a channel begins, by the image's number and the tile's in it.
-    fn start(&self, plane: usize, tiles: &Tiles, tile: usize) -> usize {
-        let (y, x) = (tile / tiles.across, tile % tiles.across);
-        (plane * self.height + STEP * y) * self.width + STEP * x
-    }
-
-    /// The transformed tiles of a block, for each channel [place, tile].
-    fn transformed(
-        &self,
-        channels: usize,
-        tiles: &Tiles,
-        (first, count): (usize, usize),
-        kind: Forward,
-        all: &mut Vec<f32>,
-    ) {
-        let width = count.next_multiple_of(LANES);
-        all.resize(channels * PLACES * width, 0.0);
-        let of_channel = |(channel, out): (usize, &mut [f32])| {
-            for group in (0..width).step_by(LANES) {
-                let starts = std::array::from_fn(|lane| {
-                    let tile = first + (group + lane).min(count - 1);
-                    let (image, tile) = (tile / tiles.per_image(), tile % tiles.per_image());
-                    self.start(image * channels + channel, tiles, tile)
+    /// The filters at each place, as left panels: `[place][tile of outputs][input][rows]`.
+    fn transform(&self, level: Level, u: &mut [f32]) {
+        let rows = level.rows();
+        let outputs = self.outputs.next_multiple_of(LANES);
+        let groups = Maps::spaced(u, self.place(), LANES * self.inputs, 0..outputs / LANES);
+        groups.parts(1, PLACES * LANES * self.inputs).into_par_iter().for_each(|mut part| {
+            let group = part.rows().start;
+            let mut places: Places = [[0.0; LANES]; PLACES];
+            for input in 0..self.inputs {
+                let taps = std::array::from_fn(|tap| {
+                    let tap = if self.turned { 8 - tap } else { tap };
+                    std::array::from_fn(|lane| {
+                        let output = (group * LANES + lane).min(self.outputs - 1);
+                        self.w[output * self.output + input * self.input + tap]
+                    })
                 });
-                let (values, stride) = (&self.values, self.width);
-                lanes::forward(kind, (values, &starts, stride), (&mut out[group..], width));
-            }
-        };
-        all.par_chunks_mut(PLACES * width)
-            .enumerate()
-            .for_each(of_channel);
-    }
-}
-
-/// The filters (O, C, 3, 3) at each place: for each of O, [place, C].
-fn transformed_filters(w: &[f32], (o, c): (usize, usize)) -> Vec<f32> {
-    let mut u = vec![0f32; o * PLACES * c];
-    let of_output = |(u, w): (&mut [f32], &[f32])| {
-        for (index, w) in w.chunks(9 * LANES).enumerate() {
-            lanes::filters(w, &mut u[index * LANES..], c);
-        }
-    };
-    let outputs = u.par_chunks_mut(PLACES * c).zip(w.par_chunks(9 * c));
-    outputs.for_each(of_output);
-    u
-}
-
-/// [`super::conv2d`] of a shape that [`fits`].
-pub(super) fn forward(
-    x: &Tensor,
-    w: &Tensor,
-    bias: Option<&Tensor>,
-    shape: &ConvShape,
-) -> Result<Tensor> {
-    let bias = bias
-        .map(|bias| bias.flatten_all()?.to_vec1::<f32>())
-        .transpose()?;
-    let y = with_slices([x, w], |[x, w]| Ok(convolve(x, w, bias.as_deref(), shape)))?;
-    cpu::tensor(y, &shape.output_dims())
-}
-
-/// The gradient by the input: the convolution of `dy` with the filters turned round.
-pub(super) fn backward_data(dy: &Tensor, w: &Tensor, shape: &ConvShape) -> Result<Tensor> {
-    let turned = with_slices([w], |[w]: [&[f32]; 1]| Ok(turned(w, (shape.o, shape.c))))?;
-    let dx = with_slices([dy], |[dy]| {
-        Ok(convolve(dy, &turned, None, &shape.adjoint()))
-    })?;
-    cpu::tensor(dx, &shape.input_dims())
-}
-
-/// Filters (O, C, 3, 3) as (C, O, 3, 3), each read from its end.
-fn turned(w: &[f32], (o, c): (usize, usize)) -> Vec<f32> {
-    let mut turned = vec![0f32; w.len()];
-    let of_input = |(input, to): (usize, &mut [f32])| {
-        for (output, to) in to.chunks_exact_mut(9).enumerate() {
-            let from = &w[(output * c + input) * 9..][..9];
-            for (to, from) in to.iter_mut().zip(from.iter().rev()) {
-                *to = *from;
-            }
-        }
-    };
-    turned.par_chunks_mut(9 * o).enumerate().for_each(of_input);
-    turned
-}
-
-fn convolve(x: &[f32], w: &[f32], bias: Option<&[f32]>, shape: &ConvShape) -> Vec<f32> {
-    let (c, o) = (shape.c, shape.o);
-    let [height, width] = [shape.y.output, shape.x.output];
-    let tiles = Tiles::of(shape.n, height, width);
-    let padded = padded_input(x, shape, &tiles);
-    let u = transformed_filters(w, (o, c));
-    let mut y = vec![0f32; shape.n * o * height * width];
-    let (mut v, mut m) = (Vec::new(), Vec::new());
-    for block in tiles.blocks(c + o) {
-        padded.transformed(c, &tiles, block, Forward::Input, &mut v);
-        let columns = v.len() / (c * PLACES);
-        // The last pass of the inverse reads up to a whole group further.
-        m.resize(o * PLACES * columns + LANES, 0f32);
-        let products = MatMut::new(&mut m[..o * PLACES * columns], o, PLACES * columns);
-        let v = Mat::new(&v, c, PLACES * columns);
-        let places: Vec<_> = products.column_blocks(columns).enumerate().collect();
-        places.into_par_iter().for_each(|(place, mut m)| {
-            let u = Mat::new(&u, o, PLACES * c).columns(place * c, c);
-            let v = v.columns(place * columns, columns);
-            matmul(&mut m, u, v, false, Threads::One);
-        });
-        write_outputs(&m, columns, block, &tiles, bias, shape, &mut y);
-    }
-    y
-}
-
-fn padded_input(x: &[f32], shape: &ConvShape, tiles: &Tiles) -> Padded {
-    let size = [shape.y.size, shape.x.size];
-    let padded = [tiles.down, tiles.across].map(|count| STEP * count + SIDE - STEP);
-    Padded::new(x, size, [shape.y.pad, shape.x.pad], padded)
-}
-
-/// From products back to maps: `y` of the block's tiles, for each (image, filter) plane.
-fn write_outputs(
-    m: &[f32],
-    columns: usize,
-    (first, count): (usize, usize),
-    tiles: &Tiles,
-    bias: Option<&[f32]>,
-    shape: &ConvShape,
-    y: &mut [f32],
-) {
-    let per_image = tiles.per_image();
-    let (height, width) = (shape.y.output, shape.x.output);
-    let images = first / per_image..(first + count).div_ceil(per_image);
-    let planes = &mut y[images.start * shape.o * height * width..]
-        [..images.len() * shape.o * height * width];
-    let of_plane = |(plane, y): (usize, &mut [f32])| {
-        let (image, filter) = (images.start + plane / shape.o, plane % shape.o);
-        let bias = bias.map_or(0.0, |bias| bias[filter]);
-        let m = &m[filter * PLACES * columns..];
-        let begin = first.max(image * per_image);
-        let end = (first + count).min((image + 1) * per_image);
-        for group in (begin..end).step_by(LANES) {
-            let outputs = lanes::backward(&m[group - first..], columns);
-            for (lane, tile) in (group..end.min(group + LANES)).enumerate() {
-                let tile = tile - image * per_image;
-                let (top, left) = (tile / tiles.across * STEP, tile % tiles.across * STEP);
-                let wide = STEP.min(width - left);
-                for row in 0..STEP.min(height - top) {
-                    let to = &mut y[(top + row) * width + left..][..wide];
-                    for (to, from) in to.iter_mut().zip(&outputs[row][lane]) {
-                        *to = from + bias;
+                lanes::filters(&taps, &mut places);
+                for (to, values) in part.rows_of_images(group).zip(&places) {
+                    // A group of eight outputs is one tile of rows, or two of four.
+                    for (tile, values) in values.chunks_exact(rows).enumerate() {
+                        to[(tile * self.inputs + input) * rows..][..rows].copy_from_slice(values);
                     }
                 }
             }
-        }
-    };
-    let plane = (height * width).max(1);
-    planes
-        .par_chunks_mut(plane)
-        .enumerate()
-        .with_min_len((4096 / plane).max(1))
-        .for_each(of_plane);
-}
-
-/// [`super::conv2d_backward_filter`] of a shape that [`fits`].
-pub(super) fn backward_filter(x: &Tensor, dy: &Tensor, shape: &ConvShape) -> Result<Tensor> {
-    let dw = with_slices([x, dy], |[x, dy]| Ok(filter_gradient(x, dy, shape)))?;
-    cpu::tensor(dw, &shape.filter_dims())
-}
-
-fn filter_gradient(x: &[f32], dy: &[f32], shape: &ConvShape) -> Vec<f32> {
-    let (c, o) = (shape.c, shape.o);
-    let tiles = Tiles::of(shape.n, shape.y.output, shape.x.output);
-    let inputs = padded_input(x, shape, &tiles);
-    let size = [shape.y.output, shape.x.output];
-    let padded = [tiles.down, tiles.across].map(|count| STEP * count);
-    let gradients = Padded::new(dy, size, [0, 0], padded);
-    let mut du = vec![0f32; PLACES * o * c];
-    let (mut v, mut m) = (Vec::new(), Vec::new());
-    for (index, block) in tiles.blocks(c + o).enumerate() {
-        inputs.transformed(c, &tiles, block, Forward::Input, &mut v);
-        gradients.transformed(o, &tiles, block, Forward::Gradient, &mut m);
-        let columns = v.len() / (c * PLACES);
-        // What fills the last group up are copies of its last tile, which must not count twice.
-        for row in m.chunks_exact_mut(columns) {
-            row[block.1..].fill(0.0);
-        }
-        let v = Mat::new(&v, c, PLACES * columns);
-        let m = Mat::new(&m, o, PLACES * columns);
-        let places: Vec<_> = MatMut::new(&mut du, o, PLACES * c)
-            .column_blocks(c)
-            .enumerate()
-            .collect();
-        places.into_par_iter().for_each(|(place, mut du)| {
-            let v = v.columns(place * columns, columns).t();
-            let m = m.columns(place * columns, columns);
-            matmul(&mut du, m, v, index > 0, Threads::One);
         });
     }
-    let mut dw = vec![0f32; o * c * 9];
-    let of_output = |(dw, du): (&mut [f32], &[f32])| {
-        for (index, dw) in dw.chunks_mut(9 * LANES).enumerate() {
-            lanes::filter_gradients(&du[index * LANES..], c, dw);
-        }
+}
+
+/// [`super::conv2d`] of a shape that [`fits`], finished as `epilogue` says.
+pub(super) fn forward(x: &[f32], w: &[f32], epilogue: Epilogue<'_>, shape: &ConvShape) -> Vec<f32> {
+    let bank = Bank {
+        w,
+        inputs: shape.c,
+        outputs: shape.o,
+        output: shape.c * 9,
+        input: 9,
+        turned: false,
     };
-    let outputs = dw.par_chunks_mut(9 * c).zip(du.par_chunks(PLACES * c));
-    outputs.for_each(of_output);
-    dw
+    convolve(x, &bank, epilogue, shape)
+}
+
+/// The gradient by the input: the convolution of `dy` with the filters turned round.
+pub(super) fn backward_data(dy: &[f32], w: &[f32], shape: &ConvShape) -> Vec<f32> {
+    let bank = Bank {
+        w,
+        inputs: shape.o,
+        outputs: shape.c,
+        output: 9,
+        input: shape.c * 9,
+        turned: true,
+    };
+    convolve(dy, &bank, Epilogue::default(), &shape.adjoint())
+}
+
+fn convolve(x: &[f32], bank: &Bank<'_>, epilogue: Epilogue<'_>, shape: &ConvShape) -> Vec<f32> {
+    let (c, o, level) = (shape.c, shape.o, level());
+    let tiles = Tiles::of(shape.n, shape.y.output, shape.x.output);
+    let planes = Planes::inputs(x, shape);
+    let plane = shape.y.output * shape.x.output;
+    let mut y = room(shape.n * o * plane);
+    let step = block_size(tiles.count(), c + o, level.columns() / LANES * LANES);
+    let numbers = |tiles: usize, channels: usize, gap: usize| -> usize {
+        panels(level, tiles).map(|(_, width)| PLACES * (channels * width + gap)).sum()
+    };
+    let most = step.min(tiles.count());
+    scratch(PLACES * bank.place(), |u| {
+        bank.transform(level, u);
+        scratch(numbers(most, c, GAP), |v| {
+            scratch(numbers(most, o, 0), |m| {
+                for first in (0..tiles.count()).step_by(step) {
+                    let block = first..tiles.count().min(first + step);
+                    let v = &mut v[..numbers(block.len(), c, GAP)];
+                    let m = &mut m[..numbers(block.len(), o, 0)];
+                    transform_inputs(level, &planes, &tiles, &block, v);
+                    multiply(level, u, v, (c, o), block.len(), m);
+                    let maps = Maps::new(&mut y, o, plane, 0..o);
+                    let outputs = maps.parts(o.div_ceil(32), shape.n * plane);
+                    outputs.into_par_iter().for_each(|mut part| {
+                        write_outputs(level, m, &tiles, &block, &epilogue, shape, &mut part);
+                    });
+                }
+            });
+        });
+    });
+    y
+}
+
+/// The tiles of a block at each place: for each panel of tiles, `[place][channel][tile]`.
+fn transform_inputs(level: Level, planes: &Planes<'_>, tiles: &Tiles, block: &Range<usize>, v: &mut [f32]) {
+    let (mut parts, mut rest, channels) = (Vec::new(), v, planes.channels());
+    for (first, width) in panels(level, block.len()) {
+        let image = channels * width + GAP;
+        let (now, later) = rest.split_at_mut(PLACES * image);
+        let maps = Maps::spaced(now, image, width, 0..channels);
+        parts.extend(maps.parts(channels.div_ceil(8), PLACES * width).into_iter().map(|part| (first, width, part)));
+        rest = later;
+    }
+    parts.into_par_iter().for_each(|(first, width, mut part)| {
+        let mut places: Places = [[0.0; LANES]; PLACES];
+        let start = block.start + first;
+        for group in (0..width).step_by(LANES) {
+            // What fills the last group up are copies of the last tile, whose outputs nobody writes.
+            let at: [_; LANES] = std::array::from_fn(|lane| tiles.at((start + group + lane).min(block.end - 1)));
+            for channel in part.rows() {
+                planes.transform(Forward::Input, |lane| (at[lane], channel), &mut places);
+                for (to, values) in part.rows_of_images(channel).zip(&places) {
+                    to[group..][..LANES].copy_from_slice(values);
+                }
+            }
+        }
+    });
+}
+
+/// The products at each place: for each panel of tiles, `[output][place][tile]`.
+fn multiply(level: Level, u: &[f32], v: &[f32], (c, o): (usize, usize), tiles: usize, m: &mut [f32]) {
+    let mut places: Vec<Vec<_>> = (0..PLACES).map(|_| Vec::new()).collect();
+    let (mut v, mut m) = (v, m);
+    for (_, width) in panels(level, tiles) {
+        let image = c * width + GAP;
+        let (now, later) = m.split_at_mut(o * PLACES * width);
+        let parts = Maps::matrix(now, o, PLACES * width).parts(o, width);
+        for ((place, part), v) in places.iter_mut().zip(parts).zip(v.chunks_exact(image)) {
+            place.push((part, width, &v[..c * width]));
+        }
+        (v, m) = (&v[PLACES * image..], later);
+    }
+    let place_length = u.len() / PLACES;
+    places.into_par_iter().zip(u.par_chunks_exact(place_length)).for_each(|(parts, u)| {
+        for (mut part, width, v) in parts {
+            let columns = part.columns();
+            for block in depth_blocks(c) {
+                let right = &v[block.start * width..block.end * width];
+                for first in (0..o).step_by(level.rows()) {
+                    let left = Left::Packed {
+                        data: &u[first * c + block.start * level.rows()..],
+                        stride: level.rows(),
+                    };
+                    let rows = first..o.min(first + level.rows());
+                    multiply_tile(level, left, right, block.start > 0, &mut part, rows, columns.clone());
+                }
+            }
+        }
+    });
+}
+
+/// From products back to maps: the block's part of `y`, for some filters of every image.
+fn write_outputs(
+    level: Level,
+    m: &[f32],
+    tiles: &Tiles,
+    block: &Range<usize>,
+    epilogue: &Epilogue<'_>,
+    shape: &ConvShape,
+    y: &mut Maps<'_>,
+) {
+    let mut outputs = [[[0f32; STEP]; LANES]; STEP];
+    for filter in y.rows() {
+        let bias = epilogue.bias.map_or(0.0, |bias| bias[filter]);
+        for (panel, width) in panels(level, block.len()) {
+            let m = &m[(panel * shape.o + filter * width) * PLACES..];
+            for lane in (0..width).step_by(LANES) {
+                let group = block.start + panel + lane;
+                lanes::backward(&m[lane..], width, &mut outputs);
+                let group = group..block.end.min(group + LANES);
+                write_group(&outputs, group, tiles, bias, epilogue.relu, filter, shape, y);
+            }
+        }
+    }
+}
+
+/// The outputs of up to eight tiles of one filter.
+#[allow(clippy::too_many_arguments)]
+fn write_group(
+    outputs: &[[[f32; STEP]; LANES]; STEP],
+    group: Range<usize>,
+    tiles: &Tiles,
+    bias: f32,
+    relu: bool,
+    filter: usize,
+    shape: &ConvShape,
+    y: &mut Maps<'_>,
+) {
+    let (height, width) = (shape.y.output, shape.x.output);
+    let finish = |value: f32| {
+        let value = value + bias;
+        if relu && value <= 0.0 { 0.0 } else { value }
+    };
+    for (lane, tile) in group.enumerate() {
+        let at = tiles.at(tile);
+        let y = y.row_of_image(filter, at.image);
+        let wide = STEP.min(width - at.x);
+        for (row, outputs) in outputs.iter().enumerate().take(height - at.y) {
+            let outputs = outputs[lane].map(finish);
+            let to = &mut y[(at.y + row) * width + at.x..][..wide];
+            match to.as_chunks_mut::<STEP>().0 {
+                [whole] => *whole = outputs,
+                _ => to.copy_from_slice(&outputs[..wide]),
+            }
+        }
+    }
 }

@@ -104,6 +104,16 @@ impl ConvShape {
         }
     }
 
+    /// Windows of one plane.
+    pub(super) fn windows(&self) -> usize {
+        self.y.output * self.x.output
+    }
+
+    /// Taps of the kernel.
+    pub(super) fn taps(&self) -> usize {
+        self.y.kernel * self.x.kernel
+    }
+
     pub(super) fn patches(&self) -> Patches {
         Patches::new(self.y, self.x)
     }

@@ -100,6 +100,7 @@ fn conv_cases(count: usize, seed: u64) -> Vec<ConvCase> {
             pad: pair(0, 3),
             dilation: pair(1, 2),
             groups,
+            precise: false,
         };
         let fits = |i: usize| {
             conv_output(

@@ -92,6 +92,7 @@ fn convolution_equals_candles_own_where_candle_has_it() {
         pad: [1, 1],
         dilation: [1, 1],
         groups: 2,
+        precise: false,
     };
     let y = nn::conv2d(&x, &w, None, &conv).unwrap();
     same(&conv, &y, &x.conv2d(&w, 1, 2, 1, 2).unwrap());

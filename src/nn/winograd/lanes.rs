@@ -3,8 +3,13 @@
 //! The code is plain arithmetic on arrays of eight, compiled for AVX2 and FMA and called only
 //! where the processor has them ([`available`]).
 
+use super::PLACES;
+
 /// Tiles that are transformed together.
 pub(super) const COUNT: usize = 8;
+
+/// A transformed tile of each of eight lanes, place by place.
+pub(super) type Places = [[f32; COUNT]; PLACES];
 
 /// One number of each of eight tiles, or eight neighbours of one.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -20,21 +25,17 @@ impl Lanes {
         Self(lanes)
     }
 
-    #[inline(always)]
-    fn zip(self, other: Self, f: impl Fn(f32, f32) -> f32) -> Self {
-        let mut lanes = self.0;
-        for (lane, other) in lanes.iter_mut().zip(other.0) {
-            *lane = f(*lane, other);
-        }
-        Self(lanes)
-    }
 }
 
 impl std::ops::Add for Lanes {
     type Output = Self;
     #[inline(always)]
     fn add(self, other: Self) -> Self {
-        self.zip(other, |a, b| a + b)
+        let mut lanes = self.0;
+        for (lane, other) in lanes.iter_mut().zip(other.0) {
+            *lane += other;
+        }
+        Self(lanes)
     }
 }
 
@@ -42,7 +43,11 @@ impl std::ops::Sub for Lanes {
     type Output = Self;
     #[inline(always)]
     fn sub(self, other: Self) -> Self {
-        self.zip(other, |a, b| a - b)
+        let mut lanes = self.0;
+        for (lane, other) in lanes.iter_mut().zip(other.0) {
+            *lane -= other;
+        }
+        Self(lanes)
     }
 }
 
@@ -50,7 +55,11 @@ impl std::ops::Mul<Lanes> for f32 {
     type Output = Lanes;
     #[inline(always)]
     fn mul(self, lanes: Lanes) -> Lanes {
-        lanes.zip(lanes, |lane, _| self * lane)
+        let mut product = lanes.0;
+        for lane in &mut product {
+            *lane *= self;
+        }
+        Lanes(product)
     }
 }
 
@@ -119,48 +128,39 @@ fn of_filter_gradient(u: [Lanes; 6]) -> [Lanes; 3] {
     ]
 }
 
-/// At most eight filters of 3 × 3 that follow each other; place p of filter f goes to
-/// `u[p × columns + f]`.
+/// Eight filters, tap by tap, at each place.
 #[inline(always)]
-fn filter_tiles(w: &[f32], u: &mut [f32], columns: usize) {
-    let count = w.len() / 9;
-    let mut taps = [Lanes::ZERO; 9];
-    for (lane, w) in w.chunks_exact(9).enumerate() {
-        for (tap, w) in taps.iter_mut().zip(w) {
-            tap.0[lane] = *w;
-        }
+fn filter_tiles(taps: &[[f32; COUNT]; 9], out: &mut Places) {
+    let taps = taps.map(Lanes);
+    let mut columns = [[Lanes::ZERO; 6]; 3];
+    for (x, column) in columns.iter_mut().enumerate() {
+        *column = of_filter([taps[x], taps[3 + x], taps[6 + x]]);
     }
-    let columns_of: [[Lanes; 6]; 3] =
-        std::array::from_fn(|x| of_filter([taps[x], taps[3 + x], taps[6 + x]]));
     for y in 0..6 {
-        let line = of_filter([columns_of[0][y], columns_of[1][y], columns_of[2][y]]);
+        let line = of_filter([columns[0][y], columns[1][y], columns[2][y]]);
         for (x, value) in line.into_iter().enumerate() {
-            u[(y * 6 + x) * columns..][..count].copy_from_slice(&value.0[..count]);
+            out[y * 6 + x] = value.0;
         }
     }
 }
 
-/// The way back: gradients by at most eight filters from those by their places.
+/// The way back: gradients by eight filters, tap by tap, from those at each place.
 #[inline(always)]
-fn filter_gradient_tiles(du: &[f32], columns: usize, dw: &mut [f32]) {
-    let count = dw.len() / 9;
+fn filter_gradient_tiles(du: &Places, dw: &mut [[f32; COUNT]; 9]) {
     let mut rows = [[Lanes::ZERO; 6]; 3];
     for x in 0..6 {
-        let down = |y: usize| {
-            let mut lanes = Lanes::ZERO;
-            lanes.0[..count].copy_from_slice(&du[(y * 6 + x) * columns..][..count]);
-            lanes
-        };
-        let line = of_filter_gradient(std::array::from_fn(down));
+        let mut down = [Lanes::ZERO; 6];
+        for (y, value) in down.iter_mut().enumerate() {
+            *value = Lanes(du[y * 6 + x]);
+        }
+        let line = of_filter_gradient(down);
         for (row, value) in rows.iter_mut().zip(line) {
             row[x] = value;
         }
     }
     for (y, row) in rows.into_iter().enumerate() {
         for (x, value) in of_filter_gradient(row).into_iter().enumerate() {
-            for (lane, dw) in dw.chunks_exact_mut(9).enumerate() {
-                dw[y * 3 + x] = value.0[lane];
-            }
+            dw[y * 3 + x] = value.0;
         }
     }
 }
@@ -174,44 +174,84 @@ pub(super) enum Forward {
     Gradient,
 }
 
-/// Eight tiles that begin at `starts` of planes with rows `stride` apart; the number at place p
-/// of tile t goes to `out[p × columns + t]`.
+/// Where a tile begins in its plane, and how far its rows lie apart: eight numbers of each row are
+/// read, whatever the tile needs of them.
+#[derive(Clone, Copy)]
+pub(super) struct Corner<'a> {
+    pub values: &'a [f32],
+    pub stride: usize,
+}
+
+/// The transform of one line of `N` numbers. A trait rather than a closure, which would not be
+/// compiled for the instructions of its caller.
+trait Line<const N: usize> {
+    fn transformed(line: [Lanes; N]) -> [Lanes; 6];
+}
+
+/// Of [`Forward::Input`].
+struct OfInput;
+
+impl Line<6> for OfInput {
+    #[inline(always)]
+    fn transformed(line: [Lanes; 6]) -> [Lanes; 6] {
+        of_input(line)
+    }
+}
+
+/// Of [`Forward::Gradient`].
+struct OfGradient;
+
+impl Line<4> for OfGradient {
+    #[inline(always)]
+    fn transformed(line: [Lanes; 4]) -> [Lanes; 6] {
+        of_gradient(line)
+    }
+}
+
+/// The transformed tiles at eight corners.
 #[inline(always)]
-fn forward_tiles<const N: usize>(
-    (values, starts, stride): (&[f32], &[usize; COUNT], usize),
-    (out, columns): (&mut [f32], usize),
-    transform: impl Fn([Lanes; N]) -> [Lanes; 6],
-) {
+fn forward_tiles<L: Line<N>, const N: usize>(corners: &[Corner<'_>; COUNT], out: &mut Places) {
     let mut rows = [[Lanes::ZERO; COUNT]; 6];
-    for (tile, &start) in starts.iter().enumerate() {
-        let line = |row: usize| Lanes::load(&values[start + row * stride..]);
-        for (row, value) in rows.iter_mut().zip(transform(std::array::from_fn(line))) {
+    for (tile, corner) in corners.iter().enumerate() {
+        let mut lines = [Lanes::ZERO; N];
+        for (row, line) in lines.iter_mut().enumerate() {
+            *line = Lanes::load(&corner.values[row * corner.stride..]);
+        }
+        for (row, value) in rows.iter_mut().zip(L::transformed(lines)) {
             row[tile] = value;
         }
     }
-    for (y, row) in rows.into_iter().enumerate() {
+    for (row, out) in rows.into_iter().zip(out.as_chunks_mut::<6>().0) {
         let across = transposed(row);
-        let line = transform(std::array::from_fn(|x| across[x]));
-        for (x, value) in line.into_iter().enumerate() {
-            out[(y * 6 + x) * columns..][..COUNT].copy_from_slice(&value.0);
+        let mut line = [Lanes::ZERO; N];
+        line.copy_from_slice(&across[..N]);
+        for (out, value) in out.iter_mut().zip(L::transformed(line)) {
+            *out = value.0;
         }
     }
 }
 
-/// The outputs [row][tile][column] of eight tiles whose places stand `columns` apart in `m`.
+/// The outputs [row][tile][column] of eight tiles whose places stand `stride` apart in `m`.
 #[inline(always)]
-fn backward_tiles(m: &[f32], columns: usize) -> [[[f32; 4]; COUNT]; 4] {
+fn backward_tiles(m: &[f32], stride: usize, out: &mut [[[f32; 4]; COUNT]; 4]) {
     let mut lines = [[Lanes::ZERO; 6]; 4];
     for x in 0..6 {
-        let down = |y: usize| Lanes::load(&m[(y * 6 + x) * columns..]);
-        for (line, value) in lines.iter_mut().zip(of_output(std::array::from_fn(down))) {
+        let mut down = [Lanes::ZERO; 6];
+        for (y, value) in down.iter_mut().enumerate() {
+            *value = Lanes::load(&m[(y * 6 + x) * stride..]);
+        }
+        for (line, value) in lines.iter_mut().zip(of_output(down)) {
             line[x] = value;
         }
     }
-    lines.map(|line| {
-        let across = of_output(line);
-        std::array::from_fn(|tile| across.map(|lanes| lanes.0[tile]))
-    })
+    for (out, line) in out.iter_mut().zip(lines) {
+        let [a, b, c, d] = of_output(line);
+        let zero = Lanes::ZERO;
+        let across = transposed([a, b, c, d, zero, zero, zero, zero]);
+        for (out, tile) in out.iter_mut().zip(across) {
+            out.copy_from_slice(&tile.0[..4]);
+        }
+    }
 }
 
 /// Number t of array i as number i of array t.
@@ -220,68 +260,10 @@ fn transposed(rows: [Lanes; COUNT]) -> [Lanes; COUNT] {
     #[cfg(target_arch = "x86_64")]
     // SAFETY: on this processor the transforms are called only where it has AVX.
     unsafe {
-        x86::transposed(rows)
+        crate::nn::simd::x86::transposed8(rows.map(|row| row.0)).map(Lanes)
     }
     #[cfg(not(target_arch = "x86_64"))]
     std::array::from_fn(|lane| Lanes(rows.map(|row| row.0[lane])))
-}
-
-#[cfg(target_arch = "x86_64")]
-mod x86 {
-    use std::arch::x86_64::*;
-
-    use super::*;
-
-    #[target_feature(enable = "avx2,fma")]
-    pub fn forward(kind: Forward, from: (&[f32], &[usize; COUNT], usize), to: (&mut [f32], usize)) {
-        match kind {
-            Forward::Input => forward_tiles(from, to, of_input),
-            Forward::Gradient => forward_tiles(from, to, of_gradient),
-        }
-    }
-
-    #[target_feature(enable = "avx2,fma")]
-    pub fn filters(w: &[f32], u: &mut [f32], columns: usize) {
-        filter_tiles(w, u, columns);
-    }
-
-    #[target_feature(enable = "avx2,fma")]
-    pub fn filter_gradients(du: &[f32], columns: usize, dw: &mut [f32]) {
-        filter_gradient_tiles(du, columns, dw);
-    }
-
-    #[target_feature(enable = "avx2,fma")]
-    pub fn backward(m: &[f32], columns: usize) -> [[[f32; 4]; COUNT]; 4] {
-        backward_tiles(m, columns)
-    }
-
-    #[target_feature(enable = "avx")]
-    #[inline]
-    pub fn transposed(rows: [Lanes; COUNT]) -> [Lanes; COUNT] {
-        // SAFETY: the pointers are those of arrays of eight numbers.
-        let r = rows.map(|row| unsafe { _mm256_loadu_ps(row.0.as_ptr()) });
-        let pairs = |i: usize| {
-            let (a, b) = (r[2 * i], r[2 * i + 1]);
-            (_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b))
-        };
-        let ((t0, t1), (t2, t3), (t4, t5), (t6, t7)) = (pairs(0), pairs(1), pairs(2), pairs(3));
-        let low = |a, b| _mm256_shuffle_ps::<0x44>(a, b);
-        let high = |a, b| _mm256_shuffle_ps::<0xEE>(a, b);
-        let left = [low(t0, t2), high(t0, t2), low(t1, t3), high(t1, t3)];
-        let right = [low(t4, t6), high(t4, t6), low(t5, t7), high(t5, t7)];
-        let mut lanes = [Lanes::ZERO; COUNT];
-        for (i, (a, b)) in left.into_iter().zip(right).enumerate() {
-            let halves = [
-                _mm256_permute2f128_ps::<0x20>(a, b),
-                _mm256_permute2f128_ps::<0x31>(a, b),
-            ];
-            for (half, value) in halves.into_iter().enumerate() {
-                // SAFETY: the pointer is that of an array of eight numbers.
-                unsafe { _mm256_storeu_ps(lanes[4 * half + i].0.as_mut_ptr(), value) };
-            }
-        }
-        lanes
-    }
 }
 
 /// Whether the transforms run here.
@@ -296,57 +278,45 @@ pub(in crate::nn) fn available() -> bool {
     }
 }
 
-/// See [`forward_tiles`]. Only where the transforms are [`available`].
-pub(super) fn forward(
-    kind: Forward,
-    from: (&[f32], &[usize; COUNT], usize),
-    to: (&mut [f32], usize),
-) {
-    assert!(available(), "the transforms need AVX2 and FMA");
-    #[cfg(target_arch = "x86_64")]
-    // SAFETY: the processor has AVX2 and FMA, as was just asserted.
-    unsafe {
-        x86::forward(kind, from, to)
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    match kind {
-        Forward::Input => forward_tiles(from, to, of_input),
-        Forward::Gradient => forward_tiles(from, to, of_gradient),
-    }
+/// Each transform, compiled for AVX2 and FMA where the processor is of x86-64.
+macro_rules! transforms {
+    ($($(#[$meta:meta])* $name:ident($($argument:ident: $type:ty),*) $body:expr;)*) => {
+        #[cfg(target_arch = "x86_64")]
+        mod x86 {
+            use super::*;
+            $(
+                #[target_feature(enable = "avx2,fma")]
+                pub fn $name($($argument: $type),*) {
+                    $body
+                }
+            )*
+        }
+        $(
+            $(#[$meta])*
+            pub(super) fn $name($($argument: $type),*) {
+                assert!(available(), "the transforms need AVX2 and FMA");
+                #[cfg(target_arch = "x86_64")]
+                // SAFETY: the processor has AVX2 and FMA, as was just asserted.
+                unsafe {
+                    x86::$name($($argument),*)
+                }
+                #[cfg(not(target_arch = "x86_64"))]
+                $body
+            }
+        )*
+    };
 }
 
-/// See [`backward_tiles`]. Only where the transforms are [`available`].
-pub(super) fn backward(m: &[f32], columns: usize) -> [[[f32; 4]; COUNT]; 4] {
-    assert!(available(), "the transforms need AVX2 and FMA");
-    #[cfg(target_arch = "x86_64")]
-    // SAFETY: the processor has AVX2 and FMA, as was just asserted.
-    unsafe {
-        x86::backward(m, columns)
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    backward_tiles(m, columns)
-}
-
-/// See [`filter_tiles`]. Only where the transforms are [`available`].
-pub(super) fn filters(w: &[f32], u: &mut [f32], columns: usize) {
-    assert!(available(), "the transforms need AVX2 and FMA");
-    #[cfg(target_arch = "x86_64")]
-    // SAFETY: the processor has AVX2 and FMA, as was just asserted.
-    unsafe {
-        x86::filters(w, u, columns)
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    filter_tiles(w, u, columns)
-}
-
-/// See [`filter_gradient_tiles`]. Only where the transforms are [`available`].
-pub(super) fn filter_gradients(du: &[f32], columns: usize, dw: &mut [f32]) {
-    assert!(available(), "the transforms need AVX2 and FMA");
-    #[cfg(target_arch = "x86_64")]
-    // SAFETY: the processor has AVX2 and FMA, as was just asserted.
-    unsafe {
-        x86::filter_gradients(du, columns, dw)
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    filter_gradient_tiles(du, columns, dw)
+transforms! {
+    /// See [`forward_tiles`].
+    forward(kind: Forward, corners: &[Corner<'_>; COUNT], out: &mut Places) match kind {
+        Forward::Input => forward_tiles::<OfInput, 6>(corners, out),
+        Forward::Gradient => forward_tiles::<OfGradient, 4>(corners, out),
+    };
+    /// See [`backward_tiles`].
+    backward(m: &[f32], stride: usize, out: &mut [[[f32; 4]; COUNT]; 4]) backward_tiles(m, stride, out);
+    /// See [`filter_tiles`].
+    filters(taps: &[[f32; COUNT]; 9], out: &mut Places) filter_tiles(taps, out);
+    /// See [`filter_gradient_tiles`].
+    filter_gradients(du: &Places, dw: &mut [[f32; COUNT]; 9]) filter_gradient_tiles(du, dw);
 }
