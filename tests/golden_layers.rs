@@ -104,6 +104,8 @@ impl Golden {
             needs_input: &needs_input,
             needs_params: true,
             state: &[],
+            relu: false,
+            precise: false,
         };
         let passed = layer.forward(&context, &inputs).unwrap();
         let mut worst = self.outputs(case, &passed, &inferred.outputs);

@@ -420,6 +420,8 @@ impl Subject {
             needs_input,
             needs_params: true,
             state: &[],
+            relu: false,
+            precise: false,
         }
     }
 

@@ -153,6 +153,17 @@ pub trait Layer: LayerObject + Debug + Send + Sync + 'static {
         Ok(Gradients::default())
     }
 
+    /// Whether the layer is max(x, 0) and nothing else.
+    fn is_relu(&self) -> bool {
+        false
+    }
+
+    /// Whether the layer can apply the ReLU behind it in its own last walk over its output, where
+    /// [`Context::relu`] says so. Forward and backward, the numbers are those of both nodes apart.
+    fn joins_relu(&self) -> bool {
+        false
+    }
+
     /// For a metric: a fresh accumulator.
     fn metric(&self) -> Option<Box<dyn Metric>> {
         None

@@ -36,6 +36,11 @@ pub struct Context<'a> {
     /// What the layer handed over as [`Passed::state`] in an earlier pass; empty at the start
     /// of a sequence, and for every layer that is not recurrent.
     pub state: &'a [Tensor],
+    /// Whether the layer applies ReLU to its output, for the node behind it, which then only
+    /// hands on: see [`Layer::joins_relu`](super::Layer::joins_relu).
+    pub relu: bool,
+    /// Whether results are to be rounded as little as can be, rather than found as fast.
+    pub precise: bool,
 }
 
 /// What a forward pass leaves.

@@ -68,13 +68,13 @@ static TANH: LayerSpec = LayerSpec {
 
 /// What every activation's trait says alike: one input, one output of its shape.
 macro_rules! activation {
-    ($name:ident, $spec:expr, { $($fields:item)? }, $forward:expr, $backward:expr) => {
+    ($name:ident, $spec:expr, { $($items:item)* }, $forward:expr, $backward:expr) => {
         impl Layer for $name {
             fn spec(&self) -> &'static LayerSpec {
                 $spec
             }
 
-            $($fields)?
+            $($items)*
 
             fn infer(&self, _: &InferContext<'_>, x: &[&Shape]) -> Result<Inferred, Problem> {
                 Ok(Inferred::pointwise(x[0].clone()))
@@ -105,6 +105,10 @@ activation!(
     ReLU,
     &RELU,
     {
+        fn is_relu(&self) -> bool {
+            self.negative_slope == 0.0
+        }
+
         fn fields(&mut self, visitor: &mut dyn FieldVisitor) {
             let about = Text::new(
                 "α: the slope for negative values; 0 is the plain ReLU, 0.01 a leaky one.",

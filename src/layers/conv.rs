@@ -3,6 +3,7 @@
 use candle_core::Tensor;
 
 use super::filters::{FilterTexts, check_groups, filters, macs};
+use super::through_relu;
 use crate::graph::{
     Context, Family, FieldVisitor, Gradients, InferContext, Inferred, Layer, LayerSpec, Passed,
     Problem, Role, Shape, Value, Window, only_gradient,
@@ -106,10 +107,20 @@ impl Layer for Convolution {
         })
     }
 
+    fn joins_relu(&self) -> bool {
+        true
+    }
+
+    /// Saves the input, and with a ReLU joined the output.
     fn forward(&self, context: &Context<'_>, inputs: &[Value]) -> candle_core::Result<Passed> {
         let x = inputs[0].tensor();
         let (weight, bias) = (&context.params[0], context.params.get(1));
-        let y = nn::conv2d(x, weight, bias, &self.settings())?;
+        let settings = self.settings(context);
+        if context.relu {
+            let y = nn::conv2d_relu(x, weight, bias, &settings)?;
+            return Ok(Passed::new(y.clone(), vec![x.clone(), y]));
+        }
+        let y = nn::conv2d(x, weight, bias, &settings)?;
         Ok(Passed::new(y, vec![x.clone()]))
     }
 
@@ -119,8 +130,8 @@ impl Layer for Convolution {
         saved: &[Tensor],
         gradients: &[Option<Tensor>],
     ) -> candle_core::Result<Gradients> {
-        let dy = only_gradient(gradients)?;
-        let (x, settings) = (&saved[0], self.settings());
+        let dy = &through_relu(saved.get(1), only_gradient(gradients)?)?;
+        let (x, settings) = (&saved[0], self.settings(context));
         let mut result = Gradients::default();
         if context.needs_input[0] {
             let size = [x.dim(2)?, x.dim(3)?];

@@ -125,7 +125,7 @@ impl Layer for Deconvolution {
             candle_core::bail!("an input {:?} leaves no output", x.dims())
         };
         let weight = &context.params[0];
-        let y = nn::conv2d_backward_data(x, weight, [height, width], &self.settings())?;
+        let y = nn::conv2d_backward_data(x, weight, [height, width], &self.settings(context))?;
         let y = match context.params.get(1) {
             Some(bias) => nn::channel_affine(&y, None, Some(bias))?,
             None => y,
@@ -139,7 +139,7 @@ impl Layer for Deconvolution {
         saved: &[Tensor],
         gradients: &[Option<Tensor>],
     ) -> candle_core::Result<Gradients> {
-        let (dy, settings) = (only_gradient(gradients)?, self.settings());
+        let (dy, settings) = (only_gradient(gradients)?, self.settings(context));
         let mut result = Gradients::default();
         if context.needs_input[0] {
             let dx = nn::conv2d(dy, &context.params[0], None, &settings)?;

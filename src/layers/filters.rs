@@ -57,12 +57,13 @@ macro_rules! filters {
         }
 
         impl $name {
-            fn settings(&self) -> crate::nn::Conv2d {
+            fn settings(&self, context: &crate::graph::Context<'_>) -> crate::nn::Conv2d {
                 crate::nn::Conv2d {
                     stride: self.stride,
                     pad: self.pad,
                     dilation: self.dilation,
                     groups: self.group,
+                    precise: context.precise,
                 }
             }
 

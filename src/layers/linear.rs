@@ -3,6 +3,7 @@
 use candle_core::Tensor;
 use serde::{Deserialize, Serialize};
 
+use super::through_relu;
 use super::{BIAS_FILLER, BIAS_TERM, WEIGHT_FILLER};
 use crate::graph::{
     Context, Family, Field, FieldVisitor, Filler, Gradients, InferContext, Inferred, Layer,
@@ -133,12 +134,21 @@ impl Layer for InnerProduct {
         })
     }
 
+    fn joins_relu(&self) -> bool {
+        true
+    }
+
+    /// Saves the input, and with a ReLU joined the output.
     fn forward(&self, context: &Context<'_>, inputs: &[Value]) -> candle_core::Result<Passed> {
         let x = inputs[0].tensor();
-        let y = nn::linear(&self.flat(x)?, &context.params[0], context.params.get(1))?;
+        let layer = if context.relu { nn::linear_relu } else { nn::linear };
+        let y = layer(&self.flat(x)?, &context.params[0], context.params.get(1))?;
         let mut dims = x.dims()[..self.axis].to_vec();
         dims.push(y.dim(1)?);
-        Ok(Passed::new(y.reshape(dims)?, vec![x.clone()]))
+        let y = y.reshape(dims)?;
+        let mut saved = vec![x.clone()];
+        saved.extend(context.relu.then(|| y.clone()));
+        Ok(Passed::new(y, saved))
     }
 
     fn backward(
@@ -147,7 +157,7 @@ impl Layer for InnerProduct {
         saved: &[Tensor],
         gradients: &[Option<Tensor>],
     ) -> candle_core::Result<Gradients> {
-        let dy = only_gradient(gradients)?;
+        let dy = through_relu(saved.get(1), only_gradient(gradients)?)?;
         let x = &saved[0];
         let dy = &dy.reshape(((), dy.dims().last().copied().unwrap_or(1)))?;
         let mut result = Gradients::default();

@@ -177,6 +177,15 @@ const BIAS_TERM: Text = Text::new("Whether a bias is added.", "是否加偏置�
 const WEIGHT_FILLER: Text = Text::new("How the weights begin.", "权重的初始化方法。");
 const BIAS_FILLER: Text = Text::new("How the bias begins.", "偏置的初始化方法。");
 
+/// The gradient before a ReLU that a layer joined, from its output, where it saved that, and the
+/// gradient behind it.
+fn through_relu(y: Option<&Tensor>, dy: &Tensor) -> candle_core::Result<Tensor> {
+    match y {
+        Some(y) => crate::nn::relu_backward(y, dy, 0.0),
+        None => Ok(dy.clone()),
+    }
+}
+
 /// A size depends on the number of classes, and nobody has said it.
 fn classes_unknown() -> Problem {
     Problem::Missing(tr_format!(

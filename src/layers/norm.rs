@@ -78,6 +78,13 @@ fn unbiased(x: &Tensor) -> candle_core::Result<f64> {
     })
 }
 
+/// The input and the moments that normalised it are saved, and with a ReLU joined the output.
+fn passed(x: &Tensor, y: Tensor, mean: &Tensor, variance: &Tensor, context: &Context<'_>) -> Passed {
+    let mut saved = vec![x.clone(), mean.clone(), variance.clone()];
+    saved.extend(context.relu.then(|| y.clone()));
+    Passed::new(y, saved)
+}
+
 impl BatchNorm {
     fn of_batch(&self, phase: Phase) -> bool {
         match self.use_global_stats {
@@ -126,28 +133,29 @@ impl Layer for BatchNorm {
         })
     }
 
-    /// Saves the input and the moments that normalised it.
+    fn joins_relu(&self) -> bool {
+        true
+    }
+
     fn forward(&self, context: &Context<'_>, x: &[Value]) -> candle_core::Result<Passed> {
         let x = x[0].tensor();
         let [sum_mean, sum_variance, factor] = [0, 1, 2].map(|index| &context.params[index]);
         let of_batch = self.of_batch(context.phase);
-        let (mean, variance) = if of_batch {
-            nn::batch_statistics(x)?
+        let (y, mean, variance) = if of_batch {
+            nn::batch_norm_of_batch(x, self.eps, None, context.relu)?
         } else {
             // Before the first batch both sums and the factor are 0, and so are Caffe's moments.
             let some = (factor + factor.eq(0.0)?.to_dtype(factor.dtype())?)?;
-            (
-                sum_mean.broadcast_div(&some)?,
-                sum_variance.broadcast_div(&some)?,
-            )
+            let mean = sum_mean.broadcast_div(&some)?;
+            let variance = sum_variance.broadcast_div(&some)?;
+            let moments = nn::Moments {
+                mean: &mean,
+                variance: &variance,
+                eps: self.eps,
+            };
+            (nn::batch_norm(x, &moments, None, context.relu)?, mean, variance)
         };
-        let moments = nn::Moments {
-            mean: &mean,
-            variance: &variance,
-            eps: self.eps,
-        };
-        let y = nn::batch_norm(x, &moments, None)?;
-        let mut passed = Passed::new(y, vec![x.clone(), mean.clone(), variance.clone()]);
+        let mut passed = passed(x, y, &mean, &variance, context);
         if of_batch && context.phase == Phase::Train {
             let kept = self.moving_average_fraction;
             let variance = (variance * unbiased(x)?)?;
@@ -173,7 +181,9 @@ impl Layer for BatchNorm {
             eps: self.eps,
         };
         let of_batch = self.of_batch(context.phase);
-        let (dx, _, _) = nn::batch_norm_backward(&saved[0], dy, &moments, None, of_batch)?;
+        let rectified = saved.get(3);
+        let (dx, _, _) =
+            nn::batch_norm_backward(&saved[0], dy, rectified, &moments, None, of_batch)?;
         Ok(Gradients::of_input(dx))
     }
 }
@@ -234,21 +244,27 @@ impl Layer for FusedBatchNorm {
         })
     }
 
+    fn joins_relu(&self) -> bool {
+        true
+    }
+
     fn forward(&self, context: &Context<'_>, x: &[Value]) -> candle_core::Result<Passed> {
         let x = x[0].tensor();
         let [weight, bias, running_mean, running_var] = [0, 1, 2, 3].map(|i| &context.params[i]);
         let training = context.phase == Phase::Train;
-        let (mean, variance) = match training {
-            true => nn::batch_statistics(x)?,
-            false => (running_mean.clone(), running_var.clone()),
+        let affine = Some((weight, bias));
+        let (y, mean, variance) = if training {
+            nn::batch_norm_of_batch(x, self.eps, affine, context.relu)?
+        } else {
+            let moments = nn::Moments {
+                mean: running_mean,
+                variance: running_var,
+                eps: self.eps,
+            };
+            let y = nn::batch_norm(x, &moments, affine, context.relu)?;
+            (y, running_mean.clone(), running_var.clone())
         };
-        let moments = nn::Moments {
-            mean: &mean,
-            variance: &variance,
-            eps: self.eps,
-        };
-        let y = nn::batch_norm(x, &moments, Some((weight, bias)))?;
-        let mut passed = Passed::new(y, vec![x.clone(), mean.clone(), variance.clone()]);
+        let mut passed = passed(x, y, &mean, &variance, context);
         if training {
             let (new, old) = (self.momentum, 1.0 - self.momentum);
             let variance = (variance * (new * unbiased(x)?))?;
@@ -273,8 +289,9 @@ impl Layer for FusedBatchNorm {
             eps: self.eps,
         };
         let (weight, training) = (&context.params[0], context.phase == Phase::Train);
+        let (rectified, weight) = (saved.get(3), Some(weight));
         let (dx, d_weight, d_bias) =
-            nn::batch_norm_backward(&saved[0], dy, &moments, Some(weight), training)?;
+            nn::batch_norm_backward(&saved[0], dy, rectified, &moments, weight, training)?;
         Ok(Gradients {
             inputs: vec![Some(dx)],
             params: vec![Some(d_weight), Some(d_bias)],

@@ -32,6 +32,8 @@ pub(super) struct Step {
     pub loss_weight: f64,
     /// The expected first output, for those that are fed.
     pub shape: Shape,
+    /// For a ReLU, the step before it that can do its work too; see [`Layer::joins_relu`](crate::graph::Layer::joins_relu).
+    pub joined_to: Option<usize>,
 }
 
 impl Net {
@@ -120,9 +122,29 @@ fn plan(graph: &Graph, inference: &Inference, phase: Phase) -> Plan {
             keys: known.params.iter().map(|(key, _)| key.clone()).collect(),
             loss_weight: node.loss_weight(),
             shape: shape.cloned().unwrap_or_default(),
+            joined_to: None,
         });
     }
+    join_relus(graph, &mut plan);
     plan
+}
+
+/// Finds the ReLUs whose only source can do their work, and is read by nobody else.
+fn join_relus(graph: &Graph, plan: &mut Plan) {
+    let mut readers = vec![0; plan.steps.len()];
+    for (source, _) in plan.steps.iter().flat_map(|step| &step.sources) {
+        readers[*source] += 1;
+    }
+    let layer = |step: &Step| graph.node(step.node).map(|node| &node.layer);
+    for index in 0..plan.steps.len() {
+        if let [(source, 0)] = plan.steps[index].sources[..]
+            && readers[source] == 1
+            && layer(&plan.steps[index]).is_some_and(|layer| layer.is_relu())
+            && layer(&plan.steps[source]).is_some_and(|layer| layer.joins_relu())
+        {
+            plan.steps[index].joined_to = Some(source);
+        }
+    }
 }
 
 /// The first node that names a key says how it begins; multipliers too.

@@ -35,6 +35,8 @@ pub struct NetConfig {
     pub dtype: DType,
     /// Starts the weights' random streams.
     pub seed: u64,
+    /// Whether results are to be rounded as little as can be, rather than found as fast.
+    pub precise: bool,
 }
 
 impl Default for NetConfig {
@@ -43,6 +45,7 @@ impl Default for NetConfig {
             device: Device::Cpu,
             dtype: DType::F32,
             seed: 0,
+            precise: false,
         }
     }
 }

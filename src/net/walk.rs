@@ -26,8 +26,10 @@ impl Net {
         let needed = self.needed(plan, &visited, &options);
         let mut readers = count_readers(plan, &visited);
         let count = plan.steps.len();
+        let joined = joined(plan, &visited, &options);
         let mut pass = Pass {
             phase,
+            joined,
             outputs: vec![Vec::new(); count],
             saved: (0..count).map(|_| None).collect(),
             needed,
@@ -88,9 +90,14 @@ impl Net {
             };
             inputs.push(value.clone());
         }
+        if step.joined_to.is_some_and(|source| pass.joined[source]) {
+            pass.outputs[index] = inputs;
+            pass.saved[index] = pass.needed[index].then(Vec::new);
+            return Ok(());
+        }
         let params = self.step_params(&step.keys)?;
         let needs_input = needs_input(plan, index, &pass.needed);
-        let context = self.context(step, pass, &params, &needs_input);
+        let context = self.context((index, step), pass, &params, &needs_input);
         let Some(layer) = self.layer(step) else {
             return Ok(());
         };
@@ -158,9 +165,13 @@ impl Net {
         result: &mut Backward,
     ) -> Result<(), NetError> {
         let step = &plan.steps[index];
+        if let Some(source) = step.joined_to.filter(|source| pass.joined[*source]) {
+            gradients[source] = arrived.to_vec();
+            return Ok(());
+        }
         let params = self.step_params(&step.keys)?;
         let needs_input = needs_input(plan, index, &pass.needed);
-        let context = self.context(step, pass, &params, &needs_input);
+        let context = self.context((index, step), pass, &params, &needs_input);
         let Some(layer) = self.layer(step) else {
             return Ok(());
         };
@@ -217,6 +228,12 @@ impl Net {
                             node: port.node.clone(),
                         });
                     };
+                    if pass.joined[*index] {
+                        // Its own output was never there: only nodes that are kept can begin.
+                        return Err(NetError::NoSuchNode {
+                            node: port.node.clone(),
+                        });
+                    }
                     add(slot(&mut gradients[*index], port.port), gradient.clone())?;
                 }
             }
@@ -227,7 +244,7 @@ impl Net {
     /// What a node's layer may look at, the same on the way forward and backward.
     fn context<'a>(
         &self,
-        step: &Step,
+        (index, step): (usize, &Step),
         pass: &'a Pass,
         params: &'a [Tensor],
         needs_input: &'a [bool],
@@ -243,6 +260,8 @@ impl Net {
                 .states
                 .get(&step.name)
                 .map_or(&[], Vec::as_slice),
+            relu: pass.joined[index],
+            precise: self.config.precise,
         }
     }
 
@@ -328,6 +347,20 @@ fn keeps(options: &ForwardOptions, plan: &Plan, index: usize) -> bool {
             names.contains(&plan.steps[index].name) || plan.steps[index].role == Role::Loss
         }
     }
+}
+
+/// By step, whether it does the work of the ReLU behind it too: where both are walked, and nobody
+/// wants to see what lies between them.
+fn joined(plan: &Plan, visited: &[bool], options: &ForwardOptions) -> Vec<bool> {
+    let mut joined = vec![false; plan.steps.len()];
+    for (index, step) in plan.steps.iter().enumerate() {
+        if let Some(source) = step.joined_to {
+            let is_seen = keeps(options, plan, source)
+                || options.gradients_at.contains(&plan.steps[source].name);
+            joined[source] = visited[index] && !is_seen;
+        }
+    }
+    joined
 }
 
 fn needs_input(plan: &Plan, index: usize, needed: &[bool]) -> Vec<bool> {

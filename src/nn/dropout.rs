@@ -3,8 +3,8 @@
 //! The mask is a pure function of the seed, so forward and backward make the same one and nothing
 //! needs to be kept between them.
 
-use super::cpu;
-use candle_core::{Result, Tensor, bail};
+use super::cpu::{self, Real, on_cpu, with_slices};
+use candle_core::{DType, Device, Result, Tensor, bail};
 use rand::{RngCore, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
@@ -21,22 +21,42 @@ pub fn dropout(x: &Tensor, ratio: f64, seed: u64) -> Result<Tensor> {
     if !(0.0..1.0).contains(&ratio) {
         bail!("a dropout ratio must be at least 0 and below 1, not {ratio}");
     }
-    // Below the threshold lie `ratio` of all 2³² numbers.
-    let threshold = (ratio * 2f64.powi(32)) as u64;
-    let kept = 1.0 / (1.0 - ratio);
-    let mut mask = vec![0f64; x.elem_count()];
-    mask.par_chunks_mut(STREAM)
-        .enumerate()
-        .for_each(|(stream, mask)| {
-            let mut random = ChaCha8Rng::seed_from_u64(seed);
+    let mask = Mask {
+        // Below the threshold lie `ratio` of all 2³² numbers.
+        threshold: (ratio * 2f64.powi(32)) as u64,
+        kept: 1.0 / (1.0 - ratio),
+        seed,
+    };
+    on_cpu!(x, on_cpu_of(x, mask), else {
+        // On the way to a device only the type that it needs travels: not every one has f64.
+        let ones = Tensor::ones(x.shape(), DType::F32, &Device::Cpu)?;
+        let mask = on_cpu_of::<f32>(&ones, mask)?.to_dtype(x.dtype())?;
+        x * mask.to_device(x.device())?
+    })
+}
+
+/// Which elements stay, and by what they are multiplied.
+#[derive(Clone, Copy)]
+struct Mask {
+    threshold: u64,
+    kept: f64,
+    seed: u64,
+}
+
+fn on_cpu_of<T: Real>(x: &Tensor, mask: Mask) -> Result<Tensor> {
+    let kept = T::from_f64(mask.kept);
+    let y = with_slices([x], |[x]: [&[T]; 1]| {
+        let mut y = cpu::room(x.len());
+        let streams = y.par_chunks_mut(STREAM).zip(x.par_chunks(STREAM)).enumerate();
+        streams.for_each(|(stream, (y, x))| {
+            let mut random = ChaCha8Rng::seed_from_u64(mask.seed);
             random.set_stream(stream as u64);
-            for value in mask {
-                if u64::from(random.next_u32()) >= threshold {
-                    *value = kept;
-                }
+            for (y, &x) in y.iter_mut().zip(x) {
+                let stays = u64::from(random.next_u32()) >= mask.threshold;
+                *y = x * if stays { kept } else { T::ZERO };
             }
         });
-    // On the way to a device only the type that it needs travels: not every one has f64.
-    let mask = cpu::tensor(mask, x.shape())?.to_dtype(x.dtype())?;
-    x * mask.to_device(x.device())?
+        Ok(y)
+    })?;
+    cpu::tensor(y, x.shape())
 }

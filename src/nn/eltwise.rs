@@ -1,14 +1,16 @@
 //! Sum, product and maximum of several tensors of one shape, as Caffe's Eltwise layer has them.
 //!
-//! These are a few of Candle's own operations each, so one form serves every device.
+//! But for the sum of two, which every residual block has, these are a few of Candle's own
+//! operations each, so one form serves every device.
 
-use super::cpu::same_shape;
+use super::cpu::{Real, map2, on_cpu, same_shape};
+use super::reference;
 use candle_core::{Result, Tensor, bail};
 
-/// `Σ coefficients[i] · inputs[i]`.
+/// `Σ coefficients[i] · inputs[i]`, and then, if `relu`, 0 where that is negative.
 ///
 /// Errors if there is no input, the shapes differ, or the number of coefficients is another.
-pub fn eltwise_sum(inputs: &[Tensor], coefficients: &[f64]) -> Result<Tensor> {
+pub fn eltwise_sum(inputs: &[Tensor], coefficients: &[f64], relu: bool) -> Result<Tensor> {
     let rest = check(inputs)?;
     if coefficients.len() != inputs.len() {
         bail!(
@@ -17,11 +19,24 @@ pub fn eltwise_sum(inputs: &[Tensor], coefficients: &[f64]) -> Result<Tensor> {
             inputs.len()
         );
     }
+    if let ([a, b], [1.0, 1.0]) = (inputs, coefficients) {
+        return on_cpu!(a, sum_of_two(a, b, relu), else {
+            let y = (a + b)?;
+            if relu { reference::relu(&y, 0.0) } else { Ok(y) }
+        });
+    }
     let mut y = scaled(&inputs[0], coefficients[0])?;
     for (x, &coefficient) in rest.iter().zip(&coefficients[1..]) {
         y = (y + scaled(x, coefficient)?)?;
     }
-    Ok(y)
+    if relu { super::relu(&y, 0.0) } else { Ok(y) }
+}
+
+fn sum_of_two<T: Real>(a: &Tensor, b: &Tensor, relu: bool) -> Result<Tensor> {
+    match relu {
+        true => map2(a, b, |a: T, b| if a + b <= T::ZERO { T::ZERO } else { a + b }),
+        false => map2(a, b, |a: T, b| a + b),
+    }
 }
 
 /// Gradients of [`eltwise_sum`]: `coefficients[i] · dy` for each input.

@@ -10,6 +10,7 @@
 //! only: no layer, no graph, no phase.
 
 mod activation;
+mod batch_norm;
 mod channels;
 mod conv;
 mod dropout;
@@ -46,7 +47,7 @@ pub use eltwise::{
     eltwise_sum_backward,
 };
 pub use embed::{embed, embed_backward};
-pub use linear::{linear, linear_backward_data, linear_backward_weight};
+pub use linear::{linear, linear_backward_data, linear_backward_weight, linear_relu};
 pub use loss::{
     Averaging, Contrastive, Divisor, HingeNorm, SmoothL1, SmoothL1Gradients, contrastive_loss,
     contrastive_loss_backward, euclidean_loss, euclidean_loss_backward, hinge_loss,
@@ -54,10 +55,10 @@ pub use loss::{
     multinomial_logistic_loss_backward, sigmoid_cross_entropy, sigmoid_cross_entropy_backward,
     smooth_l1_loss, smooth_l1_loss_backward, softmax_cross_entropy, softmax_cross_entropy_backward,
 };
-pub use norm::{
-    Lrn, Moments, batch_norm, batch_norm_backward, batch_statistics, lrn, lrn_backward, mvn,
-    mvn_backward,
+pub use batch_norm::{
+    Moments, batch_norm, batch_norm_backward, batch_norm_of_batch, batch_statistics,
 };
+pub use norm::{Lrn, lrn, lrn_backward, mvn, mvn_backward};
 pub use pointwise::{Pointwise, pointwise, pointwise_backward};
 pub use pool::{Pool2d, avg_pool2d, avg_pool2d_backward, max_pool2d, max_pool2d_backward};
 pub use recurrent::{

@@ -34,10 +34,13 @@ const PLACES: usize = SIDE * SIDE;
 /// Tiles that one pass of the transforms takes.
 const LANES: usize = lanes::COUNT;
 
-/// Numbers of one block's transformed inputs and outputs.
+/// Numbers of one block's transformed inputs and outputs where all threads share it.
 const BLOCK: usize = 1 << 20;
-/// Least tiles of a block: fewer would read the filters too often.
+/// Least tiles of such a block: fewer would read the filters too often.
 const TILES: usize = 96;
+/// Most numbers of filters at all places that are made at a time where one block has all tiles,
+/// and for which threads take blocks of their own.
+const FILTERS: usize = 1 << 20;
 
 /// Numbers between the places of panels: without them all places of a tile would fall into the
 /// same few lines of the caches, whose sets repeat after a power of two.
@@ -67,9 +70,26 @@ fn level() -> Level {
     Level::here().unwrap_or(Level::Four)
 }
 
-/// Tiles of one block for so many channels in and out: about as many as the cache holds, in blocks
-/// of one size.
-fn block_size(total: usize, channels: usize, multiple: usize) -> usize {
+/// Whether the threads share one block after the other, or each has blocks of its own.
+#[derive(Clone, Copy, PartialEq)]
+enum Threads {
+    Shared,
+    Own,
+}
+
+impl Threads {
+    /// `f` of all parts, on all threads or on this one.
+    fn each<P: Send>(self, parts: impl IntoParallelIterator<Item = P> + IntoIterator<Item = P>, f: impl Fn(P) + Sync + Send) {
+        match self {
+            Self::Shared => parts.into_par_iter().for_each(f),
+            Self::Own => parts.into_iter().for_each(f),
+        }
+    }
+}
+
+/// Tiles of one shared block for so many channels in and out: about as many as the cache holds, in
+/// blocks of one size.
+fn shared_block(total: usize, channels: usize, multiple: usize) -> usize {
     let most = (BLOCK / (PLACES * channels)).max(TILES);
     let blocks = ((total + most / 2) / most).max(1);
     total.div_ceil(blocks).next_multiple_of(multiple)
@@ -94,32 +114,41 @@ struct Bank<'a> {
 }
 
 impl Bank<'_> {
-    /// Numbers of all transformed filters at one place.
-    fn place(&self) -> usize {
-        self.outputs.next_multiple_of(LANES) * self.inputs + GAP
+    /// Numbers of all filters of so many outputs at one place.
+    fn place(&self, outputs: usize) -> usize {
+        outputs.next_multiple_of(LANES) * self.inputs + GAP
     }
 
-    /// The filters at each place, as left panels: `[place][tile of outputs][input][rows]`.
-    fn transform(&self, level: Level, u: &mut [f32]) {
+    /// The filters of some outputs at each place, as left panels: `[place][tile of outputs][input][rows]`.
+    fn transform(&self, level: Level, some: &Range<usize>, u: &mut [f32]) {
         let rows = level.rows();
-        let outputs = self.outputs.next_multiple_of(LANES);
-        let groups = Maps::spaced(u, self.place(), LANES * self.inputs, 0..outputs / LANES);
-        groups.parts(1, PLACES * LANES * self.inputs).into_par_iter().for_each(|mut part| {
+        let groups = some.len().div_ceil(LANES);
+        let maps = Maps::spaced(u, self.place(some.len()), LANES * self.inputs, 0..groups);
+        maps.parts(1, PLACES * LANES * self.inputs).into_par_iter().for_each(|mut part| {
             let group = part.rows().start;
             let mut places: Places = [[0.0; LANES]; PLACES];
             for input in 0..self.inputs {
-                let taps = std::array::from_fn(|tap| {
-                    let tap = if self.turned { 8 - tap } else { tap };
-                    std::array::from_fn(|lane| {
-                        let output = (group * LANES + lane).min(self.outputs - 1);
-                        self.w[output * self.output + input * self.input + tap]
-                    })
-                });
+                let mut taps = [[0f32; LANES]; 9];
+                for lane in 0..LANES {
+                    let output = (some.start + group * LANES + lane).min(self.outputs - 1);
+                    let filter = &self.w[output * self.output + input * self.input..];
+                    let Some(filter) = filter.first_chunk::<9>() else { continue };
+                    for (tap, &value) in filter.iter().enumerate() {
+                        taps[if self.turned { 8 - tap } else { tap }][lane] = value;
+                    }
+                }
                 lanes::filters(&taps, &mut places);
                 for (to, values) in part.rows_of_images(group).zip(&places) {
-                    // A group of eight outputs is one tile of rows, or two of four.
-                    for (tile, values) in values.chunks_exact(rows).enumerate() {
-                        to[(tile * self.inputs + input) * rows..][..rows].copy_from_slice(values);
+                    match rows {
+                        LANES => {
+                            to[input * LANES..][..LANES].copy_from_slice(values);
+                        }
+                        // A group of eight outputs is two tiles of four rows.
+                        _ => {
+                            let [first, second] = [0, 1].map(|tile| (tile * self.inputs + input) * (LANES / 2));
+                            to[first..][..LANES / 2].copy_from_slice(&values[..LANES / 2]);
+                            to[second..][..LANES / 2].copy_from_slice(&values[LANES / 2..]);
+                        }
                     }
                 }
             }
@@ -154,148 +183,207 @@ pub(super) fn backward_data(dy: &[f32], w: &[f32], shape: &ConvShape) -> Vec<f32
 }
 
 fn convolve(x: &[f32], bank: &Bank<'_>, epilogue: Epilogue<'_>, shape: &ConvShape) -> Vec<f32> {
-    let (c, o, level) = (shape.c, shape.o, level());
     let tiles = Tiles::of(shape.n, shape.y.output, shape.x.output);
-    let planes = Planes::inputs(x, shape);
-    let plane = shape.y.output * shape.x.output;
-    let mut y = room(shape.n * o * plane);
-    let step = block_size(tiles.count(), c + o, level.columns() / LANES * LANES);
-    let numbers = |tiles: usize, channels: usize, gap: usize| -> usize {
-        panels(level, tiles).map(|(_, width)| PLACES * (channels * width + gap)).sum()
+    let (height, width, level) = (shape.y.output, shape.x.output, level());
+    let mut y = room(shape.n * shape.o * height * width);
+    // Where it cuts, and who computes what, changes no sum.
+    let panel = level.columns() / LANES * LANES;
+    let own = tiles.whole_rows(panel);
+    let numbers = bank.inputs * bank.outputs * PLACES;
+    let threads = match numbers <= FILTERS && tiles.count() >= 2 * own * rayon::current_num_threads() {
+        true => Threads::Own,
+        false => Threads::Shared,
     };
-    let most = step.min(tiles.count());
-    scratch(PLACES * bank.place(), |u| {
-        bank.transform(level, u);
-        scratch(numbers(most, c, GAP), |v| {
-            scratch(numbers(most, o, 0), |m| {
-                for first in (0..tiles.count()).step_by(step) {
-                    let block = first..tiles.count().min(first + step);
-                    let v = &mut v[..numbers(block.len(), c, GAP)];
-                    let m = &mut m[..numbers(block.len(), o, 0)];
-                    transform_inputs(level, &planes, &tiles, &block, v);
-                    multiply(level, u, v, (c, o), block.len(), m);
-                    let maps = Maps::new(&mut y, o, plane, 0..o);
-                    let outputs = maps.parts(o.div_ceil(32), shape.n * plane);
-                    outputs.into_par_iter().for_each(|mut part| {
-                        write_outputs(level, m, &tiles, &block, &epilogue, shape, &mut part);
-                    });
-                }
-            });
+    let step = match threads {
+        Threads::Own => own,
+        Threads::Shared => tiles.whole_rows(shared_block(tiles.count(), shape.c + shape.o, panel)),
+    };
+    let ends: Vec<usize> = (1..=tiles.count().div_ceil(step)).map(|block| tiles.count().min(block * step)).collect();
+    let pixels: Vec<usize> = ends.iter().map(|&end| tiles.pixels(end, height, width)).collect();
+    let to = Maps::new(&mut y, shape.o, height * width, 0..shape.o);
+    let blocks = to.cut_columns(&pixels).into_iter().zip(ends);
+    let blocks: Vec<_> = blocks.map(|(to, end)| (to, (end - 1) / step * step..end)).collect();
+    let pass = Pass { level, planes: Planes::inputs(x, shape), tiles, epilogue, shape };
+    if blocks.len() == 1 {
+        let some = (FILTERS / (PLACES * bank.inputs)).next_multiple_of(LANES).min(shape.o);
+        scratch(PLACES * bank.place(some), |u| {
+            for (to, block) in blocks {
+                pass.only_block(bank, some, u, &block, to);
+            }
         });
+        return y;
+    }
+    scratch(PLACES * bank.place(shape.o), |u| {
+        bank.transform(level, &(0..shape.o), u);
+        let u = &*u;
+        match threads {
+            Threads::Own => blocks.into_par_iter().for_each(|(to, block)| pass.block(threads, u, &block, to)),
+            Threads::Shared => blocks.into_iter().for_each(|(to, block)| pass.block(threads, u, &block, to)),
+        }
     });
     y
 }
 
-/// The tiles of a block at each place: for each panel of tiles, `[place][channel][tile]`.
-fn transform_inputs(level: Level, planes: &Planes<'_>, tiles: &Tiles, block: &Range<usize>, v: &mut [f32]) {
-    let (mut parts, mut rest, channels) = (Vec::new(), v, planes.channels());
-    for (first, width) in panels(level, block.len()) {
-        let image = channels * width + GAP;
-        let (now, later) = rest.split_at_mut(PLACES * image);
-        let maps = Maps::spaced(now, image, width, 0..channels);
-        parts.extend(maps.parts(channels.div_ceil(8), PLACES * width).into_iter().map(|part| (first, width, part)));
-        rest = later;
-    }
-    parts.into_par_iter().for_each(|(first, width, mut part)| {
-        let mut places: Places = [[0.0; LANES]; PLACES];
-        let start = block.start + first;
-        for group in (0..width).step_by(LANES) {
-            // What fills the last group up are copies of the last tile, whose outputs nobody writes.
-            let at: [_; LANES] = std::array::from_fn(|lane| tiles.at((start + group + lane).min(block.end - 1)));
-            for channel in part.rows() {
-                planes.transform(Forward::Input, |lane| (at[lane], channel), &mut places);
-                for (to, values) in part.rows_of_images(channel).zip(&places) {
-                    to[group..][..LANES].copy_from_slice(values);
-                }
-            }
-        }
-    });
-}
-
-/// The products at each place: for each panel of tiles, `[output][place][tile]`.
-fn multiply(level: Level, u: &[f32], v: &[f32], (c, o): (usize, usize), tiles: usize, m: &mut [f32]) {
-    let mut places: Vec<Vec<_>> = (0..PLACES).map(|_| Vec::new()).collect();
-    let (mut v, mut m) = (v, m);
-    for (_, width) in panels(level, tiles) {
-        let image = c * width + GAP;
-        let (now, later) = m.split_at_mut(o * PLACES * width);
-        let parts = Maps::matrix(now, o, PLACES * width).parts(o, width);
-        for ((place, part), v) in places.iter_mut().zip(parts).zip(v.chunks_exact(image)) {
-            place.push((part, width, &v[..c * width]));
-        }
-        (v, m) = (&v[PLACES * image..], later);
-    }
-    let place_length = u.len() / PLACES;
-    places.into_par_iter().zip(u.par_chunks_exact(place_length)).for_each(|(parts, u)| {
-        for (mut part, width, v) in parts {
-            let columns = part.columns();
-            for block in depth_blocks(c) {
-                let right = &v[block.start * width..block.end * width];
-                for first in (0..o).step_by(level.rows()) {
-                    let left = Left::Packed {
-                        data: &u[first * c + block.start * level.rows()..],
-                        stride: level.rows(),
-                    };
-                    let rows = first..o.min(first + level.rows());
-                    multiply_tile(level, left, right, block.start > 0, &mut part, rows, columns.clone());
-                }
-            }
-        }
-    });
-}
-
-/// From products back to maps: the block's part of `y`, for some filters of every image.
-fn write_outputs(
+/// What all blocks of tiles share.
+struct Pass<'a> {
     level: Level,
-    m: &[f32],
-    tiles: &Tiles,
-    block: &Range<usize>,
-    epilogue: &Epilogue<'_>,
-    shape: &ConvShape,
-    y: &mut Maps<'_>,
-) {
-    let mut outputs = [[[0f32; STEP]; LANES]; STEP];
-    for filter in y.rows() {
-        let bias = epilogue.bias.map_or(0.0, |bias| bias[filter]);
-        for (panel, width) in panels(level, block.len()) {
-            let m = &m[(panel * shape.o + filter * width) * PLACES..];
-            for lane in (0..width).step_by(LANES) {
-                let group = block.start + panel + lane;
-                lanes::backward(&m[lane..], width, &mut outputs);
-                let group = group..block.end.min(group + LANES);
-                write_group(&outputs, group, tiles, bias, epilogue.relu, filter, shape, y);
+    planes: Planes<'a>,
+    tiles: Tiles,
+    epilogue: Epilogue<'a>,
+    shape: &'a ConvShape,
+}
+
+impl Pass<'_> {
+    /// Numbers of a block's tiles at all places, for so many channels.
+    fn numbers(&self, block: &Range<usize>, channels: usize, gap: usize) -> usize {
+        panels(self.level, block.len()).map(|(_, width)| PLACES * (channels * width + gap)).sum()
+    }
+
+    /// A block of tiles from the maps to the maps.
+    fn block(&self, threads: Threads, u: &[f32], block: &Range<usize>, to: Maps<'_>) {
+        scratch(self.numbers(block, self.shape.c, GAP), |v| {
+            self.transform_inputs(threads, block, v);
+            self.from_inputs(threads, u, v, block, to);
+        });
+    }
+
+    /// The block that has all tiles: each filter is used once, so that a few are made at a time.
+    fn only_block(&self, bank: &Bank<'_>, some: usize, u: &mut [f32], block: &Range<usize>, to: Maps<'_>) {
+        scratch(self.numbers(block, self.shape.c, GAP), |v| {
+            self.transform_inputs(Threads::Shared, block, v);
+            let columns = to.columns().len();
+            for part in to.parts(some, columns) {
+                let u = &mut u[..PLACES * bank.place(part.rows().len())];
+                bank.transform(self.level, &part.rows(), u);
+                self.from_inputs(Threads::Shared, u, v, block, part);
+            }
+        });
+    }
+
+    /// The products with some filters, and the outputs of these.
+    fn from_inputs(&self, threads: Threads, u: &[f32], v: &[f32], block: &Range<usize>, to: Maps<'_>) {
+        let filters = to.rows();
+        scratch(self.numbers(block, filters.len(), 0), |m| {
+            self.multiply(threads, u, v, block.len(), filters.len(), m);
+            let step = if threads == Threads::Own { filters.len() } else { filters.len().div_ceil(32) };
+            let columns = to.columns().len();
+            threads.each(to.parts(step, columns), |mut part| self.write_outputs(m, &filters, block, &mut part));
+        });
+    }
+
+    /// The tiles of a block at each place: for each panel of tiles, `[place][channel][tile]`.
+    fn transform_inputs(&self, threads: Threads, block: &Range<usize>, v: &mut [f32]) {
+        let (mut parts, mut rest, channels) = (Vec::new(), v, self.shape.c);
+        for (first, width) in panels(self.level, block.len()) {
+            let image = channels * width + GAP;
+            let (now, later) = rest.split_at_mut(PLACES * image);
+            let maps = Maps::spaced(now, image, width, 0..channels);
+            let some = maps.parts(channels.div_ceil(8), PLACES * width);
+            parts.extend(some.into_iter().map(|part| (first, width, part)));
+            rest = later;
+        }
+        threads.each(parts, |(first, width, mut part)| {
+            let mut places: Places = [[0.0; LANES]; PLACES];
+            let start = block.start + first;
+            for group in (0..width).step_by(LANES) {
+                // What fills the last group up are copies of the last tile, whose outputs nobody writes.
+                let tile = |lane: usize| self.tiles.at((start + group + lane).min(block.end - 1));
+                let at: [_; LANES] = std::array::from_fn(tile);
+                for channel in part.rows() {
+                    self.planes.transform(Forward::Input, |lane| (at[lane], channel), &mut places);
+                    for (to, values) in part.rows_of_images(channel).zip(&places) {
+                        to[group..][..LANES].copy_from_slice(values);
+                    }
+                }
+            }
+        });
+    }
+
+    /// The products at each place: for each panel of tiles, `[output][place][tile]`.
+    fn multiply(&self, threads: Threads, u: &[f32], v: &[f32], tiles: usize, o: usize, m: &mut [f32]) {
+        let (c, level) = (self.shape.c, self.level);
+        let mut places: Vec<Vec<_>> = (0..PLACES).map(|_| Vec::new()).collect();
+        let (mut v, mut m) = (v, m);
+        for (_, width) in panels(level, tiles) {
+            let image = c * width + GAP;
+            let (now, later) = m.split_at_mut(o * PLACES * width);
+            let parts = Maps::matrix(now, o, PLACES * width).parts(o, width);
+            for ((place, part), v) in places.iter_mut().zip(parts).zip(v.chunks_exact(image)) {
+                place.push((part, width, &v[..c * width]));
+            }
+            (v, m) = (&v[PLACES * image..], later);
+        }
+        let places: Vec<_> = places.into_iter().zip(u.chunks_exact(u.len() / PLACES)).collect();
+        threads.each(places, |(parts, u)| {
+            for (mut part, width, v) in parts {
+                let columns = part.columns();
+                for block in depth_blocks(c) {
+                    let right = &v[block.start * width..block.end * width];
+                    for first in (0..o).step_by(level.rows()) {
+                        let left = Left::Packed {
+                            data: &u[first * c + block.start * level.rows()..],
+                            stride: level.rows(),
+                        };
+                        let rows = first..o.min(first + level.rows());
+                        multiply_tile(level, left, right, block.start > 0, &mut part, rows, columns.clone());
+                    }
+                }
+            }
+        });
+    }
+
+    /// From products back to maps: a block's part of the output, for some of the filters.
+    fn write_outputs(&self, m: &[f32], filters: &Range<usize>, block: &Range<usize>, y: &mut Maps<'_>) {
+        let mut outputs = [[[0f32; STEP]; LANES]; STEP];
+        let pixels = self.shape.y.output * self.shape.x.output;
+        let columns = y.columns();
+        for filter in y.rows() {
+            for (panel, width) in panels(self.level, block.len()) {
+                let m = &m[(panel * filters.len() + (filter - filters.start) * width) * PLACES..];
+                for lane in (0..width).step_by(LANES) {
+                    lanes::backward(&m[lane..], width, &mut outputs);
+                    let first = block.start + panel + lane;
+                    let (mut group, end) = (first, block.end.min(first + LANES));
+                    // The tiles of one image at a time.
+                    while group < end {
+                        let image = self.tiles.at(group).image;
+                        let rest = self.tiles.first_of(image + 1).min(end);
+                        let start = columns.start.max(image * pixels);
+                        let run = y.run(filter, start..columns.end.min((image + 1) * pixels));
+                        let outputs = |tile: usize, row: usize| outputs[row][tile - first];
+                        self.write_group(group..rest, outputs, filter, start - image * pixels, run);
+                        group = rest;
+                    }
+                }
             }
         }
     }
-}
 
-/// The outputs of up to eight tiles of one filter.
-#[allow(clippy::too_many_arguments)]
-fn write_group(
-    outputs: &[[[f32; STEP]; LANES]; STEP],
-    group: Range<usize>,
-    tiles: &Tiles,
-    bias: f32,
-    relu: bool,
-    filter: usize,
-    shape: &ConvShape,
-    y: &mut Maps<'_>,
-) {
-    let (height, width) = (shape.y.output, shape.x.output);
-    let finish = |value: f32| {
-        let value = value + bias;
-        if relu && value <= 0.0 { 0.0 } else { value }
-    };
-    for (lane, tile) in group.enumerate() {
-        let at = tiles.at(tile);
-        let y = y.row_of_image(filter, at.image);
-        let wide = STEP.min(width - at.x);
-        for (row, outputs) in outputs.iter().enumerate().take(height - at.y) {
-            let outputs = outputs[lane].map(finish);
-            let to = &mut y[(at.y + row) * width + at.x..][..wide];
-            match to.as_chunks_mut::<STEP>().0 {
-                [whole] => *whole = outputs,
-                _ => to.copy_from_slice(&outputs[..wide]),
+    /// The outputs of some tiles of one image and filter, whose map `y` shows from `start` on.
+    fn write_group(
+        &self,
+        group: Range<usize>,
+        outputs: impl Fn(usize, usize) -> [f32; STEP],
+        filter: usize,
+        start: usize,
+        y: &mut [f32],
+    ) {
+        let (height, width) = (self.shape.y.output, self.shape.x.output);
+        let bias = self.epilogue.bias.map_or(0.0, |bias| bias[filter]);
+        let finish = |value: f32| {
+            let value = value + bias;
+            if self.epilogue.relu && value <= 0.0 { 0.0 } else { value }
+        };
+        for tile in group {
+            let at = self.tiles.at(tile);
+            let wide = STEP.min(width - at.x);
+            for row in 0..STEP.min(height - at.y) {
+                let outputs = outputs(tile, row).map(finish);
+                let to = &mut y[(at.y + row) * width + at.x - start..][..wide];
+                match to.as_chunks_mut::<STEP>().0 {
+                    [whole] => *whole = outputs,
+                    _ => to.copy_from_slice(&outputs[..wide]),
+                }
             }
         }
     }

@@ -10,6 +10,7 @@ use crate::graph::{
 };
 use crate::i18n::{Text, tr_format};
 use crate::layers::{axis_needed, axis_of};
+use crate::layers::through_relu;
 use crate::nn;
 
 choice! {
@@ -96,12 +97,18 @@ impl Layer for Eltwise {
         Ok(Inferred::pointwise(output))
     }
 
-    fn forward(&self, _: &Context<'_>, inputs: &[Value]) -> candle_core::Result<Passed> {
+    fn joins_relu(&self) -> bool {
+        self.operation == EltwiseOperation::Sum
+    }
+
+    /// A sum saves nothing, or with a ReLU joined its output.
+    fn forward(&self, context: &Context<'_>, inputs: &[Value]) -> candle_core::Result<Passed> {
         let tensors: Vec<Tensor> = inputs.iter().map(|value| value.tensor().clone()).collect();
         Ok(match self.operation {
             EltwiseOperation::Sum => {
-                let y = nn::eltwise_sum(&tensors, &self.coefficients(tensors.len()))?;
-                Passed::new(y, Vec::new())
+                let coefficients = self.coefficients(tensors.len());
+                let y = nn::eltwise_sum(&tensors, &coefficients, context.relu)?;
+                Passed::new(y.clone(), Vec::from_iter(context.relu.then_some(y)))
             }
             EltwiseOperation::Product => Passed::new(nn::eltwise_product(&tensors)?, tensors),
             EltwiseOperation::Max => {
@@ -121,7 +128,8 @@ impl Layer for Eltwise {
         let dy = only_gradient(gradients)?;
         let inputs = match self.operation {
             EltwiseOperation::Sum => {
-                nn::eltwise_sum_backward(dy, &self.coefficients(context.needs_input.len()))?
+                let dy = through_relu(saved.first(), dy)?;
+                nn::eltwise_sum_backward(&dy, &self.coefficients(context.needs_input.len()))?
             }
             EltwiseOperation::Product => nn::eltwise_product_backward(saved, dy)?,
             EltwiseOperation::Max => nn::eltwise_max_backward(&saved[1..], &saved[0], dy)?,

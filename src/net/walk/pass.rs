@@ -68,6 +68,8 @@ pub struct Pass {
     pub(super) saved: Vec<Option<Vec<Tensor>>>,
     /// By step, whether the gradient at its output is needed.
     pub(super) needed: Vec<bool>,
+    /// By step, whether it does the work of the ReLU behind it too.
+    pub(super) joined: Vec<bool>,
     pub(super) options: ForwardOptions,
     /// New values of buffers, by key.
     pub buffers: Vec<(String, Tensor)>,

@@ -85,14 +85,30 @@ impl<'a, T: Copy> Maps<'a, T> {
         })
     }
 
-    /// A row of one image, whose columns the part must have.
-    pub fn row_of_image(&mut self, row: usize, image: usize) -> &mut [T] {
-        self.check(&(row..row + 1), &(image * self.plane..(image + 1) * self.plane));
-        // SAFETY: row and columns belong to this part (just checked), which stays borrowed.
+    /// A run of a row; the columns must lie in one image.
+    pub fn run(&mut self, row: usize, columns: Range<usize>) -> &mut [T] {
+        self.check(&(row..row + 1), &columns);
+        let (image, first) = (columns.start / self.plane, columns.start % self.plane);
+        assert!(first + columns.len() <= self.plane);
+        // SAFETY: row and columns belong to this part (just checked), which stays borrowed, and
+        // lie side by side (also checked).
         unsafe {
-            let first = self.data.wrapping_add(image * self.image + row * self.plane);
-            std::slice::from_raw_parts_mut(first, self.plane)
+            let first = self.data.wrapping_add(image * self.image + row * self.plane + first);
+            std::slice::from_raw_parts_mut(first, columns.len())
         }
+    }
+
+    /// Cuts the columns at these numbers, which must ascend, the last one being their end.
+    pub fn cut_columns(self, ends: &[usize]) -> Vec<Self> {
+        let mut start = self.columns.start;
+        let parts = ends.iter().map(|&end| {
+            assert!(start <= end && end <= self.columns.end);
+            // The parts are disjoint ranges of columns of a matrix that this call consumes.
+            let part = Self { rows: self.rows.clone(), columns: start..end, ..self };
+            start = end;
+            part
+        });
+        parts.collect()
     }
 
     /// The place of a tile whose columns lie side by side in one image; `None` where they do not.

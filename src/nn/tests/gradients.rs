@@ -209,7 +209,7 @@ fn elementwise() {
         let coefficients: Vec<f64> = (0..count).map(|i| 1.0 - 0.75 * i as f64).collect();
         let gradients = nn::eltwise_sum_backward(&dy, &coefficients).unwrap();
         sum.add(&inputs, &dy, &gradients, |i| {
-            nn::eltwise_sum(i, &coefficients).unwrap()
+            nn::eltwise_sum(i, &coefficients, false).unwrap()
         });
         let gradients = nn::eltwise_product_backward(&inputs, &dy).unwrap();
         product.add(&inputs, &dy, &gradients, |i| {

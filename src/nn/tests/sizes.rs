@@ -107,7 +107,7 @@ fn what_does_not_fit_is_an_error() {
     );
     assert!(message(nn::linear(&scores, &scores.t().unwrap(), None)).contains("does not fit"));
     assert!(message(nn::euclidean_loss(&scores, &x)).contains("differ"));
-    assert!(message(nn::eltwise_sum(&[], &[])).contains("needs an input"));
+    assert!(message(nn::eltwise_sum(&[], &[], false)).contains("needs an input"));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 
 use super::lanes::{self, Forward, Places};
 use super::tiles::{Planes, Tiles};
-use super::{GAP, LANES, PLACES, block_size, level, panels};
+use super::{GAP, LANES, PLACES, shared_block, level, panels};
 use crate::nn::conv::ConvShape;
 use crate::nn::cpu::room;
 use crate::nn::product::{Left, Level, Maps, multiply_tile, scratch};
@@ -19,7 +19,7 @@ pub(in crate::nn) fn backward_filter(x: &[f32], dy: &[f32], shape: &ConvShape) -
     let (inputs, gradients) = (Planes::inputs(x, shape), Planes::gradients(dy, shape));
     let columns: usize = panels(level, c).map(|(_, width)| width).sum();
     let groups = o.div_ceil(LANES);
-    let step = block_size(tiles.count(), c + o, 1).min(tiles.count());
+    let step = shared_block(tiles.count(), c + o, 1).min(tiles.count());
     let of_inputs = |depth: usize| PLACES * (depth * columns + GAP * panels(level, c).count());
     let of_gradients = |depth: usize| PLACES * groups * (depth * LANES + GAP);
     scratch(PLACES * o * columns, |du| {

@@ -34,6 +34,23 @@ impl Tiles {
         self.images * self.down * self.across
     }
 
+    /// About `tiles` tiles, as whole rows of tiles.
+    pub fn whole_rows(&self, tiles: usize) -> usize {
+        ((tiles + self.across / 2) / self.across).max(1) * self.across
+    }
+
+    /// Where the pixels of the first `tiles` tiles end, which are whole rows of tiles, among those
+    /// of all maps of `height` × `width`.
+    pub fn pixels(&self, tiles: usize, height: usize, width: usize) -> usize {
+        let rows = tiles / self.across;
+        (rows / self.down * height + (rows % self.down * STEP).min(height)) * width
+    }
+
+    /// The first tile of an image.
+    pub fn first_of(&self, image: usize) -> usize {
+        image * self.down * self.across
+    }
+
     pub fn at(&self, tile: usize) -> At {
         let (row, column) = (tile / self.across, tile % self.across);
         At {
@@ -121,16 +138,17 @@ impl<'a> Planes<'a> {
     fn copy(&self, at: At, start: usize, edge: &mut [f32; SIDE * ROW]) {
         let left = self.pad[1].saturating_sub(at.x);
         let right = self.side.min((self.width + self.pad[1]).saturating_sub(at.x));
-        // Whole rows are read where the slice has them, and what is not of the map made zero.
-        let inside: [bool; ROW] = std::array::from_fn(|column| (left..right).contains(&column));
+        // Whole rows are read where the slice has them, and the bits of what is not of the map made zero.
+        let bits = |column: usize| if (left..right).contains(&column) { u32::MAX } else { 0 };
+        let inside: [u32; ROW] = std::array::from_fn(bits);
         for (row, edge) in edge.as_chunks_mut::<ROW>().0.iter_mut().enumerate().take(self.side) {
             let y = (at.y + row).checked_sub(self.pad[0]).filter(|y| *y < self.height);
             let Some(y) = y else { continue };
             let from = (start + y * self.width + at.x).checked_sub(self.pad[1]);
             let whole = from.and_then(|from| self.values.get(from..)?.first_chunk::<ROW>());
             if let Some(whole) = whole {
-                for ((to, &from), inside) in edge.iter_mut().zip(whole).zip(inside) {
-                    *to = if inside { from } else { 0.0 };
+                for ((to, from), inside) in edge.iter_mut().zip(whole).zip(inside) {
+                    *to = f32::from_bits(from.to_bits() & inside);
                 }
             } else if left < right {
                 let from = start + y * self.width + at.x + left - self.pad[1];
