@@ -2,8 +2,8 @@
 //! other, and hands back what it passed.
 //!
 //! Net knows graphs and the layer trait, but no layer by name, no data set and no solver.
-//! A forward or backward walk changes nothing in it: new weights and buffers are set by whoever
-//! trains. Tensors are never changed in place, so a clone of a weight is a consistent copy.
+//! A forward or backward walk changes nothing in it: weights and buffers are changed by whoever
+//! trains, weights in place, so that who wants to keep them takes [`Net::copy_params`].
 
 mod check;
 mod compile;
@@ -104,10 +104,23 @@ impl Net {
                 found: tensor.dims().to_vec(),
             });
         }
+        // The network's own: training changes it in place.
         param.tensor = tensor
             .to_dtype(self.config.dtype)?
-            .to_device(&self.config.device)?;
+            .to_device(&self.config.device)?
+            .copy()?;
         Ok(())
+    }
+
+    /// A parameter that training changes.
+    pub fn param_mut(&mut self, key: &str) -> Option<&mut Param> {
+        self.params.get_mut(key)
+    }
+
+    /// Weights and buffers by key, as they are now: copies, which training leaves alone.
+    pub fn copy_params(&self) -> Result<BTreeMap<String, Tensor>, NetError> {
+        let params = self.params.iter();
+        params.map(|(key, param)| Ok((key.clone(), param.tensor.copy()?))).collect()
     }
 
     /// The nodes of a phase in the order of the walk.

@@ -3,7 +3,7 @@
 //! Work is cut at fixed places, never by the number of threads, so results do not depend on it.
 
 use super::simd::wide;
-use candle_core::{CpuStorage, Device, Result, Shape, Storage, Tensor, WithDType, bail};
+use candle_core::{CpuStorage, Device, InplaceOp1, Layout, Result, Shape, Storage, Tensor, WithDType, bail};
 use rayon::prelude::*;
 
 /// Elements that one task of an elementwise loop takes.
@@ -17,10 +17,12 @@ pub(super) trait Real: WithDType + std::ops::Neg<Output = Self> {
     fn ln(self) -> Self;
     fn tanh(self) -> Self;
     fn sqrt(self) -> Self;
+    /// The numbers of a storage of this type.
+    fn numbers_mut(storage: &mut CpuStorage) -> Option<&mut Vec<Self>>;
 }
 
 macro_rules! impl_real {
-    ($($real:ident),*) => {$(
+    ($($real:ident $storage:ident),*) => {$(
         impl Real for $real {
             const ZERO: Self = 0.0;
             const ONE: Self = 1.0;
@@ -36,10 +38,16 @@ macro_rules! impl_real {
             fn sqrt(self) -> Self {
                 $real::sqrt(self)
             }
+            fn numbers_mut(storage: &mut CpuStorage) -> Option<&mut Vec<Self>> {
+                match storage {
+                    CpuStorage::$storage(numbers) => Some(numbers),
+                    _ => None,
+                }
+            }
         }
     )*};
 }
-impl_real!(f32, f64);
+impl_real!(f32 F32, f64 F64);
 
 /// Calls the generic CPU path with the type of `$x`, or evaluates the reference on any other device or type.
 macro_rules! on_cpu {
@@ -76,6 +84,71 @@ pub(super) fn with_slices<T: WithDType, R, const N: usize>(
         *slice = &T::cpu_storage_as_slice(data as &CpuStorage)?[start..end];
     }
     f(slices)
+}
+
+/// Lends the numbers of whole, contiguous CPU tensors to `f`, which may change them: whoever shares
+/// such a tensor sees the change.
+///
+/// Errors if a tensor is on another device, holds another type, is a part of another one, or is
+/// given twice.
+pub(super) fn with_slices_mut<T: Real, R, const N: usize>(
+    tensors: [&Tensor; N],
+    f: impl FnOnce([&mut [T]; N]) -> R,
+) -> Result<R> {
+    let mut lent = Vec::with_capacity(N);
+    for tensor in tensors {
+        lent.push(Lent::<T>::take(tensor)?);
+    }
+    let mut slices: [&mut [T]; N] = std::array::from_fn(|_| Default::default());
+    for (slice, lent) in slices.iter_mut().zip(&mut lent) {
+        *slice = &mut lent.numbers;
+    }
+    Ok(f(slices))
+}
+
+/// A tensor whose numbers are out, and come back when this ends.
+struct Lent<'a, T: Real> {
+    tensor: &'a Tensor,
+    numbers: Vec<T>,
+}
+
+/// Exchanges the numbers of a tensor with those here.
+struct Exchange<'a, T>(std::sync::Mutex<&'a mut Vec<T>>);
+
+impl<T: Real> InplaceOp1 for Exchange<'_, T> {
+    fn name(&self) -> &'static str {
+        "exchange"
+    }
+
+    fn cpu_fwd(&self, storage: &mut CpuStorage, _: &Layout) -> Result<()> {
+        let (Some(numbers), Ok(mut mine)) = (T::numbers_mut(storage), self.0.lock()) else {
+            bail!("the numbers have another type than those that are to be changed")
+        };
+        std::mem::swap(numbers, *mine);
+        Ok(())
+    }
+}
+
+impl<'a, T: Real> Lent<'a, T> {
+    fn take(tensor: &'a Tensor) -> Result<Self> {
+        let mut numbers = Vec::new();
+        tensor.inplace_op1(&Exchange(std::sync::Mutex::new(&mut numbers)))?;
+        let lent = Self { tensor, numbers };
+        if lent.numbers.len() != tensor.elem_count() || !tensor.is_contiguous() {
+            bail!("a tensor that shares its numbers with others cannot be changed in place");
+        }
+        Ok(lent)
+    }
+}
+
+impl<T: Real> Drop for Lent<'_, T> {
+    fn drop(&mut self) {
+        let back = Exchange(std::sync::Mutex::new(&mut self.numbers));
+        if let Err(error) = self.tensor.inplace_op1(&back) {
+            // They came out of the same storage.
+            unreachable!("numbers that were lent do not go back: {error}");
+        }
+    }
 }
 
 /// A CPU tensor made of `values`, which move into it.

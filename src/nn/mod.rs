@@ -1,7 +1,7 @@
 //! Tensor operations that Candle lacks, gets wrong or does slowly, each with its own backward.
 //!
-//! Every operation is a function from tensors to new tensors; nothing is written in place, so a
-//! clone of a tensor stays what it was. `f32` and `f64` tensors on the CPU take a fast path; any
+//! Every operation is a function from tensors to new tensors, so a clone of a tensor stays what it
+//! was; only [`update`] changes weights and its own states in place. `f32` and `f64` tensors on the CPU take a fast path; any
 //! other device takes the `reference` form, made of Candle's own forward operations, which is
 //! also what the tests compare the fast path with.
 //!

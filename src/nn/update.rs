@@ -1,7 +1,8 @@
 //! One step of a parameter along its gradient, for each solver. The formulas are Caffe's
 //! (`src/caffe/solvers`); where PyTorch's optimizer of that name differs, the rule says how.
 
-use super::cpu::{self, CHUNK, Real, on_cpu, same_shape, with_slices};
+use super::cpu::{CHUNK, Real, on_cpu, same_shape, with_slices, with_slices_mut};
+use super::simd::wide;
 use candle_core::{Result, Tensor, bail};
 use rayon::prelude::*;
 
@@ -56,14 +57,11 @@ pub struct Step {
     pub scale: f64,
 }
 
-/// The new weights and the new states, all of them new tensors, so whoever holds the old ones
-/// keeps them as they were.
-pub fn update(
-    w: &Tensor,
-    g: &Tensor,
-    states: &[Tensor],
-    step: &Step,
-) -> Result<(Tensor, Vec<Tensor>)> {
+/// Moves the weights and the states one step on. On the CPU their numbers change in place, in one
+/// walk: whoever wants to keep them as they were has a copy. Elsewhere they are new tensors.
+///
+/// Errors if the shapes differ, or there are more or fewer states than the rule keeps.
+pub fn update(w: &mut Tensor, g: &Tensor, states: &mut [Tensor], step: &Step) -> Result<()> {
     same_shape(w, g)?;
     if states.len() != step.rule.states() {
         bail!(
@@ -73,18 +71,18 @@ pub fn update(
             states.len()
         );
     }
-    for state in states {
+    for state in states.iter() {
         same_shape(w, state)?;
     }
-    on_cpu!(w, update_cpu(w, g, states, step), else reference(w, g, states, step))
+    on_cpu!(w, update_cpu(w, g, states, step), else {
+        let (new_w, new_states) = reference(w, g, states, step)?;
+        *w = new_w;
+        states.clone_from_slice(&new_states);
+        Ok(())
+    })
 }
 
-fn update_cpu<T: Real>(
-    w: &Tensor,
-    g: &Tensor,
-    states: &[Tensor],
-    step: &Step,
-) -> Result<(Tensor, Vec<Tensor>)> {
+fn update_cpu<T: Real>(w: &Tensor, g: &Tensor, states: &[Tensor], step: &Step) -> Result<()> {
     let real = T::from_f64;
     let (rate, decay, scale) = (real(step.rate), real(step.decay), real(step.scale));
     let (l1, scaled) = (step.l1, step.scale != 1.0);
@@ -101,28 +99,28 @@ fn update_cpu<T: Real>(
     match step.rule {
         Rule::Sgd { momentum } => {
             let momentum = real(momentum);
-            one(w, g, &states[0], |w, g, s| {
+            one(w, g, states, |w, g, s| {
                 let s = momentum * s - rate * gradient(w, g);
                 (w + s, s)
             })
         }
         Rule::SgdPyTorch { momentum } => {
             let momentum = real(momentum);
-            one(w, g, &states[0], |w, g, s| {
+            one(w, g, states, |w, g, s| {
                 let s = momentum * s + gradient(w, g);
                 (w - rate * s, s)
             })
         }
         Rule::Nesterov { momentum } => {
             let momentum = real(momentum);
-            one(w, g, &states[0], |w, g, s| {
+            one(w, g, states, |w, g, s| {
                 let next = momentum * s + rate * gradient(w, g);
                 (w - (T::ONE + momentum) * next + momentum * s, next)
             })
         }
         Rule::AdaGrad { delta } => {
             let delta = real(delta);
-            one(w, g, &states[0], |w, g, s| {
+            one(w, g, states, |w, g, s| {
                 let g = gradient(w, g);
                 let s = s + g * g;
                 (w - rate * g / (s.sqrt() + delta), s)
@@ -130,7 +128,7 @@ fn update_cpu<T: Real>(
         }
         Rule::RmsProp { decay: past, delta } => {
             let (past, delta) = (real(past), real(delta));
-            one(w, g, &states[0], |w, g, s| {
+            one(w, g, states, |w, g, s| {
                 let g = gradient(w, g);
                 let s = past * s + (T::ONE - past) * g * g;
                 (w - rate * g / (s.sqrt() + delta), s)
@@ -170,67 +168,49 @@ fn correction(momentum: f64, momentum2: f64, step: u64) -> f64 {
 }
 
 /// `f(w, g, s)` gives the new w and s.
-fn one<T: Real>(
-    w: &Tensor,
-    g: &Tensor,
-    s: &Tensor,
-    f: impl Fn(T, T, T) -> (T, T) + Sync,
-) -> Result<(Tensor, Vec<Tensor>)> {
-    let (new_w, new_s) = with_slices([w, g, s], |[w, g, s]: [&[T]; 3]| {
-        let mut new_w = vec![T::ZERO; w.len()];
-        let mut new_s = vec![T::ZERO; w.len()];
-        let new = new_w.par_chunks_mut(CHUNK).zip(new_s.par_chunks_mut(CHUNK));
-        let old = w
-            .par_chunks(CHUNK)
-            .zip(g.par_chunks(CHUNK))
-            .zip(s.par_chunks(CHUNK));
-        new.zip(old).for_each(|((new_w, new_s), ((w, g), s))| {
-            let old = w.iter().zip(g).zip(s);
-            for ((new_w, new_s), ((&w, &g), &s)) in new_w.iter_mut().zip(new_s).zip(old) {
-                (*new_w, *new_s) = f(w, g, s);
-            }
-        });
-        Ok((new_w, new_s))
-    })?;
-    Ok((
-        cpu::tensor(new_w, w.shape())?,
-        vec![cpu::tensor(new_s, w.shape())?],
-    ))
+fn one<T: Real>(w: &Tensor, g: &Tensor, states: &[Tensor], f: impl Fn(T, T, T) -> (T, T) + Sync) -> Result<()> {
+    let [s] = states else {
+        bail!("this rule keeps one state");
+    };
+    with_slices([g], |[g]: [&[T]; 1]| {
+        with_slices_mut([w, s], |[w, s]| {
+            let chunks = w.par_chunks_mut(CHUNK).zip(s.par_chunks_mut(CHUNK)).zip(g.par_chunks(CHUNK));
+            chunks.for_each(|((w, s), g)| one_slice(w, s, g, &f));
+        })
+    })
 }
 
 /// `f(w, g, s, r)` gives the new w, s and r.
-fn two<T: Real>(
-    w: &Tensor,
-    g: &Tensor,
-    states: &[Tensor],
-    f: impl Fn(T, T, T, T) -> (T, T, T) + Sync,
-) -> Result<(Tensor, Vec<Tensor>)> {
+fn two<T: Real>(w: &Tensor, g: &Tensor, states: &[Tensor], f: impl Fn(T, T, T, T) -> (T, T, T) + Sync) -> Result<()> {
     let [s, r] = states else {
         bail!("this rule keeps two states");
     };
-    let (new_w, new_s, new_r) = with_slices([w, g, s, r], |[w, g, s, r]: [&[T]; 4]| {
-        let mut new_w = vec![T::ZERO; w.len()];
-        let mut new_s = vec![T::ZERO; w.len()];
-        let mut new_r = vec![T::ZERO; w.len()];
-        let new = new_w.par_chunks_mut(CHUNK).zip(new_s.par_chunks_mut(CHUNK));
-        let new = new.zip(new_r.par_chunks_mut(CHUNK));
-        let old = w.par_chunks(CHUNK).zip(g.par_chunks(CHUNK));
-        let old = old.zip(s.par_chunks(CHUNK)).zip(r.par_chunks(CHUNK));
-        new.zip(old)
-            .for_each(|(((new_w, new_s), new_r), (((w, g), s), r))| {
-                let old = w.iter().zip(g).zip(s).zip(r);
-                let new = new_w.iter_mut().zip(new_s).zip(new_r);
-                for (((new_w, new_s), new_r), (((&w, &g), &s), &r)) in new.zip(old) {
-                    (*new_w, *new_s, *new_r) = f(w, g, s, r);
-                }
-            });
-        Ok((new_w, new_s, new_r))
-    })?;
-    let states = vec![
-        cpu::tensor(new_s, w.shape())?,
-        cpu::tensor(new_r, w.shape())?,
-    ];
-    Ok((cpu::tensor(new_w, w.shape())?, states))
+    with_slices([g], |[g]: [&[T]; 1]| {
+        with_slices_mut([w, s, r], |[w, s, r]| {
+            let chunks = w.par_chunks_mut(CHUNK).zip(s.par_chunks_mut(CHUNK));
+            let chunks = chunks.zip(r.par_chunks_mut(CHUNK)).zip(g.par_chunks(CHUNK));
+            chunks.for_each(|(((w, s), r), g)| two_slices(w, s, r, g, &f));
+        })
+    })
+}
+
+trait OfOne<T>: Fn(T, T, T) -> (T, T) {}
+impl<T, F: Fn(T, T, T) -> (T, T)> OfOne<T> for F {}
+trait OfTwo<T>: Fn(T, T, T, T) -> (T, T, T) {}
+impl<T, F: Fn(T, T, T, T) -> (T, T, T)> OfTwo<T> for F {}
+
+wide! {
+    fn one_slice[T: Real, F: OfOne<T>](w: &mut [T], s: &mut [T], g: &[T], f: &F) {
+        for ((w, s), &g) in w.iter_mut().zip(s).zip(g) {
+            (*w, *s) = f(*w, g, *s);
+        }
+    }
+
+    fn two_slices[T: Real, F: OfTwo<T>](w: &mut [T], s: &mut [T], r: &mut [T], g: &[T], f: &F) {
+        for (((w, s), r), &g) in w.iter_mut().zip(s).zip(r).zip(g) {
+            (*w, *s, *r) = f(*w, g, *s, *r);
+        }
+    }
 }
 
 /// The same in Candle's operations: what other devices run.

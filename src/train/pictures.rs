@@ -18,6 +18,8 @@ use crate::net::{Backward, BackwardStart, ForwardOptions, Keep, Net, Pass};
 
 /// The least time between two snapshots of a running training.
 const INTERVAL: Duration = Duration::from_millis(100);
+/// The time between two snapshots is at least as many times what one takes.
+const SHARE: u32 = 20;
 
 #[derive(Default)]
 pub(super) struct Pictures {
@@ -27,6 +29,8 @@ pub(super) struct Pictures {
     last_pass: Option<LastPass>,
     /// When the newest snapshot was made, and after how many iterations.
     newest: Option<(Instant, u64)>,
+    /// How long that took.
+    took: Duration,
 }
 
 /// What stays of the last training pass.
@@ -81,6 +85,11 @@ impl Pictures {
         Ok(())
     }
 
+    /// Lets go of the last pass, so that its gradients do not lie beside those of the next.
+    pub fn forget(&mut self) {
+        self.last_pass = None;
+    }
+
     pub fn remember(&mut self, pass: LastPass) {
         self.last_pass = Some(pass);
     }
@@ -117,10 +126,17 @@ impl Pictures {
         iteration: u64,
         link: &Link,
     ) -> Result<(), Failure> {
-        match self.newest {
-            Some((made, _)) if made.elapsed() < INTERVAL => Ok(()),
-            _ => self.publish(net, iteration, link),
+        if self.is_due() {
+            self.publish(net, iteration, link)?;
         }
+        Ok(())
+    }
+
+    /// Whether the next snapshot may be made: after a while, and longer for large networks, whose
+    /// weights take time to copy.
+    pub fn is_due(&self) -> bool {
+        let wait = INTERVAL.max(self.took * SHARE);
+        self.newest.is_none_or(|(made, _)| made.elapsed() >= wait)
     }
 
     /// Unless the newest snapshot is of this iteration.
@@ -137,6 +153,7 @@ impl Pictures {
     }
 
     pub fn publish(&mut self, net: &Net, iteration: u64, link: &Link) -> Result<(), Failure> {
+        let start = Instant::now();
         let last = self.last_pass.as_ref();
         link.publish(Snapshot {
             iteration,
@@ -147,21 +164,14 @@ impl Pictures {
             activations: last
                 .map(|last| last.activations.clone())
                 .unwrap_or_default(),
-            weights: self.weights(net),
+            weights: net.copy_params()?,
             weight_gradients: last
                 .map(|last| last.weight_gradients.clone())
                 .unwrap_or_default(),
         });
         self.newest = Some((Instant::now(), iteration));
+        self.took = start.elapsed();
         Ok(())
-    }
-
-    /// Weights and buffers by key.
-    pub fn weights(&self, net: &Net) -> BTreeMap<String, Tensor> {
-        let params = net.params().iter();
-        params
-            .map(|(key, param)| (key.clone(), param.tensor.clone()))
-            .collect()
     }
 
     /// What the watched nodes make of the shown example.

@@ -151,6 +151,7 @@ impl<'a> Run<'a> {
         if self.iteration == place.start {
             self.momentum.clear();
         }
+        self.pictures.forget();
         let solver = &place.stage.solver;
         let focus = focus(&self.net, place.stage);
         let mut gathered = Gathered::default();
@@ -308,7 +309,7 @@ impl<'a> Run<'a> {
             iteration: self.iteration,
             seed: self.seed,
             rate_changes: self.rate_changes.clone(),
-            weights: self.pictures.weights(&self.net),
+            weights: self.net.copy_params()?,
             momentum: self.momentum.clone(),
             history: self.history.clone(),
         };

@@ -2,8 +2,8 @@
 //! multipliers of each parameter, then the method's own rule ([`nn::Rule`]).
 //!
 //! The order is Caffe's (`SGDSolver::ApplyUpdate`), except that gradients of several batches are
-//! averaged before they are clipped, not after. New weights are new tensors, so whoever holds the
-//! old ones keeps a consistent picture.
+//! averaged before they are clipped, not after. Weights and states change in place: whoever wants
+//! a consistent picture of them takes a copy.
 
 use std::collections::BTreeMap;
 
@@ -37,7 +37,7 @@ pub fn update(
     let scale = clip(gradients, solver.clip_gradients)?;
     let rule = solver.rule(step);
     for (key, gradient) in gradients {
-        let Some(param) = net.params().get(key) else {
+        let Some(param) = net.param_mut(key) else {
             return Err(NetError::NoSuchParam { key: key.clone() });
         };
         if !param.learnable || param.lr_mult == 0.0 {
@@ -52,13 +52,12 @@ pub fn update(
         };
         let keys = [key.clone(), format!("{key}{SECOND}")];
         let keys = &keys[..rule.states()];
-        let state = |key: &String| match momentum.get(key) {
-            Some(state) => Ok(state.clone()),
+        let state = |key: &String| match momentum.remove(key) {
+            Some(state) => Ok(state),
             None => gradient.zeros_like(),
         };
-        let states: Vec<Tensor> = keys.iter().map(state).collect::<Result<_, _>>()?;
-        let (weight, states) = nn::update(&param.tensor, gradient, &states, &step)?;
-        net.set_param(key, weight)?;
+        let mut states: Vec<Tensor> = keys.iter().map(state).collect::<Result<_, _>>()?;
+        nn::update(&mut param.tensor, gradient, &mut states, &step)?;
         momentum.extend(keys.iter().cloned().zip(states));
     }
     Ok(())
@@ -143,10 +142,10 @@ mod tests {
                 (key.clone(), ones.affine(gradient, 0.0).unwrap())
             });
             let gradients: BTreeMap<String, Tensor> = gradients.collect();
-            let before = net.params()["ip.weight"].tensor.clone();
+            let before = net.params()["ip.weight"].tensor.copy().unwrap();
             update(&mut net, &gradients, &mut momentum, &solver, (rate, 1)).unwrap();
             let kept = before.flatten_all().unwrap().to_vec1::<f64>().unwrap()[0];
-            assert_eq!(kept, w, "a held tensor keeps its values");
+            assert_eq!(kept, w, "a copy keeps its values");
             history_w = 0.9 * history_w + rate * (gradient + 0.01 * w);
             w -= history_w;
             history_b = 0.9 * history_b + rate * 2.0 * gradient;

@@ -108,9 +108,12 @@ impl<'a> Gradient<'a> {
         };
         let tasks: Vec<Task> = blocks(all, step).flat_map(part_tasks).collect();
         let sums: Vec<Vec<f32>> = tasks.par_iter().map(|task| self.sum(task)).collect();
-        for (task, sums) in tasks.iter().zip(&sums) {
-            self.add(task, sums, dw);
-        }
+        let filters = dw.par_chunks_mut(shape.c * taps).with_min_len(4).enumerate();
+        filters.for_each(|(map, filter)| {
+            for (task, sums) in tasks.iter().zip(&sums).filter(|(task, _)| task.maps.contains(&map)) {
+                self.add(task, sums, map, filter);
+            }
+        });
     }
 
     /// Rows of a task, filled up to whole tiles.
@@ -227,18 +230,16 @@ impl<'a> Gradient<'a> {
         }
     }
 
-    /// Adds a task's sums to the gradient (O, C, taps).
-    fn add(&self, task: &Task, sums: &[f32], dw: &mut [f32]) {
-        let (taps, rows) = (self.taps.len(), self.rows(task));
-        let filter = self.shape.c * taps;
+    /// Adds a task's sums to the gradient (C, taps) by the filter of one map.
+    fn add(&self, task: &Task, sums: &[f32], map: usize, filter: &mut [f32]) {
+        let (taps, rows, lane) = (self.taps.len(), self.rows(task), map - task.maps.start);
         let mut place = 0;
         for (first, width) in self.panels(task.maps.len()) {
-            let sums = &sums[place * rows..][..width * rows];
-            let maps = first..task.maps.len().min(first + width);
-            for (lane, map) in maps.enumerate() {
-                let to = &mut dw[(task.maps.start + map) * filter + task.channels.start * taps..];
-                for (to, sums) in to[..task.channels.len() * taps].iter_mut().zip(sums.chunks_exact(width)) {
-                    *to += sums[lane];
+            if (first..first + width).contains(&lane) {
+                let sums = sums[place * rows..][..width * rows].chunks_exact(width);
+                let to = &mut filter[task.channels.start * taps..task.channels.end * taps];
+                for (to, sums) in to.iter_mut().zip(sums) {
+                    *to += sums[lane - first];
                 }
             }
             place += width;

@@ -240,8 +240,8 @@ fn update_descends_a_quadratic() {
             .to_scalar::<f64>()
             .unwrap();
         let gradient = (&w * 1.0).unwrap();
-        let states = std::slice::from_ref(&zero);
-        w = nn::update(&w, &gradient, states, &step).unwrap().0;
+        let mut states = [zero.copy().unwrap()];
+        nn::update(&mut w, &gradient, &mut states, &step).unwrap();
         let after = nn::euclidean_loss(&w, &zero)
             .unwrap()
             .to_scalar::<f64>()
