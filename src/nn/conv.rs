@@ -8,6 +8,7 @@ mod depthwise;
 mod explicit;
 mod filter_gradient;
 mod implicit;
+mod narrow;
 mod shape;
 mod windows;
 

@@ -215,16 +215,23 @@ pub(super) fn multiply_tile(
     }
 }
 
-/// `to ← to + left · right` for rows where they lie: a tile of `starts.len()` rows by one panel of
-/// the right side (`[depth][panel]`), into `to` of rows as long as the panel.
-pub(super) fn add_rows(level: Level, left: Left<'_>, rows: usize, right: &[f32], width: usize, to: &mut [f32]) {
+/// A tile of rows where they lie by one panel of the right side (`[depth][panel]`), into `to` of
+/// rows as long as the panel, and on top of it if `accumulate`.
+pub(super) fn sum_rows(
+    level: Level,
+    left: Left<'_>,
+    (right, width): (&[f32], usize),
+    accumulate: bool,
+    finish: Option<Finish<'_>>,
+    to: &mut [f32],
+) {
     let tile = Tile {
         left,
         right,
-        rows,
+        rows: to.len() / width,
         vectors: width / level.lanes(),
-        accumulate: true,
-        finish: None,
+        accumulate,
+        finish,
     };
-    tile.run(level, &mut Place::new(&mut to[..rows * width], width));
+    tile.run(level, &mut Place::new(to, width));
 }

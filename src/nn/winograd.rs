@@ -38,9 +38,10 @@ const LANES: usize = lanes::COUNT;
 const BLOCK: usize = 1 << 20;
 /// Least tiles of such a block: fewer would read the filters too often.
 const TILES: usize = 96;
-/// Most numbers of filters at all places that are made at a time where one block has all tiles,
-/// and for which threads take blocks of their own.
+/// Most numbers of filters at all places for which threads take blocks of their own.
 const FILTERS: usize = 1 << 20;
+/// Outputs of a thread's own filters, where one block has all tiles.
+const OWN_OUTPUTS: usize = 32;
 
 /// Numbers between the places of panels: without them all places of a tile would fall into the
 /// same few lines of the caches, whose sets repeat after a power of two.
@@ -120,11 +121,11 @@ impl Bank<'_> {
     }
 
     /// The filters of some outputs at each place, as left panels: `[place][tile of outputs][input][rows]`.
-    fn transform(&self, level: Level, some: &Range<usize>, u: &mut [f32]) {
+    fn transform(&self, threads: Threads, level: Level, some: &Range<usize>, u: &mut [f32]) {
         let rows = level.rows();
         let groups = some.len().div_ceil(LANES);
         let maps = Maps::spaced(u, self.place(some.len()), LANES * self.inputs, 0..groups);
-        maps.parts(1, PLACES * LANES * self.inputs).into_par_iter().for_each(|mut part| {
+        threads.each(maps.parts(1, PLACES * LANES * self.inputs), |mut part| {
             let group = part.rows().start;
             let mut places: Places = [[0.0; LANES]; PLACES];
             for input in 0..self.inputs {
@@ -205,16 +206,13 @@ fn convolve(x: &[f32], bank: &Bank<'_>, epilogue: Epilogue<'_>, shape: &ConvShap
     let blocks: Vec<_> = blocks.map(|(to, end)| (to, (end - 1) / step * step..end)).collect();
     let pass = Pass { level, planes: Planes::inputs(x, shape), tiles, epilogue, shape };
     if blocks.len() == 1 {
-        let some = (FILTERS / (PLACES * bank.inputs)).next_multiple_of(LANES).min(shape.o);
-        scratch(PLACES * bank.place(some), |u| {
-            for (to, block) in blocks {
-                pass.only_block(bank, some, u, &block, to);
-            }
-        });
+        for (to, block) in blocks {
+            pass.only_block(bank, &block, to);
+        }
         return y;
     }
     scratch(PLACES * bank.place(shape.o), |u| {
-        bank.transform(level, &(0..shape.o), u);
+        bank.transform(Threads::Shared, level, &(0..shape.o), u);
         let u = &*u;
         match threads {
             Threads::Own => blocks.into_par_iter().for_each(|(to, block)| pass.block(threads, u, &block, to)),
@@ -247,16 +245,18 @@ impl Pass<'_> {
         });
     }
 
-    /// The block that has all tiles: each filter is used once, so that a few are made at a time.
-    fn only_block(&self, bank: &Bank<'_>, some: usize, u: &mut [f32], block: &Range<usize>, to: Maps<'_>) {
+    /// The block that has all tiles: each filter is used once, so that threads make a few at a time.
+    fn only_block(&self, bank: &Bank<'_>, block: &Range<usize>, to: Maps<'_>) {
         scratch(self.numbers(block, self.shape.c, GAP), |v| {
             self.transform_inputs(Threads::Shared, block, v);
+            let v = &*v;
             let columns = to.columns().len();
-            for part in to.parts(some, columns) {
-                let u = &mut u[..PLACES * bank.place(part.rows().len())];
-                bank.transform(self.level, &part.rows(), u);
-                self.from_inputs(Threads::Shared, u, v, block, part);
-            }
+            to.parts(OWN_OUTPUTS, columns).into_par_iter().for_each(|part| {
+                scratch(PLACES * bank.place(part.rows().len()), |u| {
+                    bank.transform(Threads::Own, self.level, &part.rows(), u);
+                    self.from_inputs(Threads::Own, u, v, block, part);
+                });
+            });
         });
     }
 

@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use super::ConvShape;
 use super::windows::Phases;
-use crate::nn::product::{Left, Level, add_rows, scratch, transpose_panel};
+use crate::nn::product::{Left, Level, sum_rows, scratch, transpose_panel};
 use rayon::prelude::*;
 
 /// Rows (of channels and taps) of one task: enough to make the packing of the gradient cheap.
@@ -173,7 +173,7 @@ impl<'a> Gradient<'a> {
                                 base + row / taps * self.channel + self.taps[row % taps]
                             });
                             let left = Left::Rows { data, starts: &starts, runs: &runs, length: self.length };
-                            add_rows(level, left, count, panel, width, sums);
+                            sum_rows(level, left, (panel, width), true, None, &mut sums[..count * width]);
                         }
                         place += width;
                     }

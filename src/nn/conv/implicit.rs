@@ -1,6 +1,7 @@
 //! Convolution as products with implicit patches, in single precision: forward, and the gradient
 //! by the input, which is one such product for each phase of the stride.
 
+use super::narrow::{self, Narrow};
 use super::windows::{Filters, Offset, Phases, Windows};
 use super::{ConvShape, Epilogue};
 use crate::nn::cpu::room;
@@ -11,8 +12,24 @@ use rayon::prelude::*;
 /// The convolution of `x` with `w`, finished as `epilogue` says.
 pub(super) fn forward(level: Level, x: &[f32], w: &[f32], epilogue: Epilogue<'_>, shape: &ConvShape) -> Vec<f32> {
     let (taps, windows) = (shape.taps(), shape.windows());
-    let mut y = room(shape.n * shape.groups * shape.o * windows);
     let strided = shape.y.stride > 1 || shape.x.stride > 1;
+    if !strided && shape.groups == 1 && shape.x.dilation == 1 && narrow::fits(shape.o, taps) {
+        let narrow = Narrow {
+            source: x,
+            images: shape.n,
+            channels: shape.c,
+            size: [shape.y.size, shape.x.size],
+            output: [shape.y.output, shape.x.output],
+            maps: shape.o,
+            taps: plain_taps(shape).into_iter().zip(0..).collect(),
+            across: shape.x.kernel,
+            weights: w,
+            map: shape.c * taps,
+            channel: taps,
+        };
+        return narrow.compute(level, epilogue);
+    }
+    let mut y = room(shape.n * shape.groups * shape.o * windows);
     let phases = Phases::new(shape);
     let (cut, plane, size, offsets);
     let source = if strided {
@@ -88,6 +105,28 @@ pub(super) fn backward_data(level: Level, dy: &[f32], w: &[f32], shape: &ConvSha
     let plane = shape.y.size * shape.x.size;
     let strides = [shape.y.stride, shape.x.stride];
     if strides == [1, 1] {
+        if shape.groups == 1 && shape.x.dilation == 1 && narrow::fits(shape.c, shape.taps()) {
+            // From the last tap to the first they go up and to the right.
+            let ys = taps_of_phase(&shape.y, 0).into_iter().rev();
+            let xs: Vec<_> = taps_of_phase(&shape.x, 0).into_iter().rev().collect();
+            let tap = |(y, down): (usize, isize), &(x, across): &(usize, isize)| {
+                (Offset { plane: 0, down, across }, y * shape.x.kernel + x)
+            };
+            let narrow = Narrow {
+                source: dy,
+                images: shape.n,
+                channels: shape.o,
+                size: [shape.y.output, shape.x.output],
+                output: [shape.y.size, shape.x.size],
+                maps: shape.c,
+                taps: ys.flat_map(|y| xs.iter().map(move |x| tap(y, x))).collect(),
+                across: shape.x.kernel,
+                weights: w,
+                map: shape.taps(),
+                channel: shape.c * shape.taps(),
+            };
+            return narrow.compute(level, Epilogue::default());
+        }
         let mut dx = room(shape.n * shape.groups * shape.c * plane);
         phase(level, dy, w, shape, [0, 0], [shape.y.size, shape.x.size], &mut dx);
         return dx;

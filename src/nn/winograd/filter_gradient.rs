@@ -7,40 +7,171 @@ use rayon::prelude::*;
 
 use super::lanes::{self, Forward, Places};
 use super::tiles::{Planes, Tiles};
-use super::{GAP, LANES, PLACES, shared_block, level, panels};
+use super::{GAP, LANES, OWN_OUTPUTS, PLACES, Threads, level, panels, shared_block};
 use crate::nn::conv::ConvShape;
 use crate::nn::cpu::room;
+use crate::nn::simd::wide;
 use crate::nn::product::{Left, Level, Maps, multiply_tile, scratch};
+
+/// Most numbers of gradients at all places for which parts of the batch have sums of their own.
+const OWN: usize = 3 << 18;
+/// Tiles of a block of such a part, most parts, and most numbers of all of them.
+const OWN_TILES: usize = 64;
+const PARTS: usize = 16;
+const PARTIAL: usize = 1 << 22;
+/// Most tiles that are transformed at once, so that no sum has to wait for more of them.
+const ONLY_TILES: usize = 160;
 
 /// [`crate::nn::conv2d_backward_filter`] of a shape that [`super::fits`].
 pub(in crate::nn) fn backward_filter(x: &[f32], dy: &[f32], shape: &ConvShape) -> Vec<f32> {
-    let (c, o, level) = (shape.c, shape.o, level());
+    let level = level();
     let tiles = Tiles::of(shape.n, shape.y.output, shape.x.output);
-    let (inputs, gradients) = (Planes::inputs(x, shape), Planes::gradients(dy, shape));
-    let columns: usize = panels(level, c).map(|(_, width)| width).sum();
-    let groups = o.div_ceil(LANES);
-    let step = shared_block(tiles.count(), c + o, 1).min(tiles.count());
-    let of_inputs = |depth: usize| PLACES * (depth * columns + GAP * panels(level, c).count());
-    let of_gradients = |depth: usize| PLACES * groups * (depth * LANES + GAP);
-    scratch(PLACES * o * columns, |du| {
-        scratch(of_inputs(step), |v| {
-            scratch(of_gradients(step), |m| {
-                for first in (0..tiles.count()).step_by(step) {
-                    let block = first..tiles.count().min(first + step);
-                    let (v, m) = (&mut v[..of_inputs(block.len())], &mut m[..of_gradients(block.len())]);
-                    transform(Forward::Input, &inputs, &tiles, &block, panels(level, c), v);
-                    let of_groups = (0..groups).map(|group| (group * LANES, LANES));
-                    transform(Forward::Gradient, &gradients, &tiles, &block, of_groups, m);
-                    let places = du.par_chunks_mut(o * columns).enumerate();
-                    places.for_each(|(place, du)| {
-                        let to = Maps::matrix(du, o, columns);
-                        multiply(level, place, (v, m), block.len(), first > 0, (c, to));
+    let gradient = Gradient {
+        level,
+        shape,
+        tiles,
+        input_planes: Planes::inputs(x, shape),
+        gradient_planes: Planes::gradients(dy, shape),
+        columns: panels(level, shape.c).map(|(_, width)| width).sum(),
+    };
+    let numbers = PLACES * shape.o * gradient.columns;
+    let count = tiles.count();
+    if count <= ONLY_TILES {
+        return gradient.at_once();
+    }
+    // How it is cut follows from the sizes alone, for it decides the order of the sums.
+    if numbers > OWN || count < 2 * OWN_TILES {
+        let step = shared_block(count, shape.c + shape.o, 1).min(count);
+        return scratch(numbers, |du| {
+            gradient.sum(Threads::Shared, 0..count, step, du);
+            let mut dw = room(shape.o * shape.c * 9);
+            gradient.back(du, &mut dw);
+            dw
+        });
+    }
+    let parts = (PARTIAL / numbers).clamp(1, PARTS);
+    let part = count.div_ceil(parts).next_multiple_of(OWN_TILES);
+    scratch(numbers * count.div_ceil(part), |all| {
+        let parts = all.par_chunks_exact_mut(numbers).enumerate();
+        parts.for_each(|(index, du)| {
+            let some = index * part..count.min((index + 1) * part);
+            gradient.sum(Threads::Own, some, OWN_TILES, du);
+        });
+        let (sum, others) = all.split_at_mut(numbers);
+        let length = shape.o * gradient.columns;
+        sum.par_chunks_mut(length).enumerate().for_each(|(place, sum)| {
+            for other in others.chunks_exact(numbers) {
+                add(&other[place * length..][..length], sum);
+            }
+        });
+        let mut dw = room(shape.o * shape.c * 9);
+        gradient.back(sum, &mut dw);
+        dw
+    })
+}
+
+wide! {
+    fn add[](from: &[f32], to: &mut [f32]) {
+        for (to, from) in to.iter_mut().zip(from) {
+            *to += from;
+        }
+    }
+}
+
+/// What all blocks of tiles share.
+struct Gradient<'a> {
+    level: Level,
+    shape: &'a ConvShape,
+    tiles: Tiles,
+    input_planes: Planes<'a>,
+    gradient_planes: Planes<'a>,
+    /// Channels, filled up to whole panels.
+    columns: usize,
+}
+
+impl Gradient<'_> {
+    /// The gradients at each place over some tiles, `step` of them at a time: `[place][output][channel]`.
+    fn sum(&self, threads: Threads, some: Range<usize>, step: usize, du: &mut [f32]) {
+        let (c, o, level) = (self.shape.c, self.shape.o, self.level);
+        scratch(self.inputs(step), |v| {
+            scratch(self.outputs(step), |m| {
+                for first in some.clone().step_by(step) {
+                    let block = first..some.end.min(first + step);
+                    let (v, m) = (&mut v[..self.inputs(block.len())], &mut m[..self.outputs(block.len())]);
+                    self.transform(threads, &block, v, m);
+                    let (v, m) = (&*v, &*m);
+                    let places: Vec<_> = du.chunks_exact_mut(o * self.columns).enumerate().collect();
+                    threads.each(places, |(place, du)| {
+                        let to = Maps::matrix(du, o, self.columns);
+                        multiply(level, place, (v, m), block.len(), first > some.start, (c, to));
                     });
                 }
             });
         });
-        back(du, columns, shape)
-    })
+    }
+
+    /// All tiles in one block: threads take a few outputs each, whose sums stay in the cache.
+    fn at_once(&self) -> Vec<f32> {
+        let (c, o, level, depth) = (self.shape.c, self.shape.o, self.level, self.tiles.count());
+        let mut dw = room(o * c * 9);
+        scratch(self.inputs(depth), |v| {
+            scratch(self.outputs(depth), |m| {
+                self.transform(Threads::Shared, &(0..depth), v, m);
+                let (v, m) = (&*v, &*m);
+                let few = OWN_OUTPUTS / LANES * LANES;
+                dw.par_chunks_mut(few * c * 9).enumerate().for_each(|(index, dw)| {
+                    let count = dw.len() / (c * 9);
+                    let m = &m[index * few / LANES * PLACES * (depth * LANES + GAP)..];
+                    scratch(PLACES * count * self.columns, |du| {
+                        for (place, du) in du.chunks_exact_mut(count * self.columns).enumerate() {
+                            let to = Maps::matrix(du, count, self.columns);
+                            multiply(level, place, (v, m), depth, false, (c, to));
+                        }
+                        self.back(du, dw);
+                    });
+                });
+            });
+        });
+        dw
+    }
+
+    /// Numbers of the transformed inputs, and of the gradients by the outputs, of so many tiles.
+    fn inputs(&self, depth: usize) -> usize {
+        PLACES * (depth * self.columns + GAP * panels(self.level, self.shape.c).count())
+    }
+
+    fn outputs(&self, depth: usize) -> usize {
+        PLACES * self.shape.o.div_ceil(LANES) * (depth * LANES + GAP)
+    }
+
+    /// The tiles of a block, of the inputs and of the gradients.
+    fn transform(&self, threads: Threads, block: &Range<usize>, v: &mut [f32], m: &mut [f32]) {
+        let of_inputs = panels(self.level, self.shape.c);
+        transform(threads, Forward::Input, &self.input_planes, &self.tiles, block, of_inputs, v);
+        let groups = (0..self.shape.o.div_ceil(LANES)).map(|group| (group * LANES, LANES));
+        transform(threads, Forward::Gradient, &self.gradient_planes, &self.tiles, block, groups, m);
+    }
+
+    /// From the gradients at each place to those by the filters (outputs, C, 3, 3).
+    fn back(&self, du: &[f32], dw: &mut [f32]) {
+        let (c, columns) = (self.shape.c, self.columns);
+        let outputs = dw.len() / (9 * c);
+        dw.par_chunks_mut(9 * c).with_min_len(16).enumerate().for_each(|(output, dw)| {
+            let mut places: Places = [[0.0; LANES]; PLACES];
+            let mut taps = [[0f32; LANES]; 9];
+            for (group, dw) in dw.chunks_mut(9 * LANES).enumerate() {
+                for (place, values) in places.iter_mut().enumerate() {
+                    values.copy_from_slice(&du[(place * outputs + output) * columns + group * LANES..][..LANES]);
+                }
+                lanes::filter_gradients(&places, &mut taps);
+                for (lane, dw) in dw.chunks_exact_mut(9).enumerate() {
+                    for (to, tap) in dw.iter_mut().zip(&taps) {
+                        *to = tap[lane];
+                    }
+                }
+            }
+        });
+    }
 }
 
 /// The products of one place over the tiles of a block.
@@ -71,6 +202,7 @@ fn multiply(
 /// The tiles of a block at each place, channels side by side: for each panel of channels,
 /// `[place][tile][channel]`.
 fn transform(
+    threads: Threads,
     kind: Forward,
     planes: &Planes<'_>,
     tiles: &Tiles,
@@ -87,7 +219,7 @@ fn transform(
         rest = later;
     }
     let last = planes.channels() - 1;
-    parts.into_par_iter().for_each(|(start, width, mut part)| {
+    threads.each(parts, |(start, width, mut part)| {
         let mut places: Places = [[0.0; LANES]; PLACES];
         for tile in part.rows() {
             let at = tiles.at(block.start + tile);
@@ -100,26 +232,4 @@ fn transform(
             }
         }
     });
-}
-
-/// From the gradients at each place (place, O, `columns`) to those by the filters (O, C, 3, 3).
-fn back(du: &[f32], columns: usize, shape: &ConvShape) -> Vec<f32> {
-    let (c, o) = (shape.c, shape.o);
-    let mut dw = room(o * c * 9);
-    dw.par_chunks_mut(9 * c).enumerate().for_each(|(output, dw)| {
-        let mut places: Places = [[0.0; LANES]; PLACES];
-        let mut taps = [[0f32; LANES]; 9];
-        for (group, dw) in dw.chunks_mut(9 * LANES).enumerate() {
-            for (place, values) in places.iter_mut().enumerate() {
-                values.copy_from_slice(&du[(place * o + output) * columns + group * LANES..][..LANES]);
-            }
-            lanes::filter_gradients(&places, &mut taps);
-            for (lane, dw) in dw.chunks_exact_mut(9).enumerate() {
-                for (to, tap) in dw.iter_mut().zip(&taps) {
-                    *to = tap[lane];
-                }
-            }
-        }
-    });
-    dw
 }
