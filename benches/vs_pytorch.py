@@ -1,172 +1,144 @@
 """Training steps in PyTorch and here, in turn, so that both meet the same machine.
 
-    cargo build --release && python benches/vs_pytorch.py [THREADS [NET ...]]
+    cargo build --release && python benches/vs_pytorch.py [--threads N] [--rounds N] [--markdown] [NET ...]
 
-A net is written once, as a list of layers, and becomes a `torch.nn.Module` and a prototxt. Each
-round times PyTorch and then runs `layerlab bench`; the medians of the rounds are printed.
+Each round runs PyTorch in its default layout and in channels_last, then `layerlab bench`, each in a
+process of its own (`pytorch_step.py`); the medians of the rounds are printed. Beside PyTorch's
+better layout stand Layerlab's numbers and their ratio, the peak memory of both programs, and what
+share of the machine's peak they reach: the multiply-adds of the plain step (forward, both
+gradients, none for the images) over the time, over PyTorch's best 2048³ product. Winograd's way
+needs fewer than are counted, so a share may pass 100 %.
 """
 
+import argparse
 import json
+import os
 import pathlib
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
 
-import torch
-import torch.nn as nn
+from nets import NETS
 
-ROOT = pathlib.Path(__file__).parent.parent
-THREADS = int(sys.argv[1]) if len(sys.argv) > 1 else torch.get_num_threads()
-ROUNDS = 3
-
-
-class Residual(nn.Module):
-    def __init__(self, body, shortcut):
-        super().__init__()
-        self.body, self.shortcut = body, shortcut
-
-    def forward(self, x):
-        return torch.relu(self.body(x) + self.shortcut(x))
+HERE = pathlib.Path(__file__).parent
+TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", HERE.parent / "target"))
+LAYERLAB = TARGET / "release" / "layerlab"
+LAYOUTS = ["default", "channels_last"]
 
 
-class Writer:
-    """Layers one after the other, as modules and as text."""
-
-    def __init__(self, channels, side):
-        self.channels, self.side, self.top, self.count = channels, side, "data", 0
-        self.text = ""
-
-    def layer(self, kind, bottoms=None, fields="", in_place=False):
-        self.count += 1
-        bottoms = bottoms or [self.top]
-        top = bottoms[0] if in_place else f"n{self.count}"
-        wires = " ".join(f"bottom: '{b}'" for b in bottoms)
-        self.text += f"layer {{ name: 'n{self.count}' type: '{kind}' {wires} top: '{top}' {fields} }}\n"
-        self.top = top
-
-    def conv(self, out, kernel, stride=1, pad=0, bias=True):
-        self.layer("Convolution", fields=f"convolution_param {{ num_output: {out} kernel_size: {kernel} "
-                   f"stride: {stride} pad: {pad} bias_term: {str(bias).lower()} weight_filler {{ type: 'msra' }} }}")
-        module = nn.Conv2d(self.channels, out, kernel, stride, pad, bias=bias)
-        self.channels, self.side = out, (self.side + 2 * pad - kernel) // stride + 1
-        return module
-
-    def relu(self):
-        self.layer("ReLU", in_place=True)
-        return nn.ReLU()
-
-    def norm(self):
-        self.layer("FusedBatchNorm")
-        return nn.BatchNorm2d(self.channels)
-
-    def pool(self, kernel, stride):
-        self.layer("Pooling", fields=f"pooling_param {{ kernel_size: {kernel} stride: {stride} round_mode: FLOOR }}")
-        self.side = (self.side - kernel) // stride + 1
-        return nn.MaxPool2d(kernel, stride)
-
-    def dense(self, out):
-        flat = [nn.Flatten()] if self.side else []
-        inputs = self.channels * max(self.side, 1) ** 2
-        self.layer("InnerProduct", fields=f"inner_product_param {{ num_output: {out} weight_filler {{ type: 'msra' }} }}")
-        self.channels, self.side = out, 0
-        return nn.Sequential(*flat, nn.Linear(inputs, out))
-
-    def dropout(self):
-        self.layer("Dropout", in_place=True)
-        return nn.Dropout()
-
-    def global_pool(self):
-        self.layer("Pooling", fields="pooling_param { pool: AVE global_pooling: true }")
-        self.side = 1
-        return nn.AdaptiveAvgPool2d(1)
-
-    def residual(self, out, stride):
-        bottom, channels, side = self.top, self.channels, self.side
-        body = nn.Sequential(self.conv(out, 3, stride, 1, False), self.norm(), self.relu(),
-                             self.conv(out, 3, 1, 1, False), self.norm())
-        ends, shortcut = [self.top, bottom], nn.Identity()
-        if stride != 1 or channels != out:
-            self.top, self.channels, self.side = bottom, channels, side
-            shortcut = nn.Sequential(self.conv(out, 1, stride, 0, False), self.norm())
-            ends = [ends[0], self.top]
-        self.layer("Eltwise", ends)
-        self.layer("ReLU", in_place=True)
-        return Residual(body, shortcut)
+def run(*command):
+    result = subprocess.run([str(word) for word in command], capture_output=True, text=True)
+    if result.returncode:
+        sys.exit(f"{' '.join(map(str, command))}\n{result.stdout}{result.stderr}")
+    return json.loads(result.stdout)
 
 
-def lenet(w):
-    return [w.conv(20, 5), w.pool(2, 2), w.conv(50, 5), w.pool(2, 2), w.dense(500), w.relu(), w.dense(10)]
+def pytorch(threads, *what):
+    return run(sys.executable, HERE / "pytorch_step.py", threads, *what)
 
 
-def alexnet(w):
-    return [w.conv(64, 11, 4, 2), w.relu(), w.pool(3, 2), w.conv(192, 5, 1, 2), w.relu(),
-            w.conv(384, 3, 1, 1), w.relu(), w.conv(256, 3, 1, 1), w.relu(), w.conv(256, 3, 1, 1), w.relu(),
-            w.pool(3, 2), w.dense(4096), w.relu(), w.dropout(), w.dense(4096), w.relu(), w.dropout(), w.dense(10)]
+def layerlab(prototxt, spec, threads):
+    command = [LAYERLAB, "bench", prototxt, "--data", "fashion", "--device", "cpu", "--batch", spec.batch,
+               "--threads", threads, "--iterations", spec.steps, "--json"]
+    step, forward = run(*command), run(*command, "--forward")
+    return {name: step[name] for name in ["step_ms", "peak_mb"]} | {"forward_ms": forward["forward_ms"]}
 
 
-def vgg16(w):
-    layers = []
-    for channels, repeats in [(64, 2), (128, 2), (256, 3), (512, 3), (512, 3)]:
-        for _ in range(repeats):
-            layers += [w.conv(channels, 3, 1, 1), w.relu()]
-        layers += [w.pool(2, 2)]
-    return layers + [w.dense(4096), w.relu(), w.dropout(), w.dense(4096), w.relu(), w.dropout(), w.dense(10)]
+def prototxt_of(name, spec, writer):
+    color = "Rgb" if spec.channels == 3 else "Keep"
+    data = f"(source:\\\"fashion\\\",preprocess:(color:{color},resize:Some(({spec.side},{spec.side}))))"
+    return (f"name: '{name}'\n# layerlab: data: \"{data}\"\n"
+            "layer { name: 'data' type: 'Data' top: 'data' top: 'label' }\n" + writer.text +
+            f"layer {{ name: 'loss' type: 'SoftmaxWithLoss' bottom: '{writer.top}' bottom: 'label' top: 'loss' }}\n")
 
 
-def resnet18(w):
-    layers = [w.conv(64, 3, 1, 1, False), w.norm(), w.relu()]
-    for channels, stride in [(64, 1), (128, 2), (256, 2), (512, 2)]:
-        layers += [w.residual(channels, stride), w.residual(channels, 1)]
-    return layers + [w.global_pool(), w.dense(10)]
+def check(prototxt, name, spec):
+    """Writes the net, and stops unless both sides count the same parameters and products."""
+    module, writer = spec.build()
+    prototxt.write_text(prototxt_of(name, spec, writer))
+    ours = run(LAYERLAB, "check", prototxt, "--json")
+    theirs = {"params": sum(p.numel() for p in module.parameters()), "macs": sum(writer.macs)}
+    for what, count in theirs.items():
+        if ours[what] != count or what == "params" and spec.params not in (None, count):
+            sys.exit(f"{name}: {count} {what} in PyTorch, {ours[what]} in Layerlab, expected {spec.params}")
+    # Both gradients cost what the forward pass does, but the images need none.
+    return theirs["params"], 2 * spec.batch * (3 * theirs["macs"] - writer.macs[0])
 
 
-# Name: layers, channels, side, batch, steps of a round.
-NETS = {
-    "lenet-28": (lenet, 1, 28, 128, 20),
-    "alexnet-64": (alexnet, 3, 64, 64, 5),
-    "resnet18-32": (resnet18, 3, 32, 32, 4),
-    "vgg16-224": (vgg16, 3, 224, 2, 3),
-}
-
-
-def pytorch_ms(net, images, labels, steps):
-    solver = torch.optim.SGD(net.parameters(), lr=0.0001, momentum=0.9, weight_decay=5e-4)
-    times = []
-    for index in range(steps + 2):
-        start = time.perf_counter()
-        solver.zero_grad()
-        nn.functional.cross_entropy(net(images), labels).backward()
-        solver.step()
-        if index >= 2:
-            times.append((time.perf_counter() - start) * 1e3)
-    return statistics.median(times)
-
-
-def layerlab_ms(prototxt, batch, steps):
-    command = [ROOT / "target/release/layerlab", "bench", prototxt, "--data", "fashion",
-               "--batch", str(batch), "--threads", str(THREADS), "--iterations", str(steps), "--json"]
-    run = subprocess.run(command, check=True, capture_output=True, text=True)
-    return json.loads(run.stdout)["step_ms"]
-
-
-torch.set_num_threads(THREADS)
-print(f"{'net':<14}{'batch':>6}{'PyTorch ms':>12}{'Layerlab ms':>13}{'ratio':>8}")
-for name in sys.argv[2:] or NETS:
-    build, channels, side, batch, steps = NETS[name]
-    writer = Writer(channels, side)
-    net = nn.Sequential(*build(writer))
-    color = "Rgb" if channels == 3 else "Keep"
-    data = f"(source:\\\"fashion\\\",preprocess:(color:{color},resize:Some(({side},{side}))))"
-    head = (f"name: '{name}'\n# layerlab: data: \"{data}\"\n"
-            "layer { name: 'data' type: 'Data' top: 'data' top: 'label' }\n")
-    tail = f"layer {{ name: 'loss' type: 'SoftmaxWithLoss' bottom: '{writer.top}' bottom: 'label' top: 'loss' }}\n"
-    images, labels = torch.rand(batch, channels, side, side), torch.arange(batch) % 10
+def compare(name, spec, options):
+    """Parameters, floating-point operations of a step, and the medians of each side."""
+    # To PyTorch an LSTM has no layouts.
+    layouts = LAYOUTS if name != "lstm-28" else LAYOUTS[:1]
     with tempfile.TemporaryDirectory() as folder:
         prototxt = pathlib.Path(folder) / f"{name}.prototxt"
-        prototxt.write_text(head + writer.text + tail)
-        rounds = [(pytorch_ms(net, images, labels, steps), layerlab_ms(prototxt, batch, steps))
-                  for _ in range(ROUNDS)]
-    theirs, ours = (statistics.median(column) for column in zip(*rounds))
-    print(f"{name:<14}{batch:>6}{theirs:>12.1f}{ours:>13.1f}{ours / theirs:>8.2f}")
+        params, flops = check(prototxt, name, spec)
+        rounds = [{layout: pytorch(options.threads, name, layout) for layout in layouts}
+                  | {"layerlab": layerlab(prototxt, spec, options.threads)} for _ in range(options.rounds)]
+    sides = {side: {what: statistics.median(one[side][what] for one in rounds)
+                    for what in rounds[0][side]} for side in rounds[0]}
+    return params, flops, sides
+
+
+def number(value):
+    """Three digits, or all before the point."""
+    return f"{value:.0f}" if value >= 99.5 else f"{value:.1f}" if value >= 9.95 else f"{value:.2f}"
+
+
+def better(sides, what):
+    return min((side for side in sides if side != "layerlab"), key=lambda side: sides[side][what])
+
+
+def cells(spec, flops, sides, gflops):
+    """A row of the table; `*` marks channels_last."""
+    ours, row = sides["layerlab"], [spec.title, str(spec.batch)]
+    for what in ["forward_ms", "step_ms"]:
+        layout = better(sides, what)
+        theirs = sides[layout][what]
+        star = "*" if layout == "channels_last" else ""
+        row += [number(theirs) + star, number(ours[what]), f"{ours[what] / theirs:.2f}"]
+    theirs = sides[better(sides, "step_ms")]
+    row += [f"{side['peak_mb']:.0f}" for side in (theirs, ours)]
+    return row + [f"{flops / side['step_ms'] / 1e6 / gflops:.0%}" for side in (theirs, ours)]
+
+
+HEAD = ["net", "batch", "forward: PyTorch", "Layerlab", "ratio", "step: PyTorch", "Layerlab", "ratio",
+        "MB: PyTorch", "Layerlab", "of peak: PyTorch", "Layerlab"]
+
+
+def print_row(row, markdown):
+    if markdown:
+        print("| " + " | ".join(cell.replace("*", "\\*") for cell in row) + " |", flush=True)
+    else:
+        widths = [18] + [max(len(head), 8) for head in HEAD[1:]]
+        print(f"{row[0]:<18} " + " ".join(f"{cell:>{width}}" for cell, width in zip(row[1:], widths[1:])), flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("nets", nargs="*", metavar="NET", help=f"which: {', '.join(NETS)} (default: all)")
+    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)), help="of both sides")
+    parser.add_argument("--rounds", type=int, default=3, help="of each net; the medians are printed")
+    parser.add_argument("--markdown", action="store_true", help="print the table of README.md")
+    options = parser.parse_args()
+    if unknown := set(options.nets) - set(NETS):
+        parser.error(f"no such net: {', '.join(sorted(unknown))}; there are {', '.join(NETS)}")
+    gflops = pytorch(options.threads, "matmul")["gflops"]
+    print(f"{options.threads} threads, {options.rounds} rounds; milliseconds; 2048³ product: {gflops:.0f} GFLOP/s",
+          file=sys.stderr)
+    print_row(HEAD, options.markdown)
+    if options.markdown:
+        print("| --- |" + " ---: |" * (len(HEAD) - 1))
+    for name in options.nets or NETS:
+        params, flops, sides = compare(name, NETS[name], options)
+        # Other programs slow a product down; nothing makes it faster than the machine.
+        gflops = max(gflops, pytorch(options.threads, "matmul")["gflops"])
+        print_row(cells(NETS[name], flops, sides, gflops), options.markdown)
+        others = ", ".join(f"{side} {number(of['step_ms'])}" for side, of in sides.items())
+        print(f"  {name}: {params:,} parameters; steps: {others}; before the net PyTorch has "
+              f"{sides['default']['program_mb']:.0f} MB; product {gflops:.0f} GFLOP/s", file=sys.stderr)
+    print("\\* in channels_last" if options.markdown else "* in channels_last")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,4 +1,4 @@
-//! `layerlab bench`: the time of a training step on random data.
+//! `layerlab bench`: the time of a training step, or of a forward walk alone, on random data.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -31,6 +31,10 @@ pub(super) struct Options {
         "Measured iterations", "测量的迭代次数"
     ))]
     iterations: u32,
+    #[arg(long, help = tr(
+        "Measure the forward walk alone, as in a test", "只测量前向计算（同测试阶段）"
+    ))]
+    forward: bool,
     #[command(flatten)]
     device: DeviceArgs,
     #[arg(long, help = tr("Print one JSON object", "输出一个 JSON 对象"))]
@@ -55,31 +59,29 @@ pub(super) fn run(options: &Options) -> anyhow::Result<ExitCode> {
         .map_or(project.data.batch.train, |batch| batch as usize);
     let times = with_threads(options.device.threads, || measure(&project, options, batch))?;
     let median = |of: fn(&Times) -> f64| median(times.iter().map(of).collect());
-    let step = median(|times| times.step);
-    let report = json!({
-        "forward_ms": median(|times| times.forward),
-        "backward_ms": median(|times| times.backward),
-        "update_ms": median(|times| times.update),
-        "step_ms": step,
-        "images_per_s": batch as f64 / step * 1000.0,
-        "peak_mb": peak_megabytes(),
+    let (forward, step) = (median(|times| times.forward), median(|times| times.step));
+    let (images, peak) = (batch as f64 / step * 1000.0, peak_megabytes());
+    let mut report = json!({
+        "forward_ms": forward,
+        "images_per_s": images,
+        "peak_mb": peak,
     });
+    let mut line = tr_format!("forward {forward:.2} ms", "前向 {forward:.2} 毫秒");
+    if !options.forward {
+        let (backward, update) = (median(|times| times.backward), median(|times| times.update));
+        report["backward_ms"] = json!(backward);
+        report["update_ms"] = json!(update);
+        report["step_ms"] = json!(step);
+        line += &tr_format!(
+            ", backward {backward:.2} ms, update {update:.2} ms, step {step:.2} ms",
+            "，反向 {backward:.2} 毫秒，更新 {update:.2} 毫秒，整步 {step:.2} 毫秒"
+        );
+    }
     if options.json {
         print_json(&report)?;
     } else {
-        let number = |name: &str| report[name].as_f64().unwrap_or(f64::NAN);
-        let [forward, backward, update, images, peak] = [
-            "forward_ms",
-            "backward_ms",
-            "update_ms",
-            "images_per_s",
-            "peak_mb",
-        ]
-        .map(number);
-        print_line(&tr_format!(
-            "forward {forward:.2} ms, backward {backward:.2} ms, update {update:.2} ms, step {step:.2} ms",
-            "前向 {forward:.2} 毫秒，反向 {backward:.2} 毫秒，更新 {update:.2} 毫秒，整步 {step:.2} 毫秒"
-        ))?;
+        let peak = peak.unwrap_or(f64::NAN);
+        print_line(&line)?;
         print_line(&tr_format!(
             "{images:.0} images/s at batches of {batch}; peak memory {peak:.0} MB",
             "批次 {batch} 时每秒 {images:.0} 幅图像；内存峰值 {peak:.0} MB"
@@ -106,12 +108,34 @@ fn measure(project: &Project, options: &Options, batch: usize) -> anyhow::Result
     let mut momentum = Momentum::new();
     let mut times = Vec::new();
     for iteration in 0..WARM_UP + options.iterations {
-        let step = step(&mut net, &feed, &mut momentum, project, iteration.into())?;
+        let measured = match options.forward {
+            true => forward(&net, &feed, project.seed)?,
+            false => step(&mut net, &feed, &mut momentum, project, iteration.into())?,
+        };
         if iteration >= WARM_UP {
-            times.push(step);
+            times.push(measured);
         }
     }
     Ok(times)
+}
+
+/// The forward walk of a test: nothing is kept for a backward walk.
+fn forward(net: &Net, feed: &NetFeed, seed: u64) -> anyhow::Result<Times> {
+    let begin = Instant::now();
+    let options = ForwardOptions {
+        keep: Keep::Only(Default::default()),
+        seed,
+        ..ForwardOptions::default()
+    };
+    net.forward(Phase::Test, feed, options)?;
+    net.config().device.synchronize()?;
+    let forward = begin.elapsed().as_secs_f64() * 1000.0;
+    Ok(Times {
+        forward,
+        backward: 0.0,
+        update: 0.0,
+        step: forward,
+    })
 }
 
 /// The same step as in training.
