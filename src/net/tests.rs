@@ -270,3 +270,54 @@ fn what_does_not_fit_is_refused_with_its_node() {
     let error = Net::compile(&huge, &facts(), NetConfig::default()).unwrap_err();
     assert!(matches!(error, NetError::TooLarge { .. }), "{error}");
 }
+
+/// Every layer that can do the work of the ReLU behind it, and one ReLU whose source has two readers.
+#[test]
+fn joined_relus_change_no_bit() {
+    let graph = graph(&[
+        ("data", "Data", &[]),
+        ("conv", "Convolution(num_output: 4, pad: (1, 1))", &["data"]),
+        ("relu1", "ReLU", &["conv"]),
+        ("norm", "FusedBatchNorm", &["relu1"]),
+        ("relu2", "ReLU", &["norm"]),
+        ("plain", "BatchNorm", &["relu2"]),
+        ("relu3", "ReLU", &["plain"]),
+        ("sum", "Eltwise", &["relu3", "relu1"]),
+        ("relu4", "ReLU", &["sum"]),
+        ("ip", "InnerProduct(num_output: 7)", &["relu4"]),
+        ("relu5", "ReLU", &["ip"]),
+        ("twice", "InnerProduct(num_output: 7)", &["relu5"]),
+        ("relu6", "ReLU", &["twice"]),
+        ("again", "Eltwise", &["relu6", "twice"]),
+        ("scores", "InnerProduct(num_output: \"classes\")", &["again"]),
+        ("loss", "SoftmaxWithLoss", &["scores", "data:1"]),
+    ]);
+    let net = compile(&graph);
+    let run = |keep: Keep, gradients_at: &[&str]| {
+        let options = ForwardOptions {
+            keep,
+            gradients_at: gradients_at.iter().map(|name| (*name).to_owned()).collect(),
+            backward: true,
+            ..ForwardOptions::default()
+        };
+        let mut pass = net.forward(Phase::Train, &feed(), options).unwrap();
+        let joined = pass.joined.iter().filter(|joined| **joined).count();
+        let loss = pass.loss(&net).unwrap().unwrap();
+        let backward = net.backward(&mut pass, &BackwardStart::Losses).unwrap();
+        let bits = |tensor: &Tensor| tensor.flatten_all().unwrap().to_vec1::<f64>().unwrap();
+        let gradients: Vec<_> = backward.params.values().map(bits).collect();
+        (joined, loss, gradients)
+    };
+    let only = |names: &[&str]| Keep::Only(names.iter().map(|name| (*name).to_owned()).collect());
+    let (none, loss, gradients) = run(Keep::All, &[]);
+    assert_eq!(none, 0, "with everything kept nothing is joined");
+    for (keep, at, expected) in [
+        (only(&[]), &[][..], 5),
+        (only(&["norm"]), &[], 4),
+        (only(&[]), &["sum", "conv"], 3),
+    ] {
+        let (joined, found, others) = run(keep, at);
+        assert_eq!(joined, expected);
+        assert_eq!((found, &others), (loss, &gradients));
+    }
+}

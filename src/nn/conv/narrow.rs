@@ -63,7 +63,11 @@ impl Narrow<'_> {
             let at = step / taps * self.channel + self.taps[step % taps].1;
             for (lane, out) in out.iter_mut().enumerate() {
                 let map = first + lane;
-                *out = if map < self.maps { self.weights[map * self.map + at] } else { 0.0 };
+                *out = if map < self.maps {
+                    self.weights[map * self.map + at]
+                } else {
+                    0.0
+                };
             }
         }
     }
@@ -76,12 +80,20 @@ impl Narrow<'_> {
         let depth = self.channels * self.taps.len();
         let widths: Vec<(usize, usize)> = (0..self.maps)
             .step_by(level.columns())
-            .map(|first| (first, level.columns().min((self.maps - first).next_multiple_of(level.lanes()))))
+            .map(|first| {
+                (
+                    first,
+                    level
+                        .columns()
+                        .min((self.maps - first).next_multiple_of(level.lanes())),
+                )
+            })
             .collect();
         // One run for each channel and row of the kernel.
         let rows = self.taps.chunks_exact(self.across).map(|row| row[0].0);
         let rows = rows.map(|offset| {
-            let place = |offset: isize, pad: usize| offset.wrapping_add_unsigned(pad).cast_unsigned();
+            let place =
+                |offset: isize, pad: usize| offset.wrapping_add_unsigned(pad).cast_unsigned();
             place(offset.down, above) * padded[1] + place(offset.across, left)
         });
         let rows: Vec<usize> = rows.collect();
@@ -98,22 +110,33 @@ impl Narrow<'_> {
                 rest = later;
             }
             let panels = &*panels;
-            y.par_chunks_mut(self.maps * positions).enumerate().for_each(|(image, y)| {
-                scratch(self.channels * plane, |copy| {
-                    self.pad(image, [above, left], padded, copy);
-                    let mut rest = panels;
-                    for &(first, width) in &widths {
-                        let (panel, later) = rest.split_at(depth * width);
-                        rest = later;
-                        let maps = first..self.maps.min(first + width);
-                        let finish = Finish {
-                            bias: epilogue.bias.map_or(Bias::None, |bias| Bias::Columns(&bias[maps.clone()])),
-                            relu: epilogue.relu,
-                        };
-                        self.image(level, (copy, padded[1]), (panel, width), &runs, finish, (maps, y));
-                    }
+            y.par_chunks_mut(self.maps * positions)
+                .enumerate()
+                .for_each(|(image, y)| {
+                    scratch(self.channels * plane, |copy| {
+                        self.pad(image, [above, left], padded, copy);
+                        let mut rest = panels;
+                        for &(first, width) in &widths {
+                            let (panel, later) = rest.split_at(depth * width);
+                            rest = later;
+                            let maps = first..self.maps.min(first + width);
+                            let finish = Finish {
+                                bias: epilogue
+                                    .bias
+                                    .map_or(Bias::None, |bias| Bias::Columns(&bias[maps.clone()])),
+                                relu: epilogue.relu,
+                            };
+                            self.image(
+                                level,
+                                (copy, padded[1]),
+                                (panel, width),
+                                &runs,
+                                finish,
+                                (maps, y),
+                            );
+                        }
+                    });
                 });
-            });
         });
         y
     }
@@ -131,7 +154,9 @@ impl Narrow<'_> {
     ) {
         let positions = self.output[0] * self.output[1];
         let per_block = (DEPTH / self.across).max(1);
-        let blocks = runs.chunks(per_block).zip(panel.chunks(per_block * self.across * width));
+        let blocks = runs
+            .chunks(per_block)
+            .zip(panel.chunks(per_block * self.across * width));
         scratch(positions.next_multiple_of(STEP) * width, |sums| {
             let last = runs.len().div_ceil(per_block) - 1;
             for (block, (runs, panel)) in blocks.enumerate() {
@@ -140,7 +165,12 @@ impl Narrow<'_> {
                         let at = (tile * level.rows() + row).min(positions - 1);
                         at / self.output[1] * line + at % self.output[1]
                     });
-                    let left = Left::Rows { data: copy, starts: &starts, runs, length: self.across };
+                    let left = Left::Rows {
+                        data: copy,
+                        starts: &starts,
+                        runs,
+                        length: self.across,
+                    };
                     let finish = (block == last).then_some(finish);
                     sum_rows(level, left, (panel, width), block > 0, finish, sums);
                 }
@@ -153,7 +183,11 @@ impl Narrow<'_> {
                     transpose8(rows, y, positions);
                     continue;
                 }
-                for (row, sums) in sums.chunks_exact(width).enumerate().take(positions - step * STEP) {
+                for (row, sums) in sums
+                    .chunks_exact(width)
+                    .enumerate()
+                    .take(positions - step * STEP)
+                {
                     for (map, &sum) in sums[..maps.len()].iter().enumerate() {
                         y[map * positions + row] = sum;
                     }
@@ -166,7 +200,8 @@ impl Narrow<'_> {
     fn pad(&self, image: usize, corner: [usize; 2], padded: [usize; 2], copy: &mut [f32]) {
         copy.fill(0.0);
         let [height, width] = self.size;
-        let planes = self.source[image * self.channels * height * width..].chunks_exact(height * width);
+        let planes =
+            self.source[image * self.channels * height * width..].chunks_exact(height * width);
         for (plane, copy) in planes.zip(copy.chunks_exact_mut(padded[0] * padded[1])) {
             let rows = copy.chunks_exact_mut(padded[1]).skip(corner[0]);
             for (row, copy) in plane.chunks_exact(width).zip(rows) {

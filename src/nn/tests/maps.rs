@@ -146,12 +146,21 @@ fn batch_normalisation() {
                 let expected = batch_norm::norm_reference(&x, &moments, affine).unwrap();
                 same(&dims, &y, &expected);
                 let weight = affine.map(|(weight, _)| weight);
-                let ours = nn::batch_norm_backward(&x, &dy, None, &moments, weight, of_batch);
-                let expected = batch_norm::norm_backward_reference(&x, &dy, &moments, weight, of_batch);
-                let (ours, expected) = (ours.unwrap(), expected.unwrap());
-                same(&dims, &ours.0, &expected.0);
-                same(&dims, &ours.1, &expected.1);
-                same(&dims, &ours.2, &expected.2);
+                // Alone, and behind a joined ReLU.
+                for rectified in [None, Some(&y)] {
+                    let ours =
+                        nn::batch_norm_backward(&x, &dy, rectified, &moments, weight, of_batch);
+                    let dy = match rectified {
+                        Some(y) => nn::relu_backward(y, &dy, 0.0).unwrap(),
+                        None => dy.clone(),
+                    };
+                    let expected =
+                        batch_norm::norm_backward_reference(&x, &dy, &moments, weight, of_batch);
+                    let (ours, expected) = (ours.unwrap(), expected.unwrap());
+                    same(&dims, &ours.0, &expected.0);
+                    same(&dims, &ours.1, &expected.1);
+                    same(&dims, &ours.2, &expected.2);
+                }
             }
         }
     }

@@ -5,6 +5,7 @@ mod determinism;
 mod gradients;
 mod maps;
 mod oracle;
+mod singles;
 mod sizes;
 mod winograd;
 

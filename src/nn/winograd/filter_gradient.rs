@@ -10,8 +10,8 @@ use super::tiles::{Planes, Tiles};
 use super::{GAP, LANES, OWN_OUTPUTS, PLACES, Threads, level, panels, shared_block};
 use crate::nn::conv::ConvShape;
 use crate::nn::cpu::room;
-use crate::nn::simd::wide;
 use crate::nn::product::{Left, Level, Maps, multiply_tile, scratch};
+use crate::nn::simd::wide;
 
 /// Most numbers of gradients at all places for which parts of the batch have sums of their own.
 const OWN: usize = 3 << 18;
@@ -59,11 +59,13 @@ pub(in crate::nn) fn backward_filter(x: &[f32], dy: &[f32], shape: &ConvShape) -
         });
         let (sum, others) = all.split_at_mut(numbers);
         let length = shape.o * gradient.columns;
-        sum.par_chunks_mut(length).enumerate().for_each(|(place, sum)| {
-            for other in others.chunks_exact(numbers) {
-                add(&other[place * length..][..length], sum);
-            }
-        });
+        sum.par_chunks_mut(length)
+            .enumerate()
+            .for_each(|(place, sum)| {
+                for other in others.chunks_exact(numbers) {
+                    add(&other[place * length..][..length], sum);
+                }
+            });
         let mut dw = room(shape.o * shape.c * 9);
         gradient.back(sum, &mut dw);
         dw
@@ -97,13 +99,24 @@ impl Gradient<'_> {
             scratch(self.outputs(step), |m| {
                 for first in some.clone().step_by(step) {
                     let block = first..some.end.min(first + step);
-                    let (v, m) = (&mut v[..self.inputs(block.len())], &mut m[..self.outputs(block.len())]);
+                    let (v, m) = (
+                        &mut v[..self.inputs(block.len())],
+                        &mut m[..self.outputs(block.len())],
+                    );
                     self.transform(threads, &block, v, m);
                     let (v, m) = (&*v, &*m);
-                    let places: Vec<_> = du.chunks_exact_mut(o * self.columns).enumerate().collect();
+                    let places: Vec<_> =
+                        du.chunks_exact_mut(o * self.columns).enumerate().collect();
                     threads.each(places, |(place, du)| {
                         let to = Maps::matrix(du, o, self.columns);
-                        multiply(level, place, (v, m), block.len(), first > some.start, (c, to));
+                        multiply(
+                            level,
+                            place,
+                            (v, m),
+                            block.len(),
+                            first > some.start,
+                            (c, to),
+                        );
                     });
                 }
             });
@@ -119,17 +132,20 @@ impl Gradient<'_> {
                 self.transform(Threads::Shared, &(0..depth), v, m);
                 let (v, m) = (&*v, &*m);
                 let few = OWN_OUTPUTS / LANES * LANES;
-                dw.par_chunks_mut(few * c * 9).enumerate().for_each(|(index, dw)| {
-                    let count = dw.len() / (c * 9);
-                    let m = &m[index * few / LANES * PLACES * (depth * LANES + GAP)..];
-                    scratch(PLACES * count * self.columns, |du| {
-                        for (place, du) in du.chunks_exact_mut(count * self.columns).enumerate() {
-                            let to = Maps::matrix(du, count, self.columns);
-                            multiply(level, place, (v, m), depth, false, (c, to));
-                        }
-                        self.back(du, dw);
+                dw.par_chunks_mut(few * c * 9)
+                    .enumerate()
+                    .for_each(|(index, dw)| {
+                        let count = dw.len() / (c * 9);
+                        let m = &m[index * few / LANES * PLACES * (depth * LANES + GAP)..];
+                        scratch(PLACES * count * self.columns, |du| {
+                            for (place, du) in du.chunks_exact_mut(count * self.columns).enumerate()
+                            {
+                                let to = Maps::matrix(du, count, self.columns);
+                                multiply(level, place, (v, m), depth, false, (c, to));
+                            }
+                            self.back(du, dw);
+                        });
                     });
-                });
             });
         });
         dw
@@ -147,30 +163,51 @@ impl Gradient<'_> {
     /// The tiles of a block, of the inputs and of the gradients.
     fn transform(&self, threads: Threads, block: &Range<usize>, v: &mut [f32], m: &mut [f32]) {
         let of_inputs = panels(self.level, self.shape.c);
-        transform(threads, Forward::Input, &self.input_planes, &self.tiles, block, of_inputs, v);
+        transform(
+            threads,
+            Forward::Input,
+            &self.input_planes,
+            &self.tiles,
+            block,
+            of_inputs,
+            v,
+        );
         let groups = (0..self.shape.o.div_ceil(LANES)).map(|group| (group * LANES, LANES));
-        transform(threads, Forward::Gradient, &self.gradient_planes, &self.tiles, block, groups, m);
+        transform(
+            threads,
+            Forward::Gradient,
+            &self.gradient_planes,
+            &self.tiles,
+            block,
+            groups,
+            m,
+        );
     }
 
     /// From the gradients at each place to those by the filters (outputs, C, 3, 3).
     fn back(&self, du: &[f32], dw: &mut [f32]) {
         let (c, columns) = (self.shape.c, self.columns);
         let outputs = dw.len() / (9 * c);
-        dw.par_chunks_mut(9 * c).with_min_len(16).enumerate().for_each(|(output, dw)| {
-            let mut places: Places = [[0.0; LANES]; PLACES];
-            let mut taps = [[0f32; LANES]; 9];
-            for (group, dw) in dw.chunks_mut(9 * LANES).enumerate() {
-                for (place, values) in places.iter_mut().enumerate() {
-                    values.copy_from_slice(&du[(place * outputs + output) * columns + group * LANES..][..LANES]);
-                }
-                lanes::filter_gradients(&places, &mut taps);
-                for (lane, dw) in dw.chunks_exact_mut(9).enumerate() {
-                    for (to, tap) in dw.iter_mut().zip(&taps) {
-                        *to = tap[lane];
+        dw.par_chunks_mut(9 * c)
+            .with_min_len(16)
+            .enumerate()
+            .for_each(|(output, dw)| {
+                let mut places: Places = [[0.0; LANES]; PLACES];
+                let mut taps = [[0f32; LANES]; 9];
+                for (group, dw) in dw.chunks_mut(9 * LANES).enumerate() {
+                    for (place, values) in places.iter_mut().enumerate() {
+                        values.copy_from_slice(
+                            &du[(place * outputs + output) * columns + group * LANES..][..LANES],
+                        );
+                    }
+                    lanes::filter_gradients(&places, &mut taps);
+                    for (lane, dw) in dw.chunks_exact_mut(9).enumerate() {
+                        for (to, tap) in dw.iter_mut().zip(&taps) {
+                            *to = tap[lane];
+                        }
                     }
                 }
-            }
-        });
+            });
     }
 }
 
@@ -192,9 +229,20 @@ fn multiply(
         for row in (0..o).step_by(level.rows()) {
             let (group, image) = (row / LANES, depth * LANES + GAP);
             let m = &m[(group * PLACES + place) * image..][..depth * LANES];
-            let left = Left::Packed { data: &m[row % LANES..], stride: LANES };
+            let left = Left::Packed {
+                data: &m[row % LANES..],
+                stride: LANES,
+            };
             let rows = row..o.min(row + level.rows());
-            multiply_tile(level, left, right, accumulate, &mut to, rows, start..start + width);
+            multiply_tile(
+                level,
+                left,
+                right,
+                accumulate,
+                &mut to,
+                rows,
+                start..start + width,
+            );
         }
     }
 }
@@ -215,7 +263,11 @@ fn transform(
         let image = depth * width + GAP;
         let (now, later) = rest.split_at_mut(PLACES * image);
         let maps = Maps::spaced(now, image, width, 0..depth);
-        parts.extend(maps.parts(32, PLACES * width).into_iter().map(|part| (start, width, part)));
+        parts.extend(
+            maps.parts(32, PLACES * width)
+                .into_iter()
+                .map(|part| (start, width, part)),
+        );
         rest = later;
     }
     let last = planes.channels() - 1;
