@@ -35,6 +35,7 @@ fn job(name: &str, iterations: u64) -> Job {
         stages: project.stages.clone(),
         iterations: Some(iterations),
         seed: project.seed,
+        precise: project.precise,
         device: DeviceChoice::Cpu,
         threads: Some(2),
         resume: None,
@@ -234,6 +235,51 @@ fn batch_normalisation_resumes_to_the_bit() {
         stages: project.stages.clone(),
         ..job("mlp-digits", iterations)
     });
+}
+
+/// A convolution that Winograd's way takes, where there is one.
+fn winograd_job(precise: bool, iterations: u64) -> Job {
+    let text = "layer { name: 'd' type: 'Data' top: 'data' top: 'label' data_param { source: 'digits' batch_size: 16 } }
+        layer { name: 'c1' type: 'Convolution' bottom: 'data' top: 'c1' convolution_param { num_output: 16 kernel_size: 5 stride: 2 weight_filler { type: 'msra' } } }
+        layer { name: 'c2' type: 'Convolution' bottom: 'c1' top: 'c2' convolution_param { num_output: 16 kernel_size: 3 pad: 1 weight_filler { type: 'msra' } } }
+        layer { name: 'r' type: 'ReLU' bottom: 'c2' top: 'r' }
+        layer { name: 'ip' type: 'InnerProduct' bottom: 'r' top: 'ip' inner_product_param { num_output: 10 weight_filler { type: 'xavier' } } }
+        layer { name: 'loss' type: 'SoftmaxWithLoss' bottom: 'ip' bottom: 'label' top: 'loss' }";
+    let (project, notes) = caffe::import_net(&caffe::parse(text).unwrap(), caffe::blank(), None);
+    assert!(notes.is_empty(), "{notes:?}");
+    Job {
+        graph: project.graph,
+        stages: project.stages,
+        precise,
+        ..job("mlp-digits", iterations)
+    }
+}
+
+#[test]
+fn precise_or_not_a_run_with_winograd_resumes_to_the_bit() {
+    for precise in [false, true] {
+        assert_resumes(|iterations| winograd_job(precise, iterations));
+    }
+}
+
+/// Other bits, and the same run but for the rounding.
+#[test]
+fn precise_sums_are_rounded_otherwise() {
+    let of = |precise| run(winograd_job(precise, 5));
+    let (fast, precise) = (of(false), of(true));
+    let losses = |events: &[Event]| -> Vec<f64> {
+        let steps = events.iter().filter_map(iteration);
+        steps.map(|progress| progress.loss).collect()
+    };
+    for (fast, precise) in losses(&fast).into_iter().zip(losses(&precise)) {
+        assert!((fast - precise).abs() < 1e-3 * precise, "{fast} {precise}");
+    }
+    // On a processor that Winograd's way is not written for, both are plain sums.
+    #[cfg(target_arch = "x86_64")]
+    if std::is_x86_feature_detected!("avx2") && std::is_x86_feature_detected!("fma") {
+        assert_ne!(numbers(&fast), numbers(&precise));
+    }
+    assert_eq!(numbers(&precise), numbers(&of(true)));
 }
 
 #[test]

@@ -87,6 +87,7 @@ fn job(project: &Project) -> anyhow::Result<Job> {
         stages: project.stages.clone(),
         iterations: None,
         seed: project.seed,
+        precise: project.precise,
         device: DeviceChoice::Auto,
         threads: None,
         resume: None,

@@ -76,6 +76,7 @@ impl Training {
             stages: project.stages.clone(),
             iterations: None,
             seed: project.seed,
+            precise: project.precise,
             device: DeviceChoice::Auto,
             threads: None,
             resume: start.resume,

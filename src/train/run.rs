@@ -99,6 +99,7 @@ impl<'a> Run<'a> {
         let config = NetConfig {
             device: device.clone(),
             seed: saved.seed,
+            precise: job.precise,
             ..NetConfig::default()
         };
         let mut net = Net::compile(&job.graph, &facts(&job.feed), config)?;

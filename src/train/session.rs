@@ -26,6 +26,8 @@ pub struct Job {
     pub iterations: Option<u64>,
     /// Of a fresh run; a resumed one keeps its checkpoint's.
     pub seed: u64,
+    /// Of the network: see [`NetConfig::precise`](crate::net::NetConfig::precise).
+    pub precise: bool,
     pub device: DeviceChoice,
     /// Of the computation; `None` uses every processor.
     pub threads: Option<usize>,
