@@ -14,8 +14,8 @@ use layerlab::interop::caffe;
 use layerlab::net::{ForwardOptions, Net, NetConfig, NetFeed};
 use layerlab::project::{EXAMPLES, Project};
 use layerlab::train::{
-    Checkpoint, Command, DeviceChoice, Ending, Event, Job, Method, Policy, Progress, Session,
-    Snapshot, Stage, Watch, facts, load_weights,
+    Checkpoint, Command, DeviceChoice, Ending, Event, Job, Method, Policy, Priority, Progress,
+    Session, Snapshot, Stage, Watch, facts, load_weights,
 };
 
 fn example(name: &str) -> Project {
@@ -38,6 +38,7 @@ fn job(name: &str, iterations: u64) -> Job {
         precise: project.precise,
         device: DeviceChoice::Cpu,
         threads: Some(2),
+        priority: Priority::Normal,
         resume: None,
         save_to: None,
         project: String::new(),
@@ -292,6 +293,32 @@ fn one_seed_gives_one_run() {
     };
     assert_eq!(of(5), of(5));
     assert_ne!(of(5), of(6));
+}
+
+/// Neither how many threads there are nor what they give way to changes a bit.
+#[test]
+fn threads_and_their_priority_change_no_number() {
+    let of = |threads, priority| {
+        numbers(&run(Job {
+            threads,
+            priority,
+            ..winograd_job(false, 6)
+        }))
+    };
+    let whole = of(Some(2), Priority::Normal);
+    for threads in [None, Some(1), Some(2), Some(3)] {
+        assert_eq!(of(threads, Priority::Low), whole, "{threads:?}");
+    }
+}
+
+/// What prepares batches has threads of its own at a low priority.
+#[test]
+fn a_run_of_low_priority_resumes_to_the_bit() {
+    assert_resumes(|iterations| Job {
+        threads: None,
+        priority: Priority::Low,
+        ..job("mlp-fashion", iterations)
+    });
 }
 
 #[test]

@@ -141,7 +141,11 @@ impl Layer for InnerProduct {
     /// Saves the input, and with a ReLU joined the output.
     fn forward(&self, context: &Context<'_>, inputs: &[Value]) -> candle_core::Result<Passed> {
         let x = inputs[0].tensor();
-        let layer = if context.relu { nn::linear_relu } else { nn::linear };
+        let layer = if context.relu {
+            nn::linear_relu
+        } else {
+            nn::linear
+        };
         let y = layer(&self.flat(x)?, &context.params[0], context.params.get(1))?;
         let mut dims = x.dims()[..self.axis].to_vec();
         dims.push(y.dim(1)?);

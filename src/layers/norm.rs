@@ -79,7 +79,13 @@ fn unbiased(x: &Tensor) -> candle_core::Result<f64> {
 }
 
 /// The input and the moments that normalised it are saved, and with a ReLU joined the output.
-fn passed(x: &Tensor, y: Tensor, mean: &Tensor, variance: &Tensor, context: &Context<'_>) -> Passed {
+fn passed(
+    x: &Tensor,
+    y: Tensor,
+    mean: &Tensor,
+    variance: &Tensor,
+    context: &Context<'_>,
+) -> Passed {
     let mut saved = vec![x.clone(), mean.clone(), variance.clone()];
     saved.extend(context.relu.then(|| y.clone()));
     Passed::new(y, saved)
@@ -153,7 +159,11 @@ impl Layer for BatchNorm {
                 variance: &variance,
                 eps: self.eps,
             };
-            (nn::batch_norm(x, &moments, None, context.relu)?, mean, variance)
+            (
+                nn::batch_norm(x, &moments, None, context.relu)?,
+                mean,
+                variance,
+            )
         };
         let mut passed = passed(x, y, &mean, &variance, context);
         if of_batch && context.phase == Phase::Train {

@@ -120,7 +120,9 @@ impl Net {
     /// Weights and buffers by key, as they are now: copies, which training leaves alone.
     pub fn copy_params(&self) -> Result<BTreeMap<String, Tensor>, NetError> {
         let params = self.params.iter();
-        params.map(|(key, param)| Ok((key.clone(), param.tensor.copy()?))).collect()
+        params
+            .map(|(key, param)| Ok((key.clone(), param.tensor.copy()?)))
+            .collect()
     }
 
     /// The nodes of a phase in the order of the walk.

@@ -33,7 +33,11 @@ fn sizes(x: &Tensor) -> Result<(usize, usize, usize)> {
 }
 
 /// The planes of one channel.
-fn planes<T>(x: &[T], (n, channels, plane): (usize, usize, usize), channel: usize) -> impl Iterator<Item = &[T]> + Clone {
+fn planes<T>(
+    x: &[T],
+    (n, channels, plane): (usize, usize, usize),
+    channel: usize,
+) -> impl Iterator<Item = &[T]> + Clone {
     (0..n).map(move |image| &x[(image * channels + channel) * plane..][..plane])
 }
 
@@ -50,14 +54,19 @@ fn moments_of<'a, T: Real>(planes: impl Iterator<Item = &'a [T]> + Clone) -> [f6
     }
     // The mean was rounded to the type before its squares were taken.
     let rounding = mean - T::from_f64(mean).to_f64();
-    [mean, (squares / count as f64 - rounding * rounding).max(0.0)]
+    [
+        mean,
+        (squares / count as f64 - rounding * rounding).max(0.0),
+    ]
 }
 
 fn statistics_cpu<T: Real>(x: &Tensor) -> Result<(Tensor, Tensor)> {
     let sizes = sizes(x)?;
     let moments: Vec<[f64; 2]> = with_slices([x], |[x]: [&[T]; 1]| {
         let channels = (0..sizes.1).into_par_iter();
-        Ok(channels.map(|channel| moments_of(planes(x, sizes, channel))).collect())
+        Ok(channels
+            .map(|channel| moments_of(planes(x, sizes, channel)))
+            .collect())
     })?;
     let column = |index: usize| moments.iter().map(|moments| moments[index]).collect();
     Ok((channel_tensor(column(0), x)?, channel_tensor(column(1), x)?))
@@ -119,7 +128,10 @@ struct Line<T> {
 }
 
 /// The weights and biases, 1 and 0 where there are none.
-fn affine_numbers(affine: Option<(&Tensor, &Tensor)>, channels: usize) -> Result<(Vec<f64>, Vec<f64>)> {
+fn affine_numbers(
+    affine: Option<(&Tensor, &Tensor)>,
+    channels: usize,
+) -> Result<(Vec<f64>, Vec<f64>)> {
     match affine {
         Some((weight, bias)) => Ok((per_channel(weight, channels)?, per_channel(bias, channels)?)),
         None => Ok((vec![1.0; channels], vec![0.0; channels])),
@@ -141,9 +153,18 @@ fn norm_cpu<T: Real>(
         let parts = Maps::new(&mut y, channels, plane, 0..channels).parts(1, n * plane);
         parts.into_par_iter().for_each(|mut part| {
             let channel = part.rows().start;
-            let [mean, scale, shift] =
-                [mean[channel], weights[channel] * inverse[channel], biases[channel]].map(T::from_f64);
-            let line = Line { mean, scale, shift, relu };
+            let [mean, scale, shift] = [
+                mean[channel],
+                weights[channel] * inverse[channel],
+                biases[channel],
+            ]
+            .map(T::from_f64);
+            let line = Line {
+                mean,
+                scale,
+                shift,
+                relu,
+            };
             for (x, y) in planes(x, sizes, channel).zip(part.rows_of_images(channel)) {
                 plane_norm(x, y, line);
             }
@@ -167,11 +188,17 @@ fn of_batch_cpu<T: Real>(
         let of_channel = |mut part: Maps<'_, T>| {
             let channel = part.rows().start;
             // Rounded as they are kept, so that whoever normalises by them again finds the same.
-            let moments = moments_of(planes(x, sizes, channel)).map(|moment| T::from_f64(moment).to_f64());
+            let moments =
+                moments_of(planes(x, sizes, channel)).map(|moment| T::from_f64(moment).to_f64());
             let inverse = 1.0 / (moments[1] + eps).sqrt();
             let [mean, scale, shift] =
                 [moments[0], weights[channel] * inverse, biases[channel]].map(T::from_f64);
-            let line = Line { mean, scale, shift, relu };
+            let line = Line {
+                mean,
+                scale,
+                shift,
+                relu,
+            };
             for (x, y) in planes(x, sizes, channel).zip(part.rows_of_images(channel)) {
                 plane_norm(x, y, line);
             }
@@ -182,7 +209,11 @@ fn of_batch_cpu<T: Real>(
     })?;
     let column = |index: usize| moments.iter().map(|moments| moments[index]).collect();
     let y = cpu::tensor(y, x.shape())?;
-    Ok((y, channel_tensor(column(0), x)?, channel_tensor(column(1), x)?))
+    Ok((
+        y,
+        channel_tensor(column(0), x)?,
+        channel_tensor(column(1), x)?,
+    ))
 }
 
 fn inverse_deviations(moments: &Moments<'_>, channels: usize) -> Result<Vec<f64>> {
@@ -257,7 +288,9 @@ fn norm_backward_cpu<T: Real>(
             let channel = part.rows().start;
             let sources = || {
                 let pairs = planes(x, sizes, channel).zip(planes(dy, sizes, channel));
-                pairs.zip(planes(y, sizes, channel)).map(|((x, dy), y)| (x, dy, masked.then_some(y)))
+                pairs
+                    .zip(planes(y, sizes, channel))
+                    .map(|((x, dy), y)| (x, dy, masked.then_some(y)))
             };
             let (mean, inverse) = (T::from_f64(mean[channel]), inverse[channel]);
             // Σ dy and Σ dy · (x − mean).
@@ -284,7 +317,11 @@ fn norm_backward_cpu<T: Real>(
     })?;
     let column = |index: usize| sums.iter().map(|sums| sums[index]).collect();
     let dx = cpu::tensor(dx, x.shape())?;
-    Ok((dx, channel_tensor(column(1), x)?, channel_tensor(column(0), x)?))
+    Ok((
+        dx,
+        channel_tensor(column(1), x)?,
+        channel_tensor(column(0), x)?,
+    ))
 }
 
 /// What makes a gradient of one channel: `scale · dy − offset − (x − mean) · slope`.

@@ -138,7 +138,10 @@ fn forward_singles(
     shape: &ConvShape,
 ) -> Result<Tensor> {
     let bias = bias.map(|bias| bias.to_vec1()).transpose()?;
-    let epilogue = Epilogue { bias: bias.as_deref(), relu };
+    let epilogue = Epilogue {
+        bias: bias.as_deref(),
+        relu,
+    };
     let y = with_slices([x, w], |[x, w]| {
         Ok(match way {
             Way::Implicit(level) => implicit::forward(level, x, w, epilogue, shape),
@@ -157,7 +160,10 @@ fn forward<T: Real>(
     shape: &ConvShape,
 ) -> Result<Tensor> {
     let bias = bias.map(|bias| bias.to_vec1()).transpose()?;
-    let epilogue = Epilogue { bias: bias.as_deref(), relu };
+    let epilogue = Epilogue {
+        bias: bias.as_deref(),
+        relu,
+    };
     let y = with_slices([x, w], |[x, w]: [&[T]; 2]| {
         Ok(match way {
             Way::Depthwise => depthwise::forward(x, w, epilogue, shape),
@@ -231,7 +237,12 @@ pub fn conv2d_backward_filter(
     on_cpu!(x, backward_filter(way, x, dy, &shape), else reference::conv2d_backward_filter(x, dy, &shape))
 }
 
-fn backward_filter<T: Real>(way: Way, x: &Tensor, dy: &Tensor, shape: &ConvShape) -> Result<Tensor> {
+fn backward_filter<T: Real>(
+    way: Way,
+    x: &Tensor,
+    dy: &Tensor,
+    shape: &ConvShape,
+) -> Result<Tensor> {
     let dw = with_slices([x, dy], |[x, dy]: [&[T]; 2]| {
         Ok(match way {
             Way::Depthwise => depthwise::backward_filter(x, dy, shape),

@@ -3,7 +3,9 @@
 //! Work is cut at fixed places, never by the number of threads, so results do not depend on it.
 
 use super::simd::wide;
-use candle_core::{CpuStorage, Device, InplaceOp1, Layout, Result, Shape, Storage, Tensor, WithDType, bail};
+use candle_core::{
+    CpuStorage, Device, InplaceOp1, Layout, Result, Shape, Storage, Tensor, WithDType, bail,
+};
 use rayon::prelude::*;
 
 /// Elements that one task of an elementwise loop takes.

@@ -47,7 +47,10 @@ fn on_cpu_of<T: Real>(x: &Tensor, mask: Mask) -> Result<Tensor> {
     let kept = T::from_f64(mask.kept);
     let y = with_slices([x], |[x]: [&[T]; 1]| {
         let mut y = cpu::room(x.len());
-        let streams = y.par_chunks_mut(STREAM).zip(x.par_chunks(STREAM)).enumerate();
+        let streams = y
+            .par_chunks_mut(STREAM)
+            .zip(x.par_chunks(STREAM))
+            .enumerate();
         streams.for_each(|(stream, (y, x))| {
             let mut random = ChaCha8Rng::seed_from_u64(mask.seed);
             random.set_stream(stream as u64);

@@ -34,7 +34,11 @@ pub fn eltwise_sum(inputs: &[Tensor], coefficients: &[f64], relu: bool) -> Resul
 
 fn sum_of_two<T: Real>(a: &Tensor, b: &Tensor, relu: bool) -> Result<Tensor> {
     match relu {
-        true => map2(a, b, |a: T, b| if a + b <= T::ZERO { T::ZERO } else { a + b }),
+        true => map2(
+            a,
+            b,
+            |a: T, b| if a + b <= T::ZERO { T::ZERO } else { a + b },
+        ),
         false => map2(a, b, |a: T, b| a + b),
     }
 }

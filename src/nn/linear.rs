@@ -47,7 +47,13 @@ pub fn linear_backward_data(dy: &Tensor, w: &Tensor) -> Result<Tensor> {
     }
     if let Some(level) = singles(dy) {
         let dx = with_slices([dy, w], |[dy, w]| {
-            Ok(product_of(level, (n, d), &rows(dy, n, o), &columns(w, d), o))
+            Ok(product_of(
+                level,
+                (n, d),
+                &rows(dy, n, o),
+                &columns(w, d),
+                o,
+            ))
         })?;
         return cpu::tensor(dx, (n, d));
     }
@@ -66,7 +72,13 @@ pub fn linear_backward_weight(x: &Tensor, dy: &Tensor) -> Result<Tensor> {
     }
     if let Some(level) = singles(x) {
         let dw = with_slices([dy, x], |[dy, x]| {
-            Ok(product_of(level, (o, d), &columns(dy, o), &columns(x, d), n))
+            Ok(product_of(
+                level,
+                (o, d),
+                &columns(dy, o),
+                &columns(x, d),
+                n,
+            ))
         })?;
         return cpu::tensor(dw, (o, d));
     }
@@ -79,28 +91,55 @@ fn singles(x: &Tensor) -> Option<Level> {
 }
 
 fn rows(data: &[f32], lanes: usize, stride: usize) -> Rows<'_> {
-    Rows { data, lanes, stride }
+    Rows {
+        data,
+        lanes,
+        stride,
+    }
 }
 
 fn columns(data: &[f32], lanes: usize) -> Columns<'_> {
-    Columns { data, lanes, stride: lanes }
+    Columns {
+        data,
+        lanes,
+        stride: lanes,
+    }
 }
 
-fn forward_singles(level: Level, x: &Tensor, w: &Tensor, bias: Option<&Tensor>, relu: bool) -> Result<Tensor> {
+fn forward_singles(
+    level: Level,
+    x: &Tensor,
+    w: &Tensor,
+    bias: Option<&Tensor>,
+    relu: bool,
+) -> Result<Tensor> {
     let ((n, d), (o, _)) = (x.dims2()?, w.dims2()?);
     let bias = bias.map(|bias| bias.to_vec1()).transpose()?;
     let bias = bias.as_deref().map_or(Bias::None, Bias::Columns);
     let y = with_slices([x, w], |[x, w]| {
         let mut y = cpu::room(n * o);
         let to = Maps::matrix(&mut y, n, o);
-        super::product::product(level, to, &rows(x, n, d), &rows(w, o, d), d, &Finish { bias, relu });
+        super::product::product(
+            level,
+            to,
+            &rows(x, n, d),
+            &rows(w, o, d),
+            d,
+            &Finish { bias, relu },
+        );
         Ok(y)
     })?;
     cpu::tensor(y, (n, o))
 }
 
 /// The product (`size`) of two sides over a depth.
-fn product_of(level: Level, size: (usize, usize), left: &impl Side, right: &impl Side, depth: usize) -> Vec<f32> {
+fn product_of(
+    level: Level,
+    size: (usize, usize),
+    left: &impl Side,
+    right: &impl Side,
+    depth: usize,
+) -> Vec<f32> {
     let mut c = cpu::room(size.0 * size.1);
     let to = Maps::matrix(&mut c, size.0, size.1);
     super::product::product(level, to, left, right, depth, &Finish::default());

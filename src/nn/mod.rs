@@ -31,12 +31,15 @@ mod update;
 
 mod cpu;
 mod matmul;
+mod patches;
 mod product;
 mod simd;
-mod patches;
 mod winograd;
 
 pub use activation::{relu, relu_backward, sigmoid, sigmoid_backward, tanh, tanh_backward};
+pub use batch_norm::{
+    Moments, batch_norm, batch_norm_backward, batch_norm_of_batch, batch_statistics,
+};
 pub use channels::{channel_affine, channel_dot, prelu, prelu_backward};
 pub use conv::{
     Conv2d, bias_backward, conv2d, conv2d_backward_data, conv2d_backward_filter, conv2d_relu,
@@ -54,9 +57,6 @@ pub use loss::{
     hinge_loss_backward, infogain_loss, infogain_loss_backward, multinomial_logistic_loss,
     multinomial_logistic_loss_backward, sigmoid_cross_entropy, sigmoid_cross_entropy_backward,
     smooth_l1_loss, smooth_l1_loss_backward, softmax_cross_entropy, softmax_cross_entropy_backward,
-};
-pub use batch_norm::{
-    Moments, batch_norm, batch_norm_backward, batch_norm_of_batch, batch_statistics,
 };
 pub use norm::{Lrn, lrn, lrn_backward, mvn, mvn_backward};
 pub use pointwise::{Pointwise, pointwise, pointwise_backward};

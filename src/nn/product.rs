@@ -29,9 +29,15 @@ const ROWS: usize = 128;
 
 /// The depth in equal blocks of at most [`DEPTH`], or half as much again where that saves one.
 pub(super) fn depth_blocks(depth: usize) -> impl Iterator<Item = Range<usize>> {
-    let count = if depth <= DEPTH * 3 / 2 { 1 } else { depth.div_ceil(DEPTH) };
+    let count = if depth <= DEPTH * 3 / 2 {
+        1
+    } else {
+        depth.div_ceil(DEPTH)
+    };
     let step = depth.div_ceil(count).max(1);
-    (0..depth).step_by(step).map(move |start| start..depth.min(start + step))
+    (0..depth)
+        .step_by(step)
+        .map(move |start| start..depth.min(start + step))
 }
 
 /// The left side in panels: for each block of the depth, for each tile's rows, `[depth][rows]`.
@@ -47,11 +53,15 @@ impl PackedLeft {
         let rows = left.lanes().next_multiple_of(width);
         let mut values = vec![0f32; rows * depth];
         for block in depth_blocks(depth) {
-            let panels = values[rows * block.start..rows * block.end].par_chunks_mut(width * block.len());
+            let panels =
+                values[rows * block.start..rows * block.end].par_chunks_mut(width * block.len());
             let few = (4096 / (width * block.len())).max(1);
-            panels.enumerate().with_min_len(few).for_each(|(panel, out)| {
-                left.pack(panel * width, width, block.clone(), out);
-            });
+            panels
+                .enumerate()
+                .with_min_len(few)
+                .for_each(|(panel, out)| {
+                    left.pack(panel * width, width, block.clone(), out);
+                });
         }
         Self { values, rows }
     }
@@ -109,7 +119,8 @@ fn multiply(
         (0..width).step_by(level.columns()).map(|start| Panel {
             start,
             width: level.columns().min(width - start),
-            columns: columns.start + start..columns.end.min(columns.start + start + level.columns()),
+            columns: columns.start + start
+                ..columns.end.min(columns.start + start + level.columns()),
         })
     };
     // What lies in several images is summed aside and written once. Panels are written a little
@@ -126,23 +137,34 @@ fn multiply(
                 for some in cut(rows.clone(), ROWS) {
                     let mut asides = asides.chunks_exact_mut(aside);
                     for panel in panels() {
-                        let right = &packed[panel.start * block.len()..][..panel.width * block.len()];
+                        let right =
+                            &packed[panel.start * block.len()..][..panel.width * block.len()];
                         let mut aside = match panel.is_direct(&mut to) {
                             true => None,
                             false => asides.next(),
                         };
                         for rows in cut(some.clone(), level.rows()) {
                             let tile = Tile {
-                                left: Left::Packed { data: left.panel(rows.start, &block), stride: level.rows() },
+                                left: Left::Packed {
+                                    data: left.panel(rows.start, &block),
+                                    stride: level.rows(),
+                                },
                                 right,
                                 rows: rows.len(),
                                 vectors: panel.width / level.lanes(),
                                 accumulate: block.start > 0,
-                                finish: (block.end == depth).then(|| finish.of(&rows, &panel.columns)),
+                                finish: (block.end == depth)
+                                    .then(|| finish.of(&rows, &panel.columns)),
                             };
                             let first = (rows.start - to.rows().start) * panel.width;
                             if let Some(aside) = &mut aside {
-                                tile.run(level, &mut Place::new(&mut aside[first..][..rows.len() * panel.width], panel.width));
+                                tile.run(
+                                    level,
+                                    &mut Place::new(
+                                        &mut aside[first..][..rows.len() * panel.width],
+                                        panel.width,
+                                    ),
+                                );
                             } else if let Some(mut place) = to.place(rows, panel.columns.clone()) {
                                 tile.run(level, &mut place);
                             }
@@ -188,7 +210,9 @@ impl Finish<'_> {
 
 fn cut(range: Range<usize>, step: usize) -> impl Iterator<Item = Range<usize>> {
     let end = range.end;
-    range.step_by(step).map(move |start| start..end.min(start + step))
+    range
+        .step_by(step)
+        .map(move |start| start..end.min(start + step))
 }
 
 /// A tile of a product whose panels stand ready, at these rows and columns of `to`, which must lie
@@ -217,7 +241,14 @@ pub(super) fn multiply_tile(
 
 /// `to ← to + left · right` for rows where they lie: a tile of `starts.len()` rows by one panel of
 /// the right side (`[depth][panel]`), into `to` of rows as long as the panel.
-pub(super) fn add_rows(level: Level, left: Left<'_>, rows: usize, right: &[f32], width: usize, to: &mut [f32]) {
+pub(super) fn add_rows(
+    level: Level,
+    left: Left<'_>,
+    rows: usize,
+    right: &[f32],
+    width: usize,
+    to: &mut [f32],
+) {
     let tile = Tile {
         left,
         right,

@@ -36,7 +36,9 @@ pub(super) fn transpose8(rows: [&[f32]; 8], out: &mut [f32], width: usize) {
         // SAFETY: the processor has AVX.
         return unsafe { x86::transpose8(rows, out, width) };
     }
-    transpose(rows, out, width, |rows| std::array::from_fn(|j| rows.map(|row| row[j])));
+    transpose(rows, out, width, |rows| {
+        std::array::from_fn(|j| rows.map(|row| row[j]))
+    });
 }
 
 #[inline(always)]

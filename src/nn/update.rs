@@ -168,20 +168,33 @@ fn correction(momentum: f64, momentum2: f64, step: u64) -> f64 {
 }
 
 /// `f(w, g, s)` gives the new w and s.
-fn one<T: Real>(w: &Tensor, g: &Tensor, states: &[Tensor], f: impl Fn(T, T, T) -> (T, T) + Sync) -> Result<()> {
+fn one<T: Real>(
+    w: &Tensor,
+    g: &Tensor,
+    states: &[Tensor],
+    f: impl Fn(T, T, T) -> (T, T) + Sync,
+) -> Result<()> {
     let [s] = states else {
         bail!("this rule keeps one state");
     };
     with_slices([g], |[g]: [&[T]; 1]| {
         with_slices_mut([w, s], |[w, s]| {
-            let chunks = w.par_chunks_mut(CHUNK).zip(s.par_chunks_mut(CHUNK)).zip(g.par_chunks(CHUNK));
+            let chunks = w
+                .par_chunks_mut(CHUNK)
+                .zip(s.par_chunks_mut(CHUNK))
+                .zip(g.par_chunks(CHUNK));
             chunks.for_each(|((w, s), g)| one_slice(w, s, g, &f));
         })
     })
 }
 
 /// `f(w, g, s, r)` gives the new w, s and r.
-fn two<T: Real>(w: &Tensor, g: &Tensor, states: &[Tensor], f: impl Fn(T, T, T, T) -> (T, T, T) + Sync) -> Result<()> {
+fn two<T: Real>(
+    w: &Tensor,
+    g: &Tensor,
+    states: &[Tensor],
+    f: impl Fn(T, T, T, T) -> (T, T, T) + Sync,
+) -> Result<()> {
     let [s, r] = states else {
         bail!("this rule keeps two states");
     };

@@ -79,7 +79,11 @@ enum Threads {
 
 impl Threads {
     /// `f` of all parts, on all threads or on this one.
-    fn each<P: Send>(self, parts: impl IntoParallelIterator<Item = P> + IntoIterator<Item = P>, f: impl Fn(P) + Sync + Send) {
+    fn each<P: Send>(
+        self,
+        parts: impl IntoParallelIterator<Item = P> + IntoIterator<Item = P>,
+        f: impl Fn(P) + Sync + Send,
+    ) {
         match self {
             Self::Shared => parts.into_par_iter().for_each(f),
             Self::Own => parts.into_iter().for_each(f),
@@ -98,7 +102,9 @@ fn shared_block(total: usize, channels: usize, multiple: usize) -> usize {
 /// The panels of `count` lanes as (first lane, width): the last one is as narrow as it may be.
 fn panels(level: Level, count: usize) -> impl Iterator<Item = (usize, usize)> {
     let (full, step) = (level.columns() / LANES * LANES, LANES.max(level.lanes()));
-    (0..count).step_by(full).map(move |first| (first, full.min((count - first).next_multiple_of(step))))
+    (0..count)
+        .step_by(full)
+        .map(move |first| (first, full.min((count - first).next_multiple_of(step))))
 }
 
 /// The strides of a bank of filters as one direction sees it.
@@ -124,35 +130,40 @@ impl Bank<'_> {
         let rows = level.rows();
         let groups = some.len().div_ceil(LANES);
         let maps = Maps::spaced(u, self.place(some.len()), LANES * self.inputs, 0..groups);
-        maps.parts(1, PLACES * LANES * self.inputs).into_par_iter().for_each(|mut part| {
-            let group = part.rows().start;
-            let mut places: Places = [[0.0; LANES]; PLACES];
-            for input in 0..self.inputs {
-                let mut taps = [[0f32; LANES]; 9];
-                for lane in 0..LANES {
-                    let output = (some.start + group * LANES + lane).min(self.outputs - 1);
-                    let filter = &self.w[output * self.output + input * self.input..];
-                    let Some(filter) = filter.first_chunk::<9>() else { continue };
-                    for (tap, &value) in filter.iter().enumerate() {
-                        taps[if self.turned { 8 - tap } else { tap }][lane] = value;
-                    }
-                }
-                lanes::filters(&taps, &mut places);
-                for (to, values) in part.rows_of_images(group).zip(&places) {
-                    match rows {
-                        LANES => {
-                            to[input * LANES..][..LANES].copy_from_slice(values);
-                        }
-                        // A group of eight outputs is two tiles of four rows.
-                        _ => {
-                            let [first, second] = [0, 1].map(|tile| (tile * self.inputs + input) * (LANES / 2));
-                            to[first..][..LANES / 2].copy_from_slice(&values[..LANES / 2]);
-                            to[second..][..LANES / 2].copy_from_slice(&values[LANES / 2..]);
+        maps.parts(1, PLACES * LANES * self.inputs)
+            .into_par_iter()
+            .for_each(|mut part| {
+                let group = part.rows().start;
+                let mut places: Places = [[0.0; LANES]; PLACES];
+                for input in 0..self.inputs {
+                    let mut taps = [[0f32; LANES]; 9];
+                    for lane in 0..LANES {
+                        let output = (some.start + group * LANES + lane).min(self.outputs - 1);
+                        let filter = &self.w[output * self.output + input * self.input..];
+                        let Some(filter) = filter.first_chunk::<9>() else {
+                            continue;
+                        };
+                        for (tap, &value) in filter.iter().enumerate() {
+                            taps[if self.turned { 8 - tap } else { tap }][lane] = value;
                         }
                     }
+                    lanes::filters(&taps, &mut places);
+                    for (to, values) in part.rows_of_images(group).zip(&places) {
+                        match rows {
+                            LANES => {
+                                to[input * LANES..][..LANES].copy_from_slice(values);
+                            }
+                            // A group of eight outputs is two tiles of four rows.
+                            _ => {
+                                let [first, second] =
+                                    [0, 1].map(|tile| (tile * self.inputs + input) * (LANES / 2));
+                                to[first..][..LANES / 2].copy_from_slice(&values[..LANES / 2]);
+                                to[second..][..LANES / 2].copy_from_slice(&values[LANES / 2..]);
+                            }
+                        }
+                    }
                 }
-            }
-        });
+            });
     }
 }
 
@@ -190,22 +201,38 @@ fn convolve(x: &[f32], bank: &Bank<'_>, epilogue: Epilogue<'_>, shape: &ConvShap
     let panel = level.columns() / LANES * LANES;
     let own = tiles.whole_rows(panel);
     let numbers = bank.inputs * bank.outputs * PLACES;
-    let threads = match numbers <= FILTERS && tiles.count() >= 2 * own * rayon::current_num_threads() {
-        true => Threads::Own,
-        false => Threads::Shared,
-    };
+    let threads =
+        match numbers <= FILTERS && tiles.count() >= 2 * own * rayon::current_num_threads() {
+            true => Threads::Own,
+            false => Threads::Shared,
+        };
     let step = match threads {
         Threads::Own => own,
         Threads::Shared => tiles.whole_rows(shared_block(tiles.count(), shape.c + shape.o, panel)),
     };
-    let ends: Vec<usize> = (1..=tiles.count().div_ceil(step)).map(|block| tiles.count().min(block * step)).collect();
-    let pixels: Vec<usize> = ends.iter().map(|&end| tiles.pixels(end, height, width)).collect();
+    let ends: Vec<usize> = (1..=tiles.count().div_ceil(step))
+        .map(|block| tiles.count().min(block * step))
+        .collect();
+    let pixels: Vec<usize> = ends
+        .iter()
+        .map(|&end| tiles.pixels(end, height, width))
+        .collect();
     let to = Maps::new(&mut y, shape.o, height * width, 0..shape.o);
     let blocks = to.cut_columns(&pixels).into_iter().zip(ends);
-    let blocks: Vec<_> = blocks.map(|(to, end)| (to, (end - 1) / step * step..end)).collect();
-    let pass = Pass { level, planes: Planes::inputs(x, shape), tiles, epilogue, shape };
+    let blocks: Vec<_> = blocks
+        .map(|(to, end)| (to, (end - 1) / step * step..end))
+        .collect();
+    let pass = Pass {
+        level,
+        planes: Planes::inputs(x, shape),
+        tiles,
+        epilogue,
+        shape,
+    };
     if blocks.len() == 1 {
-        let some = (FILTERS / (PLACES * bank.inputs)).next_multiple_of(LANES).min(shape.o);
+        let some = (FILTERS / (PLACES * bank.inputs))
+            .next_multiple_of(LANES)
+            .min(shape.o);
         scratch(PLACES * bank.place(some), |u| {
             for (to, block) in blocks {
                 pass.only_block(bank, some, u, &block, to);
@@ -217,8 +244,12 @@ fn convolve(x: &[f32], bank: &Bank<'_>, epilogue: Epilogue<'_>, shape: &ConvShap
         bank.transform(level, &(0..shape.o), u);
         let u = &*u;
         match threads {
-            Threads::Own => blocks.into_par_iter().for_each(|(to, block)| pass.block(threads, u, &block, to)),
-            Threads::Shared => blocks.into_iter().for_each(|(to, block)| pass.block(threads, u, &block, to)),
+            Threads::Own => blocks
+                .into_par_iter()
+                .for_each(|(to, block)| pass.block(threads, u, &block, to)),
+            Threads::Shared => blocks
+                .into_iter()
+                .for_each(|(to, block)| pass.block(threads, u, &block, to)),
         }
     });
     y
@@ -236,7 +267,9 @@ struct Pass<'a> {
 impl Pass<'_> {
     /// Numbers of a block's tiles at all places, for so many channels.
     fn numbers(&self, block: &Range<usize>, channels: usize, gap: usize) -> usize {
-        panels(self.level, block.len()).map(|(_, width)| PLACES * (channels * width + gap)).sum()
+        panels(self.level, block.len())
+            .map(|(_, width)| PLACES * (channels * width + gap))
+            .sum()
     }
 
     /// A block of tiles from the maps to the maps.
@@ -248,7 +281,14 @@ impl Pass<'_> {
     }
 
     /// The block that has all tiles: each filter is used once, so that a few are made at a time.
-    fn only_block(&self, bank: &Bank<'_>, some: usize, u: &mut [f32], block: &Range<usize>, to: Maps<'_>) {
+    fn only_block(
+        &self,
+        bank: &Bank<'_>,
+        some: usize,
+        u: &mut [f32],
+        block: &Range<usize>,
+        to: Maps<'_>,
+    ) {
         scratch(self.numbers(block, self.shape.c, GAP), |v| {
             self.transform_inputs(Threads::Shared, block, v);
             let columns = to.columns().len();
@@ -261,13 +301,26 @@ impl Pass<'_> {
     }
 
     /// The products with some filters, and the outputs of these.
-    fn from_inputs(&self, threads: Threads, u: &[f32], v: &[f32], block: &Range<usize>, to: Maps<'_>) {
+    fn from_inputs(
+        &self,
+        threads: Threads,
+        u: &[f32],
+        v: &[f32],
+        block: &Range<usize>,
+        to: Maps<'_>,
+    ) {
         let filters = to.rows();
         scratch(self.numbers(block, filters.len(), 0), |m| {
             self.multiply(threads, u, v, block.len(), filters.len(), m);
-            let step = if threads == Threads::Own { filters.len() } else { filters.len().div_ceil(32) };
+            let step = if threads == Threads::Own {
+                filters.len()
+            } else {
+                filters.len().div_ceil(32)
+            };
             let columns = to.columns().len();
-            threads.each(to.parts(step, columns), |mut part| self.write_outputs(m, &filters, block, &mut part));
+            threads.each(to.parts(step, columns), |mut part| {
+                self.write_outputs(m, &filters, block, &mut part)
+            });
         });
     }
 
@@ -290,7 +343,8 @@ impl Pass<'_> {
                 let tile = |lane: usize| self.tiles.at((start + group + lane).min(block.end - 1));
                 let at: [_; LANES] = std::array::from_fn(tile);
                 for channel in part.rows() {
-                    self.planes.transform(Forward::Input, |lane| (at[lane], channel), &mut places);
+                    self.planes
+                        .transform(Forward::Input, |lane| (at[lane], channel), &mut places);
                     for (to, values) in part.rows_of_images(channel).zip(&places) {
                         to[group..][..LANES].copy_from_slice(values);
                     }
@@ -300,7 +354,15 @@ impl Pass<'_> {
     }
 
     /// The products at each place: for each panel of tiles, `[output][place][tile]`.
-    fn multiply(&self, threads: Threads, u: &[f32], v: &[f32], tiles: usize, o: usize, m: &mut [f32]) {
+    fn multiply(
+        &self,
+        threads: Threads,
+        u: &[f32],
+        v: &[f32],
+        tiles: usize,
+        o: usize,
+        m: &mut [f32],
+    ) {
         let (c, level) = (self.shape.c, self.level);
         let mut places: Vec<Vec<_>> = (0..PLACES).map(|_| Vec::new()).collect();
         let (mut v, mut m) = (v, m);
@@ -313,7 +375,10 @@ impl Pass<'_> {
             }
             (v, m) = (&v[PLACES * image..], later);
         }
-        let places: Vec<_> = places.into_iter().zip(u.chunks_exact(u.len() / PLACES)).collect();
+        let places: Vec<_> = places
+            .into_iter()
+            .zip(u.chunks_exact(u.len() / PLACES))
+            .collect();
         threads.each(places, |(parts, u)| {
             for (mut part, width, v) in parts {
                 let columns = part.columns();
@@ -325,7 +390,15 @@ impl Pass<'_> {
                             stride: level.rows(),
                         };
                         let rows = first..o.min(first + level.rows());
-                        multiply_tile(level, left, right, block.start > 0, &mut part, rows, columns.clone());
+                        multiply_tile(
+                            level,
+                            left,
+                            right,
+                            block.start > 0,
+                            &mut part,
+                            rows,
+                            columns.clone(),
+                        );
                     }
                 }
             }
@@ -333,7 +406,13 @@ impl Pass<'_> {
     }
 
     /// From products back to maps: a block's part of the output, for some of the filters.
-    fn write_outputs(&self, m: &[f32], filters: &Range<usize>, block: &Range<usize>, y: &mut Maps<'_>) {
+    fn write_outputs(
+        &self,
+        m: &[f32],
+        filters: &Range<usize>,
+        block: &Range<usize>,
+        y: &mut Maps<'_>,
+    ) {
         let mut outputs = [[[0f32; STEP]; LANES]; STEP];
         let pixels = self.shape.y.output * self.shape.x.output;
         let columns = y.columns();
@@ -372,7 +451,11 @@ impl Pass<'_> {
         let bias = self.epilogue.bias.map_or(0.0, |bias| bias[filter]);
         let finish = |value: f32| {
             let value = value + bias;
-            if self.epilogue.relu && value <= 0.0 { 0.0 } else { value }
+            if self.epilogue.relu && value <= 0.0 {
+                0.0
+            } else {
+                value
+            }
         };
         for tile in group {
             let at = self.tiles.at(tile);

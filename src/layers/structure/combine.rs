@@ -9,8 +9,8 @@ use crate::graph::{
     LayerSpec, Passed, Port, Problem, Role, Shape, Value, Window, only_gradient,
 };
 use crate::i18n::{Text, tr_format};
-use crate::layers::{axis_needed, axis_of};
 use crate::layers::through_relu;
+use crate::layers::{axis_needed, axis_of};
 use crate::nn;
 
 choice! {

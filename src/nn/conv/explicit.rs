@@ -15,7 +15,12 @@ const FILTER_PARTS_ELEMENTS: usize = 1 << 24;
 const DATA_TASK_ROWS: usize = 512;
 
 /// The convolution of `x` with `w`, finished as `epilogue` says.
-pub(super) fn forward<T: Real>(x: &[T], w: &[T], epilogue: Epilogue<'_, T>, shape: &ConvShape) -> Vec<T> {
+pub(super) fn forward<T: Real>(
+    x: &[T],
+    w: &[T],
+    epilogue: Epilogue<'_, T>,
+    shape: &ConvShape,
+) -> Vec<T> {
     let patches = shape.patches();
     let (rows, windows, image) = (
         shape.c * patches.taps(),
@@ -58,15 +63,17 @@ fn finish<T: Real>(y: &mut [T], epilogue: &Epilogue<'_, T>, plane: usize) {
     if epilogue.bias.is_none() && !epilogue.relu {
         return;
     }
-    y.par_chunks_mut(plane.max(1)).enumerate().for_each(|(i, plane)| {
-        let bias = epilogue.bias.map_or(T::ZERO, |bias| bias[i % bias.len()]);
-        for y in plane {
-            *y += bias;
-            if epilogue.relu && *y <= T::ZERO {
-                *y = T::ZERO;
+    y.par_chunks_mut(plane.max(1))
+        .enumerate()
+        .for_each(|(i, plane)| {
+            let bias = epilogue.bias.map_or(T::ZERO, |bias| bias[i % bias.len()]);
+            for y in plane {
+                *y += bias;
+                if epilogue.relu && *y <= T::ZERO {
+                    *y = T::ZERO;
+                }
             }
-        }
-    });
+        });
 }
 
 /// The gradient by the input.
@@ -132,8 +139,7 @@ pub(super) fn backward_filter<T: Real>(x: &[T], dy: &[T], shape: &ConvShape) -> 
         for i in images.start * shape.groups..images.end * shape.groups {
             let x = &x[i * shape.c * patches.plane()..][..shape.c * patches.plane()];
             let dy = &dy[i * shape.o * patches.windows()..][..shape.o * patches.windows()];
-            let dw =
-                &mut dw[i % shape.groups * shape.group_filters()..][..shape.group_filters()];
+            let dw = &mut dw[i % shape.groups * shape.group_filters()..][..shape.group_filters()];
             add_filter_gradient(x, dy, shape, &patches, &mut columns, dw, threads);
         }
         dw

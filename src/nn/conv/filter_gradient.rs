@@ -58,11 +58,17 @@ struct Task {
 
 impl<'a> Gradient<'a> {
     fn new(level: Level, x: &'a [f32], dy: &'a [f32], shape: &'a ConvShape, group: usize) -> Self {
-        let plain = [&shape.y, &shape.x].iter().all(|axis| axis.stride == 1 && axis.pad == 0);
+        let plain = [&shape.y, &shape.x]
+            .iter()
+            .all(|axis| axis.stride == 1 && axis.pad == 0);
         let phases = (!plain).then(|| Phases::new(shape));
         let (channel, width, offsets) = match &phases {
             Some(phases) => (phases.plane(), phases.size[1], phases.taps()),
-            None => (shape.y.size * shape.x.size, shape.x.size, Phases::new(shape).taps()),
+            None => (
+                shape.y.size * shape.x.size,
+                shape.x.size,
+                Phases::new(shape).taps(),
+            ),
         };
         let start = |offset: &super::windows::Offset| {
             offset.plane + offset.down.unsigned_abs() * width + offset.across.unsigned_abs()
@@ -70,7 +76,9 @@ impl<'a> Gradient<'a> {
         let (mut lines, mut length, mut line) = (shape.y.output, shape.x.output, width);
         // Under one pixel whole rows follow each other: fewer and longer ones are faster.
         if plain && shape.taps() == 1 {
-            let merged = (1..=lines).rev().find(|n| lines.is_multiple_of(*n) && n * length <= DEPTH);
+            let merged = (1..=lines)
+                .rev()
+                .find(|n| lines.is_multiple_of(*n) && n * length <= DEPTH);
             let merged = merged.unwrap_or(1);
             (lines, length, line) = (lines / merged, length * merged, line * merged);
         }
@@ -93,7 +101,9 @@ impl<'a> Gradient<'a> {
         let (shape, taps) = (self.shape, self.taps.len());
         let per_task = (ROWS / taps).clamp(1, shape.c);
         let blocks = |count: usize, step: usize| {
-            (0..count).step_by(step).map(move |start| start..count.min(start + step))
+            (0..count)
+                .step_by(step)
+                .map(move |start| start..count.min(start + step))
         };
         let tasks = shape.c.div_ceil(per_task) * shape.o.div_ceil(MAPS);
         let all = shape.n * self.lines;
@@ -103,14 +113,25 @@ impl<'a> Gradient<'a> {
         let part_tasks = |lines: Range<usize>| {
             blocks(shape.c, per_task).flat_map(move |channels| {
                 let lines = lines.clone();
-                blocks(shape.o, MAPS).map(move |maps| Task { channels: channels.clone(), maps, lines: lines.clone() })
+                blocks(shape.o, MAPS).map(move |maps| Task {
+                    channels: channels.clone(),
+                    maps,
+                    lines: lines.clone(),
+                })
             })
         };
         let tasks: Vec<Task> = blocks(all, step).flat_map(part_tasks).collect();
         let sums: Vec<Vec<f32>> = tasks.par_iter().map(|task| self.sum(task)).collect();
-        let filters = dw.par_chunks_mut(shape.c * taps).with_min_len(4).enumerate();
+        let filters = dw
+            .par_chunks_mut(shape.c * taps)
+            .with_min_len(4)
+            .enumerate();
         filters.for_each(|(map, filter)| {
-            for (task, sums) in tasks.iter().zip(&sums).filter(|(task, _)| task.maps.contains(&map)) {
+            for (task, sums) in tasks
+                .iter()
+                .zip(&sums)
+                .filter(|(task, _)| task.maps.contains(&map))
+            {
                 self.add(task, sums, map, filter);
             }
         });
@@ -124,7 +145,9 @@ impl<'a> Gradient<'a> {
     /// Widths of the panels of a task's maps.
     fn panels(&self, maps: usize) -> impl Iterator<Item = (usize, usize)> + use<> {
         let (full, lanes) = (self.level.columns(), self.level.lanes());
-        (0..maps).step_by(full).map(move |first| (first, full.min((maps - first).next_multiple_of(lanes))))
+        (0..maps)
+            .step_by(full)
+            .map(move |first| (first, full.min((maps - first).next_multiple_of(lanes))))
     }
 
     /// The task's sums: for each panel of maps, `[row][panel]`.
@@ -135,8 +158,16 @@ impl<'a> Gradient<'a> {
         let mut sums = vec![0f32; rows * width];
         // Whole images, or some rows of one.
         let images = (DEPTH / (self.lines * self.length)).max(1);
-        let lines = if images > 1 { self.lines } else { (DEPTH / self.length).clamp(1, self.lines) };
-        let copied = if self.phases.is_some() { images * task.channels.len() * self.channel } else { 0 };
+        let lines = if images > 1 {
+            self.lines
+        } else {
+            (DEPTH / self.length).clamp(1, self.lines)
+        };
+        let copied = if self.phases.is_some() {
+            images * task.channels.len() * self.channel
+        } else {
+            0
+        };
         let depth = images * lines * self.length;
         scratch(width * depth, |panels| {
             scratch(copied, |copy| {
@@ -157,7 +188,10 @@ impl<'a> Gradient<'a> {
                     let (data, image_stride, base) = self.source(copy, task, image);
                     let runs: Vec<usize> = some
                         .clone()
-                        .map(|line| (line / self.lines - image) * image_stride + line % self.lines * self.line)
+                        .map(|line| {
+                            (line / self.lines - image) * image_stride
+                                + line % self.lines * self.line
+                        })
                         .collect();
                     let depth = some.len() * self.length;
                     let mut place = 0;
@@ -165,14 +199,20 @@ impl<'a> Gradient<'a> {
                         let panel = &mut panels[place * depth..][..width * depth];
                         self.pack(task.maps.start + first, task.maps.end, width, &some, panel);
                         let sums = &mut sums[place * rows..][..width * rows];
-                        for (tile, sums) in sums.chunks_exact_mut(width * level.rows()).enumerate() {
+                        for (tile, sums) in sums.chunks_exact_mut(width * level.rows()).enumerate()
+                        {
                             let first = tile * level.rows();
                             let count = level.rows().min(task.channels.len() * taps - first);
                             let starts: [usize; 8] = std::array::from_fn(|row| {
                                 let row = first + row.min(count - 1);
                                 base + row / taps * self.channel + self.taps[row % taps]
                             });
-                            let left = Left::Rows { data, starts: &starts, runs: &runs, length: self.length };
+                            let left = Left::Rows {
+                                data,
+                                starts: &starts,
+                                runs: &runs,
+                                length: self.length,
+                            };
                             add_rows(level, left, count, panel, width, sums);
                         }
                         place += width;
@@ -186,7 +226,12 @@ impl<'a> Gradient<'a> {
 
     /// The numbers that rows are read from, how far images lie apart in them, and where the task's
     /// first channel of `image` begins.
-    fn source<'b>(&'b self, copy: &'b [f32], task: &Task, image: usize) -> (&'b [f32], usize, usize) {
+    fn source<'b>(
+        &'b self,
+        copy: &'b [f32],
+        task: &Task,
+        image: usize,
+    ) -> (&'b [f32], usize, usize) {
         if self.phases.is_some() {
             return (copy, task.channels.len() * self.channel, 0);
         }
@@ -202,7 +247,8 @@ impl<'a> Gradient<'a> {
         let mut copies = copy.chunks_exact_mut(self.channel);
         for image in images {
             let first = (image * self.shape.groups + self.group) * self.shape.c;
-            let planes = self.x[(first + channels.start) * plane..(first + channels.end) * plane].chunks_exact(plane);
+            let planes = self.x[(first + channels.start) * plane..(first + channels.end) * plane]
+                .chunks_exact(plane);
             for (plane, copy) in planes.zip(&mut copies) {
                 phases.cut(plane, copy);
             }
@@ -210,7 +256,14 @@ impl<'a> Gradient<'a> {
     }
 
     /// The gradient's maps from `first` on, side by side, for some rows of windows.
-    fn pack(&self, first: usize, end: usize, width: usize, lines: &Range<usize>, panel: &mut [f32]) {
+    fn pack(
+        &self,
+        first: usize,
+        end: usize,
+        width: usize,
+        lines: &Range<usize>,
+        panel: &mut [f32],
+    ) {
         let windows = self.shape.windows();
         let mut panel = panel;
         let mut line = lines.start;

@@ -9,7 +9,13 @@ use crate::nn::size::Axis;
 use rayon::prelude::*;
 
 /// The convolution of `x` with `w`, finished as `epilogue` says.
-pub(super) fn forward(level: Level, x: &[f32], w: &[f32], epilogue: Epilogue<'_>, shape: &ConvShape) -> Vec<f32> {
+pub(super) fn forward(
+    level: Level,
+    x: &[f32],
+    w: &[f32],
+    epilogue: Epilogue<'_>,
+    shape: &ConvShape,
+) -> Vec<f32> {
     let (taps, windows) = (shape.taps(), shape.windows());
     let mut y = room(shape.n * shape.groups * shape.o * windows);
     let strided = shape.y.stride > 1 || shape.x.stride > 1;
@@ -40,13 +46,19 @@ pub(super) fn forward(level: Level, x: &[f32], w: &[f32], epilogue: Epilogue<'_>
         let rows = group * shape.o..(group + 1) * shape.o;
         let filters = &w[rows.start * shape.c * taps..rows.end * shape.c * taps];
         let finish = Finish {
-            bias: epilogue.bias.map_or(Bias::None, |bias| Bias::Rows(&bias[rows.clone()])),
+            bias: epilogue
+                .bias
+                .map_or(Bias::None, |bias| Bias::Rows(&bias[rows.clone()])),
             relu: epilogue.relu,
         };
         let to = Maps::new(&mut y, shape.groups * shape.o, windows, rows);
         let depth = shape.c * taps;
         if taps == 1 {
-            let filters = Rows { data: filters, lanes: shape.o, stride: shape.c };
+            let filters = Rows {
+                data: filters,
+                lanes: shape.o,
+                stride: shape.c,
+            };
             product(level, to, &filters, &windows_side, depth, &finish);
         } else {
             let filters = Filters {
@@ -66,9 +78,14 @@ pub(super) fn forward(level: Level, x: &[f32], w: &[f32], epilogue: Epilogue<'_>
 /// Where the taps look in the input itself, at a stride of one.
 fn plain_taps(shape: &ConvShape) -> Vec<Offset> {
     let at = |axis: &Axis, tap: usize| (tap * axis.dilation).cast_signed() - axis.pad.cast_signed();
-    let places = (0..shape.y.kernel).flat_map(|down| (0..shape.x.kernel).map(move |across| (down, across)));
+    let places =
+        (0..shape.y.kernel).flat_map(|down| (0..shape.x.kernel).map(move |across| (down, across)));
     places
-        .map(|(down, across)| Offset { plane: 0, down: at(&shape.y, down), across: at(&shape.x, across) })
+        .map(|(down, across)| Offset {
+            plane: 0,
+            down: at(&shape.y, down),
+            across: at(&shape.x, across),
+        })
         .collect()
 }
 
@@ -89,7 +106,15 @@ pub(super) fn backward_data(level: Level, dy: &[f32], w: &[f32], shape: &ConvSha
     let strides = [shape.y.stride, shape.x.stride];
     if strides == [1, 1] {
         let mut dx = room(shape.n * shape.groups * shape.c * plane);
-        phase(level, dy, w, shape, [0, 0], [shape.y.size, shape.x.size], &mut dx);
+        phase(
+            level,
+            dy,
+            w,
+            shape,
+            [0, 0],
+            [shape.y.size, shape.x.size],
+            &mut dx,
+        );
         return dx;
     }
     let mut dx = vec![0f32; shape.n * shape.groups * shape.c * plane];
@@ -105,15 +130,24 @@ pub(super) fn backward_data(level: Level, dy: &[f32], w: &[f32], shape: &ConvSha
             if !phase(level, dy, w, shape, [down, across], size, &mut part) {
                 continue;
             }
-            let planes = dx.par_chunks_mut(plane).zip(part.par_chunks(size[0] * size[1]));
-            planes.with_min_len((4096 / plane).max(1)).for_each(|(dx, part)| {
-                let lines = dx.chunks_exact_mut(shape.x.size).skip(down).step_by(strides[0]);
-                for (line, part) in lines.zip(part.chunks_exact(size[1])) {
-                    for (to, &from) in line.iter_mut().skip(across).step_by(strides[1]).zip(part) {
-                        *to = from;
+            let planes = dx
+                .par_chunks_mut(plane)
+                .zip(part.par_chunks(size[0] * size[1]));
+            planes
+                .with_min_len((4096 / plane).max(1))
+                .for_each(|(dx, part)| {
+                    let lines = dx
+                        .chunks_exact_mut(shape.x.size)
+                        .skip(down)
+                        .step_by(strides[0]);
+                    for (line, part) in lines.zip(part.chunks_exact(size[1])) {
+                        for (to, &from) in
+                            line.iter_mut().skip(across).step_by(strides[1]).zip(part)
+                        {
+                            *to = from;
+                        }
                     }
-                }
-            });
+                });
         }
     }
     dx
@@ -131,12 +165,21 @@ fn phase(
     dx: &mut [f32],
 ) -> bool {
     let (taps, windows) = (shape.taps(), shape.windows());
-    let (ys, xs) = (taps_of_phase(&shape.y, down), taps_of_phase(&shape.x, across));
+    let (ys, xs) = (
+        taps_of_phase(&shape.y, down),
+        taps_of_phase(&shape.x, across),
+    );
     if ys.is_empty() || xs.is_empty() {
         return false;
     }
     let both = || ys.iter().flat_map(|y| xs.iter().map(move |x| (y, x)));
-    let offsets: Vec<_> = both().map(|(y, x)| Offset { plane: 0, down: y.1, across: x.1 }).collect();
+    let offsets: Vec<_> = both()
+        .map(|(y, x)| Offset {
+            plane: 0,
+            down: y.1,
+            across: x.1,
+        })
+        .collect();
     let numbers: Vec<_> = both().map(|(y, x)| y.0 * shape.x.kernel + x.0).collect();
     for group in 0..shape.groups {
         let windows_side = Windows {
@@ -161,7 +204,14 @@ fn phase(
         };
         let rows = group * shape.c..(group + 1) * shape.c;
         let to = Maps::new(dx, shape.groups * shape.c, size[0] * size[1], rows);
-        product(level, to, &filters, &windows_side, shape.o * numbers.len(), &Finish::default());
+        product(
+            level,
+            to,
+            &filters,
+            &windows_side,
+            shape.o * numbers.len(),
+            &Finish::default(),
+        );
     }
     true
 }

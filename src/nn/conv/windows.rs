@@ -62,7 +62,11 @@ impl Windows<'_> {
         let plain = self.taps.iter().all(|tap| tap.down == 0 && tap.across == 0);
         if plain && self.size == self.output {
             let row = [1, height * width];
-            return Self { size: row, output: row, ..self };
+            return Self {
+                size: row,
+                output: row,
+                ..self
+            };
         }
         self
     }
@@ -75,7 +79,13 @@ impl Windows<'_> {
         while at < end {
             let (row, x) = (at / across, at % across);
             let length = (across - x).min(end - at);
-            runs.push(Run { lane: at - first, length, image: row / height, y: row % height, x });
+            runs.push(Run {
+                lane: at - first,
+                length,
+                image: row / height,
+                y: row % height,
+                x,
+            });
             at += length;
         }
         runs
@@ -83,10 +93,17 @@ impl Windows<'_> {
 
     fn copy_of(&self, run: &Run, tap: &Offset) -> Copy {
         let [height, width] = self.size.map(usize::cast_signed);
-        let (y, x) = (run.y.cast_signed() + tap.down, run.x.cast_signed() + tap.across);
+        let (y, x) = (
+            run.y.cast_signed() + tap.down,
+            run.x.cast_signed() + tap.across,
+        );
         let length = run.length.cast_signed();
         let from = (-x).clamp(0, length);
-        let to = if (0..height).contains(&y) { (width - x).clamp(from, length) } else { from };
+        let to = if (0..height).contains(&y) {
+            (width - x).clamp(from, length)
+        } else {
+            from
+        };
         let image = (self.base + run.image * self.image + tap.plane).cast_signed();
         Copy {
             lane: run.lane,
@@ -112,7 +129,12 @@ impl Copy {
         let start = self.start.wrapping_add_unsigned(channel).cast_unsigned();
         let count = self.length.next_multiple_of(STEP);
         let (from, to) = (&source[start..][..count], &mut out[self.lane..][..count]);
-        for (to, from) in to.as_chunks_mut::<STEP>().0.iter_mut().zip(from.as_chunks::<STEP>().0) {
+        for (to, from) in to
+            .as_chunks_mut::<STEP>()
+            .0
+            .iter_mut()
+            .zip(from.as_chunks::<STEP>().0)
+        {
             *to = *from;
         }
         if self.inside.len() < self.length {
@@ -125,7 +147,10 @@ impl Copy {
         let to = &mut out[self.lane..][..self.length];
         to.fill(0.0);
         if !self.inside.is_empty() {
-            let start = self.start.wrapping_add_unsigned(channel + self.inside.start).cast_unsigned();
+            let start = self
+                .start
+                .wrapping_add_unsigned(channel + self.inside.start)
+                .cast_unsigned();
             to[self.inside.clone()].copy_from_slice(&source[start..][..self.inside.len()]);
         }
     }
@@ -184,7 +209,8 @@ impl Side for Filters<'_> {
         let count = width.min(self.lanes - first);
         let mut place = (depth.start / self.channels, depth.start % self.channels);
         for out in out.chunks_exact_mut(width).take(depth.len()) {
-            let from = &self.data[self.taps[place.0] + place.1 * self.channel + first * self.lane..];
+            let from =
+                &self.data[self.taps[place.0] + place.1 * self.channel + first * self.lane..];
             for (to, &from) in out[..count].iter_mut().zip(from.iter().step_by(self.lane)) {
                 *to = from;
             }
@@ -211,13 +237,18 @@ impl Phases {
     pub fn new(shape: &ConvShape) -> Self {
         let (y, x) = (shape.y, shape.x);
         let of_axis = |axis: &Axis| {
-            let mut seen: Vec<usize> = (0..axis.kernel).map(|tap| tap * axis.dilation % axis.stride).collect();
+            let mut seen: Vec<usize> = (0..axis.kernel)
+                .map(|tap| tap * axis.dilation % axis.stride)
+                .collect();
             seen.sort_unstable();
             seen.dedup();
             seen
         };
         let across = of_axis(&x);
-        let seen = of_axis(&y).into_iter().flat_map(|down| across.iter().map(move |&x| [down, x])).collect();
+        let seen = of_axis(&y)
+            .into_iter()
+            .flat_map(|down| across.iter().map(move |&x| [down, x]))
+            .collect();
         let size = [&y, &x].map(|axis| (axis.size + 2 * axis.pad).div_ceil(axis.stride));
         Self { y, x, seen, size }
     }
@@ -232,14 +263,20 @@ impl Phases {
         let tap = |down: usize, across: usize| {
             let (down, across) = (down * self.y.dilation, across * self.x.dilation);
             let phase = [down % self.y.stride, across % self.x.stride];
-            let phase = self.seen.iter().position(|seen| *seen == phase).unwrap_or_default();
+            let phase = self
+                .seen
+                .iter()
+                .position(|seen| *seen == phase)
+                .unwrap_or_default();
             Offset {
                 plane: phase * self.size[0] * self.size[1],
                 down: (down / self.y.stride).cast_signed(),
                 across: (across / self.x.stride).cast_signed(),
             }
         };
-        (0..self.y.kernel).flat_map(|down| (0..self.x.kernel).map(move |across| tap(down, across))).collect()
+        (0..self.y.kernel)
+            .flat_map(|down| (0..self.x.kernel).map(move |across| tap(down, across)))
+            .collect()
     }
 
     /// All phases of one plane.
@@ -253,7 +290,10 @@ impl Phases {
                 (skipped, skipped * axis.stride + phase - axis.pad)
             };
             let ((row, y), (column, x)) = (first(&self.y, down), first(&self.x, across));
-            let lines = plane.chunks_exact(self.x.size).skip(y).step_by(self.y.stride);
+            let lines = plane
+                .chunks_exact(self.x.size)
+                .skip(y)
+                .step_by(self.y.stride);
             for (out, line) in out.chunks_exact_mut(width).skip(row).zip(lines) {
                 let Some(line) = line.get(x..) else { continue };
                 match self.x.stride {
@@ -261,7 +301,8 @@ impl Phases {
                     2 => spread::<2>(line, &mut out[column..]),
                     4 => spread::<4>(line, &mut out[column..]),
                     stride => {
-                        for (to, &from) in out[column..].iter_mut().zip(line.iter().step_by(stride)) {
+                        for (to, &from) in out[column..].iter_mut().zip(line.iter().step_by(stride))
+                        {
                             *to = from;
                         }
                     }

@@ -64,20 +64,35 @@ impl<'a, T: Copy> Maps<'a, T> {
         // The parts are disjoint rectangles of a matrix that this call consumes.
         let cut = |range: Range<usize>, step: usize| {
             let end = range.end;
-            range.step_by(step.max(1)).map(move |start| start..end.min(start + step.max(1)))
+            range
+                .step_by(step.max(1))
+                .map(move |start| start..end.min(start + step.max(1)))
         };
         let all_rows = self.rows.clone();
         cut(self.columns.clone(), columns)
-            .flat_map(|columns| cut(all_rows.clone(), rows).map(move |rows| (rows, columns.clone())))
-            .map(|(rows, columns)| Self { rows, columns, ..self })
+            .flat_map(|columns| {
+                cut(all_rows.clone(), rows).map(move |rows| (rows, columns.clone()))
+            })
+            .map(|(rows, columns)| Self {
+                rows,
+                columns,
+                ..self
+            })
             .collect()
     }
 
     /// A row in each of the images, one after the other; the part must have whole images.
     pub fn rows_of_images(&mut self, row: usize) -> impl Iterator<Item = &mut [T]> {
         let images = self.columns.start / self.plane..self.columns.end / self.plane;
-        self.check(&(row..row + 1), &(images.start * self.plane..images.end * self.plane));
-        let (first, image, plane) = (self.data.wrapping_add(row * self.plane), self.image, self.plane);
+        self.check(
+            &(row..row + 1),
+            &(images.start * self.plane..images.end * self.plane),
+        );
+        let (first, image, plane) = (
+            self.data.wrapping_add(row * self.plane),
+            self.image,
+            self.plane,
+        );
         // SAFETY: row and columns belong to this part (just checked), which is borrowed for as long
         // as the slices live; no two images overlap.
         images.map(move |index| unsafe {
@@ -93,7 +108,9 @@ impl<'a, T: Copy> Maps<'a, T> {
         // SAFETY: row and columns belong to this part (just checked), which stays borrowed, and
         // lie side by side (also checked).
         unsafe {
-            let first = self.data.wrapping_add(image * self.image + row * self.plane + first);
+            let first = self
+                .data
+                .wrapping_add(image * self.image + row * self.plane + first);
             std::slice::from_raw_parts_mut(first, columns.len())
         }
     }
@@ -104,7 +121,11 @@ impl<'a, T: Copy> Maps<'a, T> {
         let parts = ends.iter().map(|&end| {
             assert!(start <= end && end <= self.columns.end);
             // The parts are disjoint ranges of columns of a matrix that this call consumes.
-            let part = Self { rows: self.rows.clone(), columns: start..end, ..self };
+            let part = Self {
+                rows: self.rows.clone(),
+                columns: start..end,
+                ..self
+            };
             start = end;
             part
         });
@@ -116,7 +137,9 @@ impl<'a, T: Copy> Maps<'a, T> {
         self.check(&rows, &columns);
         let (image, first) = (columns.start / self.plane, columns.start % self.plane);
         (first + columns.len() <= self.plane).then(|| Place {
-            data: self.data.wrapping_add(image * self.image + rows.start * self.plane + first),
+            data: self
+                .data
+                .wrapping_add(image * self.image + rows.start * self.plane + first),
             row_stride: self.plane,
             rows: rows.len(),
             columns: columns.len(),

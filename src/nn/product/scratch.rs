@@ -15,7 +15,10 @@ pub(in crate::nn) fn scratch<R>(length: usize, f: impl FnOnce(&mut [f32]) -> R) 
     if room.len() < length + LINE {
         room = vec![0.0; length + LINE];
     }
-    let start = room.as_ptr().align_offset(LINE * size_of::<f32>()).min(LINE);
+    let start = room
+        .as_ptr()
+        .align_offset(LINE * size_of::<f32>())
+        .min(LINE);
     let result = f(&mut room[start..][..length]);
     FREE.with_borrow_mut(|free| free.push(room));
     result

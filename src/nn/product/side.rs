@@ -67,7 +67,11 @@ pub(in crate::nn) fn transpose_panel<'a>(
 ) {
     let whole = width / 8 * 8;
     for first in (0..whole).step_by(8) {
-        transpose8(std::array::from_fn(|lane| row(first + lane)), &mut out[first..], width);
+        transpose8(
+            std::array::from_fn(|lane| row(first + lane)),
+            &mut out[first..],
+            width,
+        );
     }
     for lane in whole..width {
         for (step, &value) in row(lane).iter().enumerate() {

@@ -132,17 +132,28 @@ impl Tile<'_> {
         let columns = self.vectors * level.lanes();
         let rows_of_level = level.rows();
         assert!((1..=rows_of_level).contains(&self.rows) && (1..=VECTORS).contains(&self.vectors));
-        assert!(self.right.len().is_multiple_of(columns), "the right side is whole rows");
+        assert!(
+            self.right.len().is_multiple_of(columns),
+            "the right side is whole rows"
+        );
         let depth = self.right.len() / columns;
         match self.left {
             Left::Packed { data, stride } => {
                 assert!(depth == 0 || data.len() >= (depth - 1) * stride + rows_of_level);
             }
-            Left::Rows { data, starts, runs, length } => {
+            Left::Rows {
+                data,
+                starts,
+                runs,
+                length,
+            } => {
                 assert!(starts.len() >= self.rows && runs.len() * length == depth);
                 let start = starts[..self.rows].iter().max().copied().unwrap_or(0);
                 let run = runs.iter().max().copied().unwrap_or(0);
-                assert!(start + run + length <= data.len(), "every run lies inside the data");
+                assert!(
+                    start + run + length <= data.len(),
+                    "every run lies inside the data"
+                );
             }
         }
         assert!(to.holds(self.rows, columns), "the place holds the tile");
@@ -275,7 +286,12 @@ unsafe fn sum<V: Vector, const M: usize, const W: usize>(rows: usize, sums: &Sum
                     right = right.add(W * V::LANES);
                 }
             }
-            Left::Rows { data, starts, runs, length } => {
+            Left::Rows {
+                data,
+                starts,
+                runs,
+                length,
+            } => {
                 for &run in runs {
                     let from: [*const f32; M] = std::array::from_fn(|row| {
                         data.as_ptr().add(starts[row.min(rows - 1)] + run)
@@ -439,6 +455,24 @@ mod x86 {
         _mm256_max_ps(_mm256_setzero_ps(), x)
     }
 
-    vector!(__m512, 16, _mm512_set1_ps, _mm512_loadu_ps, _mm512_storeu_ps, _mm512_fmadd_ps, _mm512_add_ps, |x| unsafe { relu_512(x) });
-    vector!(__m256, 8, _mm256_set1_ps, _mm256_loadu_ps, _mm256_storeu_ps, _mm256_fmadd_ps, _mm256_add_ps, |x| unsafe { relu_256(x) });
+    vector!(
+        __m512,
+        16,
+        _mm512_set1_ps,
+        _mm512_loadu_ps,
+        _mm512_storeu_ps,
+        _mm512_fmadd_ps,
+        _mm512_add_ps,
+        |x| unsafe { relu_512(x) }
+    );
+    vector!(
+        __m256,
+        8,
+        _mm256_set1_ps,
+        _mm256_loadu_ps,
+        _mm256_storeu_ps,
+        _mm256_fmadd_ps,
+        _mm256_add_ps,
+        |x| unsafe { relu_256(x) }
+    );
 }

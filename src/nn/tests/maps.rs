@@ -147,7 +147,8 @@ fn batch_normalisation() {
                 same(&dims, &y, &expected);
                 let weight = affine.map(|(weight, _)| weight);
                 let ours = nn::batch_norm_backward(&x, &dy, None, &moments, weight, of_batch);
-                let expected = batch_norm::norm_backward_reference(&x, &dy, &moments, weight, of_batch);
+                let expected =
+                    batch_norm::norm_backward_reference(&x, &dy, &moments, weight, of_batch);
                 let (ours, expected) = (ours.unwrap(), expected.unwrap());
                 same(&dims, &ours.0, &expected.0);
                 same(&dims, &ours.1, &expected.1);

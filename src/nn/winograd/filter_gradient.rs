@@ -7,7 +7,7 @@ use rayon::prelude::*;
 
 use super::lanes::{self, Forward, Places};
 use super::tiles::{Planes, Tiles};
-use super::{GAP, LANES, PLACES, shared_block, level, panels};
+use super::{GAP, LANES, PLACES, level, panels, shared_block};
 use crate::nn::conv::ConvShape;
 use crate::nn::cpu::room;
 use crate::nn::product::{Left, Level, Maps, multiply_tile, scratch};
@@ -27,7 +27,10 @@ pub(in crate::nn) fn backward_filter(x: &[f32], dy: &[f32], shape: &ConvShape) -
             scratch(of_gradients(step), |m| {
                 for first in (0..tiles.count()).step_by(step) {
                     let block = first..tiles.count().min(first + step);
-                    let (v, m) = (&mut v[..of_inputs(block.len())], &mut m[..of_gradients(block.len())]);
+                    let (v, m) = (
+                        &mut v[..of_inputs(block.len())],
+                        &mut m[..of_gradients(block.len())],
+                    );
                     transform(Forward::Input, &inputs, &tiles, &block, panels(level, c), v);
                     let of_groups = (0..groups).map(|group| (group * LANES, LANES));
                     transform(Forward::Gradient, &gradients, &tiles, &block, of_groups, m);
@@ -61,9 +64,20 @@ fn multiply(
         for row in (0..o).step_by(level.rows()) {
             let (group, image) = (row / LANES, depth * LANES + GAP);
             let m = &m[(group * PLACES + place) * image..][..depth * LANES];
-            let left = Left::Packed { data: &m[row % LANES..], stride: LANES };
+            let left = Left::Packed {
+                data: &m[row % LANES..],
+                stride: LANES,
+            };
             let rows = row..o.min(row + level.rows());
-            multiply_tile(level, left, right, accumulate, &mut to, rows, start..start + width);
+            multiply_tile(
+                level,
+                left,
+                right,
+                accumulate,
+                &mut to,
+                rows,
+                start..start + width,
+            );
         }
     }
 }
@@ -83,7 +97,11 @@ fn transform(
         let image = depth * width + GAP;
         let (now, later) = rest.split_at_mut(PLACES * image);
         let maps = Maps::spaced(now, image, width, 0..depth);
-        parts.extend(maps.parts(32, PLACES * width).into_iter().map(|part| (start, width, part)));
+        parts.extend(
+            maps.parts(32, PLACES * width)
+                .into_iter()
+                .map(|part| (start, width, part)),
+        );
         rest = later;
     }
     let last = planes.channels() - 1;
@@ -106,20 +124,24 @@ fn transform(
 fn back(du: &[f32], columns: usize, shape: &ConvShape) -> Vec<f32> {
     let (c, o) = (shape.c, shape.o);
     let mut dw = room(o * c * 9);
-    dw.par_chunks_mut(9 * c).enumerate().for_each(|(output, dw)| {
-        let mut places: Places = [[0.0; LANES]; PLACES];
-        let mut taps = [[0f32; LANES]; 9];
-        for (group, dw) in dw.chunks_mut(9 * LANES).enumerate() {
-            for (place, values) in places.iter_mut().enumerate() {
-                values.copy_from_slice(&du[(place * o + output) * columns + group * LANES..][..LANES]);
-            }
-            lanes::filter_gradients(&places, &mut taps);
-            for (lane, dw) in dw.chunks_exact_mut(9).enumerate() {
-                for (to, tap) in dw.iter_mut().zip(&taps) {
-                    *to = tap[lane];
+    dw.par_chunks_mut(9 * c)
+        .enumerate()
+        .for_each(|(output, dw)| {
+            let mut places: Places = [[0.0; LANES]; PLACES];
+            let mut taps = [[0f32; LANES]; 9];
+            for (group, dw) in dw.chunks_mut(9 * LANES).enumerate() {
+                for (place, values) in places.iter_mut().enumerate() {
+                    values.copy_from_slice(
+                        &du[(place * o + output) * columns + group * LANES..][..LANES],
+                    );
+                }
+                lanes::filter_gradients(&places, &mut taps);
+                for (lane, dw) in dw.chunks_exact_mut(9).enumerate() {
+                    for (to, tap) in dw.iter_mut().zip(&taps) {
+                        *to = tap[lane];
+                    }
                 }
             }
-        }
-    });
+        });
     dw
 }

@@ -24,7 +24,6 @@ impl Lanes {
         lanes.copy_from_slice(&from[..COUNT]);
         Self(lanes)
     }
-
 }
 
 impl std::ops::Add for Lanes {

@@ -106,19 +106,33 @@ impl<'a> Planes<'a> {
     }
 
     /// Transforms eight tiles, each at its place and channel.
-    pub fn transform(&self, kind: Forward, of_lane: impl Fn(usize) -> (At, usize), out: &mut Places) {
+    pub fn transform(
+        &self,
+        kind: Forward,
+        of_lane: impl Fn(usize) -> (At, usize),
+        out: &mut Places,
+    ) {
         let mut edges = [[0f32; SIDE * ROW]; LANES];
         let mut edges = edges.iter_mut();
         let corners = std::array::from_fn(|lane| {
             let (at, channel) = of_lane(lane);
             let start = (at.image * self.channels + channel) * self.height * self.width;
             match (self.inside(at, start), edges.next()) {
-                (Some(values), _) => Corner { values, stride: self.width },
+                (Some(values), _) => Corner {
+                    values,
+                    stride: self.width,
+                },
                 (None, Some(edge)) => {
                     self.copy(at, start, edge);
-                    Corner { values: edge, stride: ROW }
+                    Corner {
+                        values: edge,
+                        stride: ROW,
+                    }
                 }
-                (None, None) => Corner { values: &[], stride: 0 },
+                (None, None) => Corner {
+                    values: &[],
+                    stride: 0,
+                },
             }
         });
         lanes::forward(kind, &corners, out);
@@ -126,23 +140,44 @@ impl<'a> Planes<'a> {
 
     /// The numbers from a tile's corner on, where all of it lies inside the map of `start`.
     fn inside(&self, at: At, start: usize) -> Option<&[f32]> {
-        let (y, x) = (at.y.checked_sub(self.pad[0])?, at.x.checked_sub(self.pad[1])?);
+        let (y, x) = (
+            at.y.checked_sub(self.pad[0])?,
+            at.x.checked_sub(self.pad[1])?,
+        );
         if y + self.side > self.height || x + self.side > self.width {
             return None;
         }
         let corner = start + y * self.width + x;
-        self.values.get(corner..).filter(|values| values.len() >= (self.side - 1) * self.width + ROW)
+        self.values
+            .get(corner..)
+            .filter(|values| values.len() >= (self.side - 1) * self.width + ROW)
     }
 
     /// A tile with zeros where it leaves the map of `start`.
     fn copy(&self, at: At, start: usize, edge: &mut [f32; SIDE * ROW]) {
         let left = self.pad[1].saturating_sub(at.x);
-        let right = self.side.min((self.width + self.pad[1]).saturating_sub(at.x));
+        let right = self
+            .side
+            .min((self.width + self.pad[1]).saturating_sub(at.x));
         // Whole rows are read where the slice has them, and the bits of what is not of the map made zero.
-        let bits = |column: usize| if (left..right).contains(&column) { u32::MAX } else { 0 };
+        let bits = |column: usize| {
+            if (left..right).contains(&column) {
+                u32::MAX
+            } else {
+                0
+            }
+        };
         let inside: [u32; ROW] = std::array::from_fn(bits);
-        for (row, edge) in edge.as_chunks_mut::<ROW>().0.iter_mut().enumerate().take(self.side) {
-            let y = (at.y + row).checked_sub(self.pad[0]).filter(|y| *y < self.height);
+        for (row, edge) in edge
+            .as_chunks_mut::<ROW>()
+            .0
+            .iter_mut()
+            .enumerate()
+            .take(self.side)
+        {
+            let y = (at.y + row)
+                .checked_sub(self.pad[0])
+                .filter(|y| *y < self.height);
             let Some(y) = y else { continue };
             let from = (start + y * self.width + at.x).checked_sub(self.pad[1]);
             let whole = from.and_then(|from| self.values.get(from..)?.first_chunk::<ROW>());
