@@ -31,6 +31,8 @@ struct State {
     app: App,
     /// Milliseconds of the frames since the measurement began.
     times: Vec<f64>,
+    /// The same without what the thread waited for a processor.
+    busy: Vec<f64>,
 }
 
 type Window = Harness<'static, Option<State>>;
@@ -44,13 +46,14 @@ fn open(file: Option<PathBuf>) -> anyhow::Result<Window> {
                     let mut settings = Settings::default();
                     settings.set_language(Lang::English);
                     let app = App::new(ui.ctx(), settings, None, file.clone());
-                    let times = Vec::new();
-                    State { app, times }
+                    let (times, busy) = (Vec::new(), Vec::new());
+                    State { app, times, busy }
                 });
-                let begun = Instant::now();
+                let (begun, busy) = (Instant::now(), processor_time());
                 state.app.logic(ui.ctx());
                 state.app.ui(ui);
                 state.times.push(begun.elapsed().as_secs_f64() * 1e3);
+                state.busy.push(processor_time() - busy);
             },
             None,
         );
@@ -69,6 +72,13 @@ fn open(file: Option<PathBuf>) -> anyhow::Result<Window> {
     app.perform(CommandId::ZoomFit, &ctx);
     window.run_steps(10);
     Ok(window)
+}
+
+/// Milliseconds for which this thread has had a processor; 0 where the system does not say.
+fn processor_time() -> f64 {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    let first = text.split(' ').next().and_then(|word| word.parse().ok());
+    first.map_or(0.0, |nanoseconds: f64| nanoseconds / 1e6)
 }
 
 fn app(window: &mut Window) -> anyhow::Result<&mut App> {
@@ -155,12 +165,8 @@ fn measure(way: &Way, frames: usize, file: Option<PathBuf>) -> anyhow::Result<()
         if frame == WARM_UP {
             begun = Instant::now();
             before = app(&mut window)?.training.run.iteration();
-            window
-                .state_mut()
-                .as_mut()
-                .context("no window")?
-                .times
-                .clear();
+            let state = window.state_mut().as_mut().context("no window")?;
+            (state.times, state.busy) = (Vec::new(), Vec::new());
         }
         if frame >= WARM_UP {
             move_pointer(&mut window, frame - WARM_UP, on_box, empty);
@@ -182,7 +188,11 @@ fn measure(way: &Way, frames: usize, file: Option<PathBuf>) -> anyhow::Result<()
     let at = |part: f64| state.times[((state.times.len() - 1) as f64 * part).round() as usize];
     let (name, frames, rate) = (way.name, frames as f64 / seconds, steps as f64 / seconds);
     let [median, late, last] = [0.5, 0.99, 1.0].map(at);
-    println!("{name:<26} {median:>8.2} {late:>8.2} {last:>8.2} {frames:>9.1} {rate:>9.1}");
+    state.busy.sort_by(f64::total_cmp);
+    let busy = state.busy[(state.busy.len() - 1) * 99 / 100];
+    println!(
+        "{name:<26} {median:>8.2} {late:>8.2} {last:>8.2} {busy:>9.2} {frames:>9.1} {rate:>9.1}"
+    );
     if !moved && state.times.len() > 300 {
         bail!("the pointer took no box");
     }
@@ -198,8 +208,8 @@ fn main() -> anyhow::Result<()> {
     println!("{frames} frames, {processors} processors; milliseconds of a frame's own work");
     let [median, late, last] = ["median", "99 %", "longest"];
     println!(
-        "{:<26} {median:>8} {late:>8} {last:>8} {:>9} {:>9}",
-        "", "frames/s", "steps/s"
+        "{:<26} {median:>8} {late:>8} {last:>8} {:>9} {:>9} {:>9}",
+        "", "99 % busy", "frames/s", "steps/s"
     );
     let fewer = Some(processors.saturating_sub(1).max(1));
     let trains = |name, threads, priority| Way {

@@ -15,7 +15,7 @@ use crate::project::Project;
 use crate::train::{Command, DeviceChoice, Event, Job, Priority, Session, Watch};
 
 /// Events of one frame are taken no longer than this; the rest waits for the next frame.
-const DRAIN: Duration = Duration::from_millis(10);
+const DRAIN: Duration = Duration::from_millis(4);
 
 /// How a session shall begin.
 #[derive(Clone, Debug, Default, PartialEq)]

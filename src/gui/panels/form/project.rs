@@ -57,8 +57,9 @@ pub fn project_ui(ui: &mut Ui, ctx: &Ctx<'_>, typing: &mut Typing, actions: &mut
             "Off: 3 × 3 convolutions take Winograd's way, which is faster and rounds about ten times as much. On: plain sums.",
             "关闭：3 × 3 卷积使用 Winograd 算法，更快，但舍入误差约为十倍。开启：直接求和。",
         );
-        name_ui(ui, tr("precise", "精确"), meaning);
-        let checkbox = ui.checkbox(&mut precise, "").on_hover_text(meaning);
+        name_ui(ui, tr("rounding", "舍入"), meaning);
+        let checkbox = ui.checkbox(&mut precise, tr("precise", "精确"));
+        let checkbox = checkbox.on_hover_text(meaning);
         if checkbox.changed() {
             actions.push(change(EDIT, "precise", move |project| {
                 project.precise = precise;
