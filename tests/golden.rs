@@ -136,6 +136,7 @@ fn check_case(case: &Case, tensors: &HashMap<String, Tensor>) {
                 pad: *pad,
                 dilation: *dilation,
                 groups: *groups,
+                ..Conv2d::default()
             };
             let (x, w, dy) = (get("x"), get("w"), get("dy"));
             golden.check("y", nn::conv2d(&x, &w, Some(&get("b")), &conv));
