@@ -100,7 +100,12 @@ fn main() -> anyhow::Result<()> {
         data: Some(data),
         ..Facts::default()
     };
-    let mut net = Net::compile(&open(&path)?.graph, &facts, NetConfig::default())?;
+    let project = open(&path)?;
+    let config = NetConfig {
+        precise: project.precise,
+        ..NetConfig::default()
+    };
+    let mut net = Net::compile(&project.graph, &facts, config)?;
     let dims: Vec<usize> = std::iter::once(batch).chain(shape).collect();
     let images = Tensor::rand(0f32, 1.0, dims, &Device::Cpu)?;
     let labels: Vec<u32> = (0..batch as u32).map(|i| i % 10).collect();

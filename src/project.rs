@@ -50,6 +50,8 @@ pub struct Project {
     pub about: String,
     /// Starts every random stream: weights, order of the examples, dropout.
     pub seed: u64,
+    /// Whether results are to be rounded as little as can be, rather than found as fast.
+    pub precise: bool,
     pub data: DataConfig,
     pub graph: Graph,
     pub stages: Vec<Stage>,
@@ -106,6 +108,8 @@ struct Document {
     about: String,
     #[serde(default)]
     seed: u64,
+    #[serde(default, skip_serializing_if = "is_default")]
+    precise: bool,
     data: DataConfig,
     stages: Vec<Stage>,
     #[serde(default, skip_serializing_if = "String::is_empty")]
@@ -188,6 +192,7 @@ impl Project {
             title: document.title,
             about: document.about,
             seed: document.seed,
+            precise: document.precise,
             data: document.data,
             graph,
             stages: document.stages,
@@ -208,6 +213,7 @@ impl Project {
             title: self.title.clone(),
             about: self.about.clone(),
             seed: self.seed,
+            precise: self.precise,
             data: self.data.clone(),
             stages: self.stages.clone(),
             caffe: self.caffe.clone(),

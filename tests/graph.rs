@@ -8,7 +8,7 @@ use layerlab::graph::{
     Phase, Phases, PortRef, Size, infer,
 };
 use layerlab::layers::CATALOGUE;
-use layerlab::project::Project;
+use layerlab::project::{EXAMPLES, Project};
 use proptest::prelude::*;
 use proptest::test_runner::Config;
 use rand::seq::IndexedRandom;
@@ -195,7 +195,8 @@ proptest! {
 
     #[test]
     fn saving_and_loading_changes_nothing(seed: u64) {
-        let project = project_of(random_graph(&mut ChaCha8Rng::seed_from_u64(seed)));
+        let mut project = project_of(random_graph(&mut ChaCha8Rng::seed_from_u64(seed)));
+        project.precise = seed % 2 == 1;
         let text = project.to_ron().unwrap();
         let read = Project::from_ron(&text).unwrap();
         prop_assert_eq!(&read, &project);
@@ -210,6 +211,24 @@ proptest! {
         prop_assert!(!graph.nodes().iter().any(|node| node.name == name));
         prop_assert!(!name.is_empty());
     }
+}
+
+/// A file from before the field opens and is written as the same bytes; only `true` is written.
+#[test]
+fn precise_is_absent_unless_it_is_asked_for() {
+    let mut project = project_of(Graph::default());
+    let plain = project.to_ron().unwrap();
+    assert!(!plain.contains("precise"), "{plain}");
+    assert!(!Project::from_ron(&plain).unwrap().precise);
+    for (name, text) in EXAMPLES {
+        assert!(!Project::from_ron(text).unwrap().precise, "{name}");
+    }
+    project.precise = true;
+    let text = project.to_ron().unwrap();
+    assert_eq!(text.replace("  precise: true,\n", ""), plain);
+    let read = Project::from_ron(&text).unwrap();
+    assert!(read.precise);
+    assert_eq!(read.to_ron().unwrap(), text);
 }
 
 /// 10,000 edits, each followed by inference; every tenth state is undone and done again.

@@ -521,6 +521,19 @@ fn the_language_is_switched_live_from_the_command_palette() {
 }
 
 #[test]
+fn precise_sums_are_asked_for_in_the_form_and_undone() {
+    let mut window = Window::open(None);
+    window.app().selection.clear();
+    window.settle();
+    let precise = |window: &mut Window| window.app().document.project().precise;
+    assert!(!precise(&mut window));
+    window.click(Role::CheckBox, "precise");
+    assert!(precise(&mut window));
+    window.key(Modifiers::COMMAND, Key::Z);
+    assert!(!precise(&mut window));
+}
+
+#[test]
 fn training_lowers_the_loss_shows_maps_and_takes_another_rate() {
     let mut window = Window::open(None);
     build(&mut window);

@@ -14,8 +14,8 @@ use layerlab::interop::caffe;
 use layerlab::net::{ForwardOptions, Net, NetConfig, NetFeed};
 use layerlab::project::{EXAMPLES, Project};
 use layerlab::train::{
-    Checkpoint, Command, DeviceChoice, Ending, Event, Job, Method, Policy, Progress, Session,
-    Snapshot, Stage, Watch, facts, load_weights,
+    Checkpoint, Command, DeviceChoice, Ending, Event, Job, Method, Policy, Priority, Progress,
+    Session, Snapshot, Stage, Watch, facts, load_weights,
 };
 
 fn example(name: &str) -> Project {
@@ -35,8 +35,10 @@ fn job(name: &str, iterations: u64) -> Job {
         stages: project.stages.clone(),
         iterations: Some(iterations),
         seed: project.seed,
+        precise: project.precise,
         device: DeviceChoice::Cpu,
         threads: Some(2),
+        priority: Priority::Normal,
         resume: None,
         save_to: None,
         project: String::new(),
@@ -236,6 +238,51 @@ fn batch_normalisation_resumes_to_the_bit() {
     });
 }
 
+/// A convolution that Winograd's way takes, where there is one.
+fn winograd_job(precise: bool, iterations: u64) -> Job {
+    let text = "layer { name: 'd' type: 'Data' top: 'data' top: 'label' data_param { source: 'digits' batch_size: 16 } }
+        layer { name: 'c1' type: 'Convolution' bottom: 'data' top: 'c1' convolution_param { num_output: 16 kernel_size: 5 stride: 2 weight_filler { type: 'msra' } } }
+        layer { name: 'c2' type: 'Convolution' bottom: 'c1' top: 'c2' convolution_param { num_output: 16 kernel_size: 3 pad: 1 weight_filler { type: 'msra' } } }
+        layer { name: 'r' type: 'ReLU' bottom: 'c2' top: 'r' }
+        layer { name: 'ip' type: 'InnerProduct' bottom: 'r' top: 'ip' inner_product_param { num_output: 10 weight_filler { type: 'xavier' } } }
+        layer { name: 'loss' type: 'SoftmaxWithLoss' bottom: 'ip' bottom: 'label' top: 'loss' }";
+    let (project, notes) = caffe::import_net(&caffe::parse(text).unwrap(), caffe::blank(), None);
+    assert!(notes.is_empty(), "{notes:?}");
+    Job {
+        graph: project.graph,
+        stages: project.stages,
+        precise,
+        ..job("mlp-digits", iterations)
+    }
+}
+
+#[test]
+fn precise_or_not_a_run_with_winograd_resumes_to_the_bit() {
+    for precise in [false, true] {
+        assert_resumes(|iterations| winograd_job(precise, iterations));
+    }
+}
+
+/// Other bits, and the same run but for the rounding.
+#[test]
+fn precise_sums_are_rounded_otherwise() {
+    let of = |precise| run(winograd_job(precise, 5));
+    let (fast, precise) = (of(false), of(true));
+    let losses = |events: &[Event]| -> Vec<f64> {
+        let steps = events.iter().filter_map(iteration);
+        steps.map(|progress| progress.loss).collect()
+    };
+    for (fast, precise) in losses(&fast).into_iter().zip(losses(&precise)) {
+        assert!((fast - precise).abs() < 1e-3 * precise, "{fast} {precise}");
+    }
+    // On a processor that Winograd's way is not written for, both are plain sums.
+    #[cfg(target_arch = "x86_64")]
+    if std::is_x86_feature_detected!("avx2") && std::is_x86_feature_detected!("fma") {
+        assert_ne!(numbers(&fast), numbers(&precise));
+    }
+    assert_eq!(numbers(&precise), numbers(&of(true)));
+}
+
 #[test]
 fn one_seed_gives_one_run() {
     let of = |seed| {
@@ -246,6 +293,32 @@ fn one_seed_gives_one_run() {
     };
     assert_eq!(of(5), of(5));
     assert_ne!(of(5), of(6));
+}
+
+/// Neither how many threads there are nor what they give way to changes a bit.
+#[test]
+fn threads_and_their_priority_change_no_number() {
+    let of = |threads, priority| {
+        numbers(&run(Job {
+            threads,
+            priority,
+            ..winograd_job(false, 6)
+        }))
+    };
+    let whole = of(Some(2), Priority::Normal);
+    for threads in [None, Some(1), Some(2), Some(3)] {
+        assert_eq!(of(threads, Priority::Low), whole, "{threads:?}");
+    }
+}
+
+/// What prepares batches has threads of its own at a low priority.
+#[test]
+fn a_run_of_low_priority_resumes_to_the_bit() {
+    assert_resumes(|iterations| Job {
+        threads: None,
+        priority: Priority::Low,
+        ..job("mlp-fashion", iterations)
+    });
 }
 
 #[test]

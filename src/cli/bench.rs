@@ -100,6 +100,7 @@ fn measure(project: &Project, options: &Options, batch: usize) -> anyhow::Result
     let config = NetConfig {
         device: device.clone(),
         seed: project.seed,
+        precise: project.precise,
         ..NetConfig::default()
     };
     let mut net = Net::compile(&project.graph, &facts, config)

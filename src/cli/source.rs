@@ -90,7 +90,11 @@ pub(super) fn describe(source: &str, summary: &DataSummary) -> String {
 
 /// The project's network with these weights (safetensors or Caffe's), on the CPU.
 pub(super) fn trained_net(project: &Project, facts: &Facts, weights: &Path) -> anyhow::Result<Net> {
-    let mut net = Net::compile(&project.graph, facts, NetConfig::default())
+    let config = NetConfig {
+        precise: project.precise,
+        ..NetConfig::default()
+    };
+    let mut net = Net::compile(&project.graph, facts, config)
         .context(tr("the network cannot run", "网络无法运行"))?;
     if weights
         .extension()

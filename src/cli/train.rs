@@ -14,7 +14,7 @@ use super::{DeviceArgs, ProjectArgs, interrupt, print_json, source};
 use crate::i18n::{tr, tr_format};
 use crate::project::{EXAMPLES, Project};
 use crate::train::{
-    Command, DeviceChoice, Ending, Evaluation, Event, Job, Progress, Session, Watch,
+    Command, DeviceChoice, Ending, Evaluation, Event, Job, Priority, Progress, Session, Watch,
 };
 
 #[derive(Debug, Args)]
@@ -87,8 +87,10 @@ fn job(project: &Project) -> anyhow::Result<Job> {
         stages: project.stages.clone(),
         iterations: None,
         seed: project.seed,
+        precise: project.precise,
         device: DeviceChoice::Auto,
         threads: None,
+        priority: Priority::Normal,
         resume: None,
         save_to: None,
         project: project.to_ron()?,

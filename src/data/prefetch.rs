@@ -9,6 +9,8 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::{Builder, JoinHandle};
 
+use rayon::ThreadPool;
+
 use super::{Batch, DataError, Feed, Order};
 
 /// Batches that wait, ready.
@@ -23,9 +25,15 @@ pub struct Prefetch {
 }
 
 impl Prefetch {
-    /// Starts with the batch of iteration `start`.
-    pub fn start(feed: Arc<Feed>, mut order: Order, start: u64) -> Result<Self, DataError> {
-        Self::spawn(start, move |iteration| {
+    /// Starts with the batch of iteration `start`. Batches are prepared on the threads of `pool`,
+    /// which nobody else may use, or on all processors.
+    pub fn start(
+        feed: Arc<Feed>,
+        mut order: Order,
+        start: u64,
+        pool: Option<ThreadPool>,
+    ) -> Result<Self, DataError> {
+        Self::spawn(start, pool, move |iteration| {
             feed.training_batch(&order.draws(iteration), order.seed())
         })
     }
@@ -41,10 +49,11 @@ impl Prefetch {
 
     fn spawn(
         start: u64,
+        pool: Option<ThreadPool>,
         mut make: impl FnMut(u64) -> Result<Batch, DataError> + Send + 'static,
     ) -> Result<Self, DataError> {
         let (sender, receiver) = sync_channel(DEPTH);
-        let work = move || {
+        let mut work = move || {
             for iteration in start.. {
                 // What `make` leaves half done is dropped with it: nothing is used afterwards.
                 let batch =
@@ -58,6 +67,10 @@ impl Prefetch {
                     return;
                 }
             }
+        };
+        let work = move || match pool {
+            Some(pool) => pool.install(work),
+            None => work(),
         };
         let thread = Builder::new().name("prefetch".into()).spawn(work);
         let thread = thread.map_err(|error| DataError::Panic {
@@ -102,9 +115,9 @@ mod tests {
     #[test]
     fn batches_come_in_the_order_of_iterations_from_any_start() {
         let feed = feed();
-        let mut whole = Prefetch::start(feed.clone(), feed.order(5), 0).unwrap();
+        let mut whole = Prefetch::start(feed.clone(), feed.order(5), 0, None).unwrap();
         let batches: Vec<Batch> = (0..12).map(|_| whole.next_batch().unwrap()).collect();
-        let mut resumed = Prefetch::start(feed.clone(), feed.order(5), 7).unwrap();
+        let mut resumed = Prefetch::start(feed.clone(), feed.order(5), 7, None).unwrap();
         for batch in &batches[7..] {
             let again = resumed.next_batch().unwrap();
             assert_eq!(again.indices, batch.indices);
@@ -125,7 +138,7 @@ mod tests {
             (|iteration| panic!("boom {iteration}"), "boom 4"),
         ];
         for (make, expected) in makes {
-            let mut prefetch = Prefetch::spawn(4, make).unwrap();
+            let mut prefetch = Prefetch::spawn(4, None, make).unwrap();
             let error = prefetch.next_batch().unwrap_err().to_string();
             assert!(error.contains(expected), "{error}");
             assert!(matches!(prefetch.next_batch(), Err(DataError::Ended)));
@@ -137,7 +150,7 @@ mod tests {
         let feed = feed();
         let made = Arc::new(AtomicU64::new(0));
         let count = made.clone();
-        let prefetch = Prefetch::spawn(0, move |_| {
+        let prefetch = Prefetch::spawn(0, None, move |_| {
             count.fetch_add(1, Ordering::SeqCst);
             feed.batch(SplitName::Train, &[0])
         });

@@ -9,7 +9,7 @@ mod recovery;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use egui::{Context, Ui};
 
@@ -45,6 +45,8 @@ pub struct App {
     /// The example that feature maps show.
     pub example: (SplitName, usize),
     pub frame_times: FrameTimes,
+    /// How long this frame took before it was drawn.
+    undrawn: Duration,
     pub files: FileDialogs,
     pub toasts: Toasts,
     pub editor: Editor,
@@ -78,6 +80,7 @@ impl App {
             training: Training::default(),
             example: (SplitName::Test, 0),
             frame_times: FrameTimes::default(),
+            undrawn: Duration::ZERO,
             files: FileDialogs::default(),
             toasts: Toasts::default(),
             editor: Editor::default(),
@@ -121,6 +124,7 @@ impl App {
 
     /// What happens without drawing: events, data, inference, autosave.
     pub fn logic(&mut self, ctx: &Context) {
+        let begun = Instant::now();
         for event in self.training.drain(ctx) {
             self.tell(event);
         }
@@ -144,6 +148,7 @@ impl App {
             .filter_map(|id| Some(graph.node(*id)?.name.clone()));
         self.training.watch(names.collect(), self.example);
         self.autosave(ctx);
+        self.undrawn = begun.elapsed();
     }
 
     fn tell(&mut self, event: Event) {

@@ -12,10 +12,10 @@ use super::run::Run;
 use crate::data::{Feed, SplitName};
 use crate::graph::{Graph, Node};
 use crate::project::Project;
-use crate::train::{Command, DeviceChoice, Event, Job, Session, Watch};
+use crate::train::{Command, DeviceChoice, Event, Job, Priority, Session, Watch};
 
 /// Events of one frame are taken no longer than this; the rest waits for the next frame.
-const DRAIN: Duration = Duration::from_millis(10);
+const DRAIN: Duration = Duration::from_millis(4);
 
 /// How a session shall begin.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -27,7 +27,6 @@ pub struct Start {
 }
 
 /// The session, and what is to become one.
-#[derive(Default)]
 pub struct Training {
     pub run: Run,
     session: Option<Session>,
@@ -36,8 +35,26 @@ pub struct Training {
     /// The project that the session trains.
     trained: Option<Arc<Project>>,
     watch: Watch,
+    /// What sessions compute on; the window needs room to draw.
+    pub threads: Option<usize>,
+    pub priority: Priority,
     /// Nodes that views asked for beside the selected ones.
     pub asked: BTreeSet<String>,
+}
+
+impl Default for Training {
+    fn default() -> Self {
+        Self {
+            run: Run::default(),
+            session: None,
+            pending: None,
+            trained: None,
+            watch: Watch::default(),
+            threads: None,
+            priority: Priority::Low,
+            asked: BTreeSet::new(),
+        }
+    }
 }
 
 impl Training {
@@ -76,8 +93,10 @@ impl Training {
             stages: project.stages.clone(),
             iterations: None,
             seed: project.seed,
+            precise: project.precise,
             device: DeviceChoice::Auto,
-            threads: None,
+            threads: self.threads,
+            priority: self.priority,
             resume: start.resume,
             save_to: None,
             project: project.to_ron().unwrap_or_default(),
@@ -103,6 +122,8 @@ impl Training {
     pub fn drop_session(&mut self) {
         *self = Self {
             watch: std::mem::take(&mut self.watch),
+            threads: self.threads,
+            priority: self.priority,
             ..Self::default()
         };
     }

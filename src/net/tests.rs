@@ -289,7 +289,11 @@ fn joined_relus_change_no_bit() {
         ("twice", "InnerProduct(num_output: 7)", &["relu5"]),
         ("relu6", "ReLU", &["twice"]),
         ("again", "Eltwise", &["relu6", "twice"]),
-        ("scores", "InnerProduct(num_output: \"classes\")", &["again"]),
+        (
+            "scores",
+            "InnerProduct(num_output: \"classes\")",
+            &["again"],
+        ),
         ("loss", "SoftmaxWithLoss", &["scores", "data:1"]),
     ]);
     let net = compile(&graph);

@@ -28,6 +28,7 @@ pub use message::{Command, Ending, Evaluation, Event, Prediction, Progress, Snap
 pub use policy::Policy;
 pub use run::{facts, facts_of};
 pub use schedule::{Place, RateChange, Schedule};
+pub use session::threads::Priority;
 pub use session::{Failure, Job, Session};
 pub use solver::{Momentum, param_of, update};
 pub use stage::{BASE_LR, MOMENTUM, Method, Regularization, Solver, Stage, WEIGHT_DECAY, selects};

@@ -20,10 +20,10 @@ use super::blame::blame;
 use super::evaluate::evaluate;
 use super::pictures::{LastPass, Pictures};
 use super::schedule::{Place, RateChange, Schedule};
-use super::session::{Job, Link};
+use super::session::{Job, Link, threads};
 use super::{
-    Checkpoint, Command, Ending, Event, Failure, History, Momentum, Progress, Stage, Watch, device,
-    selects, solver,
+    Checkpoint, Command, Ending, Event, Failure, History, Momentum, Priority, Progress, Stage,
+    Watch, device, selects, solver,
 };
 use crate::data::{Feed, Prefetch, SplitName};
 use crate::graph::Phase;
@@ -99,6 +99,7 @@ impl<'a> Run<'a> {
         let config = NetConfig {
             device: device.clone(),
             seed: saved.seed,
+            precise: job.precise,
             ..NetConfig::default()
         };
         let mut net = Net::compile(&job.graph, &facts(&job.feed), config)?;
@@ -113,8 +114,13 @@ impl<'a> Run<'a> {
         }
         let per_epoch = order.batches_per_epoch();
         let batch = schedule.batches_before(saved.iteration, per_epoch);
+        // Batches are prepared beside the training, at its priority.
+        let beside = match job.priority {
+            Priority::Normal => None,
+            low => Some(threads::pool(job.threads, low)?),
+        };
         let mut run = Self {
-            batches: Prefetch::start(job.feed.clone(), order, batch)?,
+            batches: Prefetch::start(job.feed.clone(), order, batch, beside)?,
             schedule,
             batch,
             per_epoch,

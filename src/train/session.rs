@@ -3,6 +3,8 @@
 //! Invariant: every session ends with one [`Event::Ended`], whatever happens in the thread, a
 //! panic included. Nothing is shared with the thread but messages and the newest snapshot.
 
+pub(super) mod threads;
+
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
@@ -10,6 +12,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+
+use threads::Priority;
 
 use super::{Command, DeviceChoice, Ending, Event, Snapshot, Stage, Watch, run};
 use crate::data::{DataError, Feed};
@@ -26,9 +30,12 @@ pub struct Job {
     pub iterations: Option<u64>,
     /// Of a fresh run; a resumed one keeps its checkpoint's.
     pub seed: u64,
+    /// Of the network: see [`NetConfig::precise`](crate::net::NetConfig::precise).
+    pub precise: bool,
     pub device: DeviceChoice,
     /// Of the computation; `None` uses every processor.
     pub threads: Option<usize>,
+    pub priority: Priority,
     /// A checkpoint folder to go on from.
     pub resume: Option<PathBuf>,
     /// Where a checkpoint is written when the run finishes or is stopped.
@@ -197,11 +204,10 @@ fn guarded(job: Job, inbox: Receiver<Command>, link: &Link) -> Ending {
 }
 
 fn in_pool(job: Job, inbox: Receiver<Command>, link: &Link) -> Result<Ending, Failure> {
-    let Some(threads) = job.threads else {
+    if job.threads.is_none() && job.priority == Priority::Normal {
         return run::run(job, inbox, link);
-    };
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
-    let pool = pool.map_err(|error| Failure::new(error.to_string()))?;
+    }
+    let pool = threads::pool(job.threads, job.priority)?;
     pool.install(|| run::run(job, inbox, link))
 }
 
@@ -239,6 +245,12 @@ impl From<NetError> for Failure {
 
 impl From<DataError> for Failure {
     fn from(error: DataError) -> Self {
+        Self::new(error.to_string())
+    }
+}
+
+impl From<rayon::ThreadPoolBuildError> for Failure {
+    fn from(error: rayon::ThreadPoolBuildError) -> Self {
         Self::new(error.to_string())
     }
 }

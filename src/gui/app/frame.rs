@@ -46,7 +46,8 @@ impl App {
             self.document.close_step();
         }
         self.close_and_title(&ctx);
-        self.frame_times.record(begun.elapsed());
+        let undrawn = std::mem::take(&mut self.undrawn);
+        self.frame_times.record(undrawn + begun.elapsed());
     }
 
     /// Training bar, docked panels and status line.

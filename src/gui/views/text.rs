@@ -45,6 +45,7 @@ impl Default for TextView {
 /// A network that writes, and what it has written.
 struct Writer {
     graph: Graph,
+    precise: bool,
     net: Net,
     sampler: Sampler,
     /// Of the snapshot whose weights the network has.
@@ -97,17 +98,22 @@ impl View for TextView {
 impl TextView {
     /// Makes the writer anew for another network, and gives it the newest weights.
     fn prepare(&mut self, ctx: &Ctx<'_>, feed: &Feed, snapshot: &Snapshot) -> Result<(), String> {
-        let graph = &ctx.project.graph;
+        let (graph, precise) = (&ctx.project.graph, ctx.project.precise);
         let serial = ctx.run.serial();
         if self
             .writer
             .as_ref()
-            .is_none_or(|writer| writer.graph != *graph)
+            .is_none_or(|writer| writer.graph != *graph || writer.precise != precise)
         {
-            let net = Net::compile(graph, &train::facts(feed), NetConfig::default())
+            let config = NetConfig {
+                precise,
+                ..NetConfig::default()
+            };
+            let net = Net::compile(graph, &train::facts(feed), config)
                 .map_err(|error| error.to_string())?;
             let mut writer = Writer {
                 graph: graph.clone(),
+                precise,
                 net,
                 sampler: Sampler::new(0),
                 serial: serial.wrapping_sub(1),

@@ -108,6 +108,9 @@ impl<'a> Writer<'a> {
         if project.seed != 0 {
             message.put_own("seed", Value::word(project.seed));
         }
+        if project.precise {
+            message.put_own("precise", Value::word(true));
+        }
         let mut data = project.data.clone();
         let reads_data = |node: &Node| node.layer.spec().role == Role::Data;
         if project.graph.nodes().iter().any(reads_data) {

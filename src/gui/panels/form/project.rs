@@ -16,8 +16,8 @@ pub fn project_ui(ui: &mut Ui, ctx: &Ctx<'_>, typing: &mut Typing, actions: &mut
         "选择一个节点以查看其参数。",
     ));
     ui.add_space(4.0);
-    let (mut title, mut about, mut seed) =
-        (project.title.clone(), project.about.clone(), project.seed);
+    let (mut title, mut about) = (project.title.clone(), project.about.clone());
+    let (mut seed, mut precise) = (project.seed, project.precise);
     const EDIT: Text = Text::new("Edit the project", "编辑项目");
     grid_ui(ui, "project", |ui| {
         name_ui(ui, tr("title", "标题"), "");
@@ -51,6 +51,19 @@ pub fn project_ui(ui: &mut Ui, ctx: &Ctx<'_>, typing: &mut Typing, actions: &mut
         name_ui(ui, tr("seed", "随机种子"), meaning);
         if whole_ui(ui, &mut seed, u64::MAX) {
             actions.push(change(EDIT, "seed", move |project| project.seed = seed));
+        }
+        ui.end_row();
+        let meaning = tr(
+            "Off: 3 × 3 convolutions take Winograd's way, which is faster and rounds about ten times as much. On: plain sums.",
+            "关闭：3 × 3 卷积使用 Winograd 算法，更快，但舍入误差约为十倍。开启：直接求和。",
+        );
+        name_ui(ui, tr("rounding", "舍入"), meaning);
+        let checkbox = ui.checkbox(&mut precise, tr("precise", "精确"));
+        let checkbox = checkbox.on_hover_text(meaning);
+        if checkbox.changed() {
+            actions.push(change(EDIT, "precise", move |project| {
+                project.precise = precise;
+            }));
         }
         ui.end_row();
     });

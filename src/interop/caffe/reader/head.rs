@@ -32,6 +32,10 @@ impl Reader<'_> {
                     Ok(seed) => project.seed = seed,
                     Err(_) => self.notes.push(wrong_value(entry)),
                 },
+                (true, "precise") => match word.parse() {
+                    Ok(precise) => project.precise = precise,
+                    Err(_) => self.notes.push(wrong_value(entry)),
+                },
                 (true, "data") => match ron::from_str(word) {
                     Ok(data) => project.data = data,
                     Err(_) => self.notes.push(wrong_value(entry)),

@@ -238,6 +238,7 @@ fn settings_of_the_data_survive() {
     project.data.preprocess.std = crate::data::Std::Channel;
     project.data.split.seed = 4;
     project.seed = 77;
+    project.precise = true;
     project.about = "two\nlines".to_owned();
     same(&project);
     project.data.preprocess.color = crate::data::Color::Bgr;
