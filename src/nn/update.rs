@@ -164,7 +164,7 @@ fn update_cpu<T: Real>(
 }
 
 /// What makes up for Adam's states beginning as 0.
-fn correction(momentum: f64, momentum2: f64, step: u64) -> f64 {
+pub(super) fn correction(momentum: f64, momentum2: f64, step: u64) -> f64 {
     let step = step.max(1) as f64;
     (1.0 - momentum2.powf(step)).sqrt() / (1.0 - momentum.powf(step))
 }
