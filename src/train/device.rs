@@ -5,7 +5,7 @@
 
 use candle_core::Device;
 
-use crate::i18n::{Text, tr_format};
+use crate::i18n::{Text, tr, tr_format};
 
 /// What a person may ask for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -41,7 +41,6 @@ impl DeviceChoice {
     }
 
     /// The device, and where it is the CPU instead of what was asked for, the reason.
-    /// Call it on the thread that will compute: a CUDA device belongs to its thread's stream.
     pub fn open(self) -> (Device, Option<String>) {
         let wanted: &[Backend] = match self {
             Self::Cpu => &[],
@@ -98,12 +97,28 @@ fn guarded(open: fn() -> candle_core::Result<Device>) -> Result<Device, String> 
 #[cfg(feature = "cuda")]
 fn cuda() -> Result<Device, String> {
     guarded(|| {
-        let device = Device::new_cuda(0)?;
+        // A stream of its own: that of the thread would be another one in every thread, and a
+        // window that reads a snapshot would not wait for what computes it.
+        let device = Device::new_cuda_with_stream(0)?;
+        // SAFETY: without events nothing orders streams among each other, and there is only one:
+        // every tensor of this device is made, used and freed in it, from whatever thread.
+        unsafe { device.as_cuda_device()?.disable_event_tracking() };
         // The first kernel shows whether the driver takes this build's code.
         candle_core::Tensor::zeros(1, candle_core::DType::F32, &device)?
             .affine(1.0, 1.0)?
             .to_vec1::<f32>()?;
         Ok(device)
+    })
+}
+
+/// What to say before the first step, if the device compiles for it: of CUDA a program holds code
+/// that the driver turns into the card's once a machine and keeps.
+pub(super) fn compiling(device: &Device) -> Option<&'static str> {
+    device.is_cuda().then(|| {
+        tr(
+            "the first step prepares the card, the very first time for up to half a minute…",
+            "首步训练前需准备显卡，首次使用时最长约半分钟…",
+        )
     })
 }
 
@@ -140,6 +155,7 @@ mod tests {
         assert!(device.is_cpu());
         assert_eq!(notice, None);
         assert_eq!(name(&device), "CPU");
+        assert_eq!(compiling(&device), None);
     }
 
     #[test]

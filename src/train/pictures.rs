@@ -111,16 +111,10 @@ impl Pictures {
         Ok(())
     }
 
-    pub fn publish_if_due(
-        &mut self,
-        net: &Net,
-        iteration: u64,
-        link: &Link,
-    ) -> Result<(), Failure> {
-        match self.newest {
-            Some((made, _)) if made.elapsed() < INTERVAL => Ok(()),
-            _ => self.publish(net, iteration, link),
-        }
+    /// Whether a running training should show itself again.
+    pub fn are_due(&self) -> bool {
+        self.newest
+            .is_none_or(|(made, _)| made.elapsed() >= INTERVAL)
     }
 
     /// Unless the newest snapshot is of this iteration.
