@@ -13,6 +13,7 @@
 
 mod activation;
 mod conv;
+mod dropout;
 mod kernel;
 mod library;
 mod memory;
@@ -24,6 +25,7 @@ mod update;
 
 pub(super) use activation::{relu, relu_backward};
 pub(super) use conv::{bias_backward, conv2d, conv2d_backward_data, conv2d_backward_filter};
+pub(super) use dropout::dropout;
 pub(super) use norm::{batch_norm, batch_norm_backward, batch_statistics};
 pub(super) use pinned::Pinned;
 pub(super) use pool::{avg_pool2d, avg_pool2d_backward, max_pool2d, max_pool2d_backward};

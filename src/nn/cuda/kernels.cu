@@ -221,3 +221,41 @@ extern "C" __global__ void update_two(const float *w, const float *g, const floa
     new_s[i] = first;
     new_r[i] = second;
 }
+
+// The key of a random stream.
+struct Key {
+    unsigned words[8];
+};
+
+static __device__ void quarter_round(unsigned *s, int a, int b, int c, int d) {
+    const int places[4] = {a, b, c, d}, turns[4] = {16, 12, 8, 7};
+    for (int step = 0; step < 4; step++) {
+        unsigned &to = s[places[step % 2 * 2]], &other = s[places[3 - step % 2 * 2]];
+        to += s[places[step % 2 == 0 ? 1 : 3]];
+        other ^= to;
+        other = other << turns[step] | other >> (32 - turns[step]);
+    }
+}
+
+// ChaCha with eight rounds (Bernstein 2008), as `nn::dropout` uses it: one thread for each block of
+// 16 numbers, 1024 blocks a stream. A number below `threshold` drops its element.
+extern "C" __global__ void dropout(const float *x, float *y, Key key, unsigned threshold,
+                                   float kept, unsigned count) {
+    unsigned block = position();
+    if (block >= (count + 15) / 16) return;
+    unsigned begin[16] = {0x61707865, 0x3320646e, 0x79622d32, 0x6b206574}, s[16];
+    for (int i = 0; i < 8; i++) begin[4 + i] = key.words[i];
+    begin[12] = block % 1024;
+    begin[14] = block / 1024;
+    for (int i = 0; i < 16; i++) s[i] = begin[i];
+    for (int round = 0; round < 4; round++) {
+        for (int i = 0; i < 4; i++) quarter_round(s, i, 4 + i, 8 + i, 12 + i);
+        for (int i = 0; i < 4; i++) {
+            quarter_round(s, i, 4 + (i + 1) % 4, 8 + (i + 2) % 4, 12 + (i + 3) % 4);
+        }
+    }
+    for (unsigned i = 0; i < 16 && block * 16 + i < count; i++) {
+        unsigned at = block * 16 + i;
+        y[at] = x[at] * (s[i] + begin[i] >= threshold ? kept : 0.0f);
+    }
+}
