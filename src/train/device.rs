@@ -6,6 +6,8 @@
 use candle_core::Device;
 
 use crate::i18n::{Text, tr, tr_format};
+#[cfg(feature = "cuda")]
+use crate::nn;
 
 /// What a person may ask for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -103,11 +105,15 @@ fn cuda() -> Result<Device, String> {
         // SAFETY: without events nothing orders streams among each other, and there is only one:
         // every tensor of this device is made, used and freed in it, from whatever thread.
         unsafe { device.as_cuda_device()?.disable_event_tracking() };
-        // The first kernel shows whether the driver takes this build's code.
-        candle_core::Tensor::zeros(1, candle_core::DType::F32, &device)?
-            .affine(1.0, 1.0)?
-            .to_vec1::<f32>()?;
-        Ok(device)
+        // A convolution and a kernel of our own show whether the driver takes this build's code,
+        // and whether the libraries are whole.
+        let ones = candle_core::Tensor::ones((1, 1, 1, 1), candle_core::DType::F32, &device)?;
+        let y = nn::conv2d(&ones, &ones, None, &nn::Conv2d::default())?;
+        let y = nn::relu(&y, 0.0)?.flatten_all()?.to_vec1::<f32>()?;
+        match y[..] {
+            [1.0] => Ok(device),
+            _ => candle_core::bail!("it computes 1 · 1 = {y:?}"),
+        }
     })
 }
 

@@ -99,6 +99,27 @@ pub(super) fn check(operation: &'static str, status: sys::cudnnStatus_t) -> Resu
     bail!("cuDNN {operation}: {status:?}")
 }
 
+/// Whether cuDNN has no way to do what it was asked for; an installation that lacks something is
+/// another matter.
+pub(super) fn is_unsupported(status: sys::cudnnStatus_t) -> bool {
+    use sys::cudnnStatus_t::{
+        CUDNN_STATUS_NOT_SUPPORTED, CUDNN_STATUS_NOT_SUPPORTED_ARCH_MISMATCH,
+        CUDNN_STATUS_NOT_SUPPORTED_BAD_LAUNCH_PARAM, CUDNN_STATUS_NOT_SUPPORTED_LAYOUT,
+        CUDNN_STATUS_NOT_SUPPORTED_PADDING, CUDNN_STATUS_NOT_SUPPORTED_SHAPE,
+        CUDNN_STATUS_NOT_SUPPORTED_SHARED_MEMORY_INSUFFICIENT,
+    };
+    matches!(
+        status,
+        CUDNN_STATUS_NOT_SUPPORTED
+            | CUDNN_STATUS_NOT_SUPPORTED_ARCH_MISMATCH
+            | CUDNN_STATUS_NOT_SUPPORTED_BAD_LAUNCH_PARAM
+            | CUDNN_STATUS_NOT_SUPPORTED_LAYOUT
+            | CUDNN_STATUS_NOT_SUPPORTED_PADDING
+            | CUDNN_STATUS_NOT_SUPPORTED_SHAPE
+            | CUDNN_STATUS_NOT_SUPPORTED_SHARED_MEMORY_INSUFFICIENT
+    )
+}
+
 /// A description that cuDNN keeps, destroyed with its owner.
 macro_rules! description {
     ($(#[$about:meta])* $name:ident, $raw:ident, $create:ident, $destroy:ident) => {

@@ -10,7 +10,7 @@ use candle_core::cuda_backend::cudarc::driver::DevicePtrMut;
 use candle_core::{CudaDevice, Result};
 
 use crate::nn::conv::ConvShape;
-use crate::nn::cuda::library::{FilterShape, Library, Motion, TensorShape, check};
+use crate::nn::cuda::library::{FilterShape, Library, Motion, TensorShape, check, is_unsupported};
 use crate::nn::tf32;
 
 /// Bytes of workspace above which an algorithm is not taken.
@@ -97,7 +97,7 @@ macro_rules! planned {
                 )
             };
             // Without a suggestion the reference computes.
-            if asked != sys::cudnnStatus_t::CUDNN_STATUS_NOT_SUPPORTED {
+            if !is_unsupported(asked) {
                 check("convolution's algorithms", asked)?;
                 for repeatable in [true, false] {
                     let told = suggestions.iter().take(count.max(0) as usize);
@@ -172,7 +172,7 @@ impl<A: Copy> Plan<A> {
                 let stream = device.cuda_stream();
                 let (space, _space) = workspace.device_ptr_mut(&stream);
                 let status = launch(algorithm, space as _, bytes);
-                if status != sys::cudnnStatus_t::CUDNN_STATUS_NOT_SUPPORTED {
+                if !is_unsupported(status) {
                     check(operation, status)?;
                     return Ok(true);
                 }
