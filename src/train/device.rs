@@ -91,7 +91,11 @@ pub fn name(device: &Device) -> String {
 #[cfg(any(feature = "cuda", feature = "metal"))]
 fn guarded(open: fn() -> candle_core::Result<Device>) -> Result<Device, String> {
     match std::panic::catch_unwind(open) {
-        Ok(opened) => opened.map_err(|error| error.to_string()),
+        Ok(opened) => opened.map_err(|error| {
+            // Candle's text goes on with where in the program it happened.
+            let text = error.to_string();
+            text.lines().next().unwrap_or_default().to_owned()
+        }),
         Err(panic) => Err(super::session::panic_text(&*panic)),
     }
 }
