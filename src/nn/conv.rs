@@ -65,7 +65,7 @@ pub fn conv2d(x: &Tensor, w: &Tensor, bias: Option<&Tensor>, conv: &Conv2d) -> R
     if winograd::fits(&shape, x) {
         return winograd::forward(x, w, bias, &shape);
     }
-    on_cpu!(x, forward(x, w, bias, &shape), else reference::conv2d(x, w, bias, &shape))
+    on_cpu!(x, forward(x, w, bias, &shape), cuda conv2d(x, w, bias, conv), else reference::conv2d(x, w, bias, &shape))
 }
 
 /// Gradient of [`conv2d`] with respect to its input of spatial size `x_size` = [H, W], from
@@ -82,7 +82,7 @@ pub fn conv2d_backward_data(
     if winograd::fits(&shape.adjoint(), dy) {
         return winograd::backward_data(dy, w, &shape);
     }
-    on_cpu!(dy, backward_data(dy, w, &shape), else reference::conv2d_backward_data(dy, w, &shape))
+    on_cpu!(dy, backward_data(dy, w, &shape), cuda conv2d_backward_data(dy, w, x_size, conv), else reference::conv2d_backward_data(dy, w, &shape))
 }
 
 /// Gradient of [`conv2d`] with respect to its filters of spatial size `kernel` = [KH, KW], from
@@ -99,12 +99,12 @@ pub fn conv2d_backward_filter(
     if winograd::fits(&shape, x) {
         return winograd::backward_filter(x, dy, &shape);
     }
-    on_cpu!(x, backward_filter(x, dy, &shape), else reference::conv2d_backward_filter(x, dy, &shape))
+    on_cpu!(x, backward_filter(x, dy, &shape), cuda conv2d_backward_filter(x, dy, kernel, conv), else reference::conv2d_backward_filter(x, dy, &shape))
 }
 
 /// Gradient of a bias per channel: the sum of `dy` (N, C, …) over all axes but the second: (C).
 pub fn bias_backward(dy: &Tensor) -> Result<Tensor> {
-    on_cpu!(dy, backward_bias(dy), else reference::bias_backward(dy))
+    on_cpu!(dy, backward_bias(dy), cuda bias_backward(dy), else reference::bias_backward(dy))
 }
 
 fn forward<T: Real>(

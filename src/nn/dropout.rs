@@ -24,6 +24,10 @@ pub fn dropout(x: &Tensor, ratio: f64, seed: u64) -> Result<Tensor> {
     // Below the threshold lie `ratio` of all 2³² numbers.
     let threshold = (ratio * 2f64.powi(32)) as u64;
     let kept = 1.0 / (1.0 - ratio);
+    #[cfg(feature = "cudnn")]
+    if let Some(y) = super::cuda::dropout(x, threshold as u32, kept, seed)? {
+        return Ok(y);
+    }
     let mut mask = vec![0f64; x.elem_count()];
     mask.par_chunks_mut(STREAM)
         .enumerate()

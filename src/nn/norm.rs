@@ -14,7 +14,7 @@ pub fn batch_statistics(x: &Tensor) -> Result<(Tensor, Tensor)> {
     if x.elem_count() == 0 {
         bail!("{:?} has no elements to take a mean of", x.dims());
     }
-    on_cpu!(x, statistics_cpu(x), else statistics_reference(x))
+    on_cpu!(x, statistics_cpu(x), cuda batch_statistics(x), else statistics_reference(x))
 }
 
 fn statistics_cpu<T: Real>(x: &Tensor) -> Result<(Tensor, Tensor)> {
@@ -50,7 +50,7 @@ pub fn batch_norm(
     moments: &Moments<'_>,
     affine: Option<(&Tensor, &Tensor)>,
 ) -> Result<Tensor> {
-    on_cpu!(x, norm_cpu(x, moments, affine), else norm_reference(x, moments, affine))
+    on_cpu!(x, norm_cpu(x, moments, affine), cuda batch_norm(x, moments, affine), else norm_reference(x, moments, affine))
 }
 
 fn norm_cpu<T: Real>(
@@ -104,7 +104,7 @@ pub fn batch_norm_backward(
     weight: Option<&Tensor>,
     of_batch: bool,
 ) -> Result<(Tensor, Tensor, Tensor)> {
-    on_cpu!(x, norm_backward_cpu(x, dy, moments, weight, of_batch), else norm_backward_reference(x, dy, moments, weight, of_batch))
+    on_cpu!(x, norm_backward_cpu(x, dy, moments, weight, of_batch), cuda batch_norm_backward(x, dy, moments, weight, of_batch), else norm_backward_reference(x, dy, moments, weight, of_batch))
 }
 
 fn norm_backward_cpu<T: Real>(

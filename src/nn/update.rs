@@ -76,7 +76,7 @@ pub fn update(
     for state in states {
         same_shape(w, state)?;
     }
-    on_cpu!(w, update_cpu(w, g, states, step), else reference(w, g, states, step))
+    on_cpu!(w, update_cpu(w, g, states, step), cuda update(w, g, states, step), else reference(w, g, states, step))
 }
 
 fn update_cpu<T: Real>(
