@@ -93,7 +93,7 @@ pub(super) fn run(options: &Options) -> anyhow::Result<ExitCode> {
 fn measure(project: &Project, options: &Options, batch: usize) -> anyhow::Result<Vec<Times>> {
     let summary = DataSummary::open(&project.data, Path::new(""))?;
     let facts = train::facts_of(&summary);
-    let (device, notice) = options.device.device.open();
+    let (device, notice) = options.device.choose().open();
     if let Some(notice) = notice {
         eprintln!("{notice}");
     }

@@ -25,6 +25,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use crate::i18n::{Lang, set_lang, tr, tr_format};
+use crate::nn;
 use crate::train::DeviceChoice;
 
 /// What came in on the command line.
@@ -123,6 +124,11 @@ struct DeviceArgs {
         help = tr("What computes", "计算设备")
     )]
     device: DeviceChoice,
+    #[arg(long, help = tr(
+        "Let CUDA round to TF32: about twice as fast from Ampere on, right to three digits",
+        "允许 CUDA 采用 TF32 舍入：Ampere 及更新的显卡约快一倍，精度约三位有效数字"
+    ))]
+    tf32: bool,
     #[arg(
         long,
         value_name = "N",
@@ -130,6 +136,14 @@ struct DeviceArgs {
         help = tr("Threads of the computation (default: every processor)", "计算线程数（默认使用所有处理器）")
     )]
     threads: Option<u16>,
+}
+
+impl DeviceArgs {
+    /// The device, having set how precisely it computes.
+    fn choose(&self) -> DeviceChoice {
+        nn::set_tf32(self.tf32);
+        self.device
+    }
 }
 
 fn parse_lang(text: &str) -> Result<Lang, String> {

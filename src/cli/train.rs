@@ -51,7 +51,7 @@ pub(super) fn run(options: &Options) -> anyhow::Result<ExitCode> {
     let out = options.out.as_ref().or(options.resume.as_ref());
     let job = Job {
         iterations: options.iterations,
-        device: options.device.device,
+        device: options.device.choose(),
         threads: options.device.threads.map(usize::from),
         resume: options.resume.clone(),
         save_to: out.cloned(),
@@ -192,6 +192,7 @@ impl Teller {
                     self.say(notice.clone());
                 }
             }
+            Event::Compiling(reason) => self.say(reason.clone()),
             Event::Iteration(progress) => self.progress(progress),
             Event::Evaluated(evaluation) => {
                 self.say(in_words(evaluation, self.is_text));

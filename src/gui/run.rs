@@ -48,6 +48,7 @@ pub struct Run {
     status: Status,
     device: String,
     notice: Option<String>,
+    compiling: Option<String>,
     iteration: u64,
     total: u64,
     latest: Option<Progress>,
@@ -66,7 +67,7 @@ impl Run {
     /// A session was started; its events follow. What the last one showed stays until then.
     pub fn begin(&mut self) {
         self.status = Status::Starting;
-        self.notice = None;
+        (self.notice, self.compiling) = (None, None);
     }
 
     pub fn apply(&mut self, event: Event) {
@@ -80,6 +81,7 @@ impl Run {
                 self.start(iteration);
                 (self.total, self.device, self.notice) = (total, device, notice);
             }
+            Event::Compiling(reason) => self.compiling = Some(reason),
             Event::Iteration(progress) => self.advance(progress),
             Event::Evaluated(evaluation) => self.evaluated(evaluation),
             Event::Paused => self.status = Status::Paused,
@@ -131,6 +133,7 @@ impl Run {
     }
 
     fn advance(&mut self, progress: Progress) {
+        self.compiling = None;
         self.loss.push(progress.iteration, progress.loss);
         self.rate.push(progress.iteration, progress.rate);
         self.pace.add(progress.seconds, progress.examples);
@@ -186,6 +189,11 @@ impl Run {
     /// Why the device is not the one that was asked for.
     pub fn notice(&self) -> Option<&str> {
         self.notice.as_deref()
+    }
+
+    /// Why the first iteration takes so long, while it does.
+    pub fn compiling(&self) -> Option<&str> {
+        self.compiling.as_deref()
     }
 
     /// Finished iterations.

@@ -6,13 +6,13 @@ use candle_core::{Result, Tensor};
 
 /// `x` where positive, `negative_slope · x` elsewhere; a NaN stays one.
 pub fn relu(x: &Tensor, negative_slope: f64) -> Result<Tensor> {
-    on_cpu!(x, relu_cpu(x, negative_slope), else reference::relu(x, negative_slope))
+    on_cpu!(x, relu_cpu(x, negative_slope), cuda relu(x, negative_slope), else reference::relu(x, negative_slope))
 }
 
 /// Gradient of [`relu`] with respect to its input, from `dy` and either the input or, if the slope
 /// is not negative, the output, which has the same signs.
 pub fn relu_backward(x: &Tensor, dy: &Tensor, negative_slope: f64) -> Result<Tensor> {
-    on_cpu!(x, relu_backward_cpu(x, dy, negative_slope), else reference::relu_backward(x, dy, negative_slope))
+    on_cpu!(x, relu_backward_cpu(x, dy, negative_slope), cuda relu_backward(x, dy, negative_slope), else reference::relu_backward(x, dy, negative_slope))
 }
 
 /// `1 / (1 + e⁻ˣ)`.

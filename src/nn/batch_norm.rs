@@ -16,7 +16,7 @@ use rayon::prelude::*;
 /// The variance is taken around the mean found first, so a large mean costs no digits.
 pub fn batch_statistics(x: &Tensor) -> Result<(Tensor, Tensor)> {
     check(x)?;
-    on_cpu!(x, statistics_cpu(x), else statistics_reference(x))
+    on_cpu!(x, statistics_cpu(x), cuda batch_statistics(x), else statistics_reference(x))
 }
 
 fn check(x: &Tensor) -> Result<()> {
@@ -96,7 +96,7 @@ pub fn batch_norm(
     relu: bool,
 ) -> Result<Tensor> {
     check(x)?;
-    on_cpu!(x, norm_cpu(x, moments, affine, relu), else {
+    on_cpu!(x, norm_cpu(x, moments, affine, relu), cuda batch_norm_relu(x, moments, affine, relu), else {
         let y = norm_reference(x, moments, affine)?;
         if relu { reference::relu(&y, 0.0) } else { Ok(y) }
     })
@@ -111,7 +111,7 @@ pub fn batch_norm_of_batch(
 ) -> Result<(Tensor, Tensor, Tensor)> {
     check(x)?;
     on_cpu!(x, of_batch_cpu(x, eps, affine, relu), else {
-        let (mean, variance) = statistics_reference(x)?;
+        let (mean, variance) = batch_statistics(x)?;
         let moments = Moments { mean: &mean, variance: &variance, eps };
         let y = batch_norm(x, &moments, affine, relu)?;
         Ok((y, mean, variance))
@@ -250,7 +250,7 @@ pub fn batch_norm_backward(
 ) -> Result<(Tensor, Tensor, Tensor)> {
     check(x)?;
     same_shape(x, dy)?;
-    on_cpu!(x, norm_backward_cpu(x, dy, rectified, moments, weight, of_batch), else {
+    on_cpu!(x, norm_backward_cpu(x, dy, rectified, moments, weight, of_batch), cuda batch_norm_relu_backward(x, dy, rectified, moments, weight, of_batch), else {
         let dy = match rectified {
             Some(y) => &reference::relu_backward(y, dy, 0.0)?,
             None => dy,

@@ -166,7 +166,7 @@ pub(super) fn spread(values: &Tensor, x: &Tensor) -> Result<Tensor> {
 
 /// Gradient of [`channel_affine`] with respect to its scale: Σ x · dy for each channel, (C).
 pub fn channel_dot(x: &Tensor, dy: &Tensor) -> Result<Tensor> {
-    on_cpu!(x, dot_cpu(x, dy), else super::reference::bias_backward(&(x * dy)?))
+    on_cpu!(x, dot_cpu(x, dy), else super::bias_backward(&(x * dy)?))
 }
 
 fn dot_cpu<T: Real>(x: &Tensor, dy: &Tensor) -> Result<Tensor> {

@@ -124,7 +124,7 @@ fn convolve(
     if let Way::Winograd | Way::Implicit(_) = way {
         return forward_singles(way, x, w, bias, relu, &shape);
     }
-    on_cpu!(x, forward(way, x, w, bias, relu, &shape), else {
+    on_cpu!(x, forward(way, x, w, bias, relu, &shape), cuda conv2d_relu(x, w, bias, conv, relu), else {
         let y = reference::conv2d(x, w, bias, &shape)?;
         if relu { reference::relu(&y, 0.0) } else { Ok(y) }
     })
@@ -187,7 +187,7 @@ pub fn conv2d_backward_data(
     shape.check_output(dy)?;
     match Way::of(&shape.adjoint(), dy, conv) {
         _ if depthwise::fits(&shape) => {
-            on_cpu!(dy, backward_data(Way::Depthwise, dy, w, &shape), else reference::conv2d_backward_data(dy, w, &shape))
+            on_cpu!(dy, backward_data(Way::Depthwise, dy, w, &shape), cuda conv2d_backward_data(dy, w, x_size, conv), else reference::conv2d_backward_data(dy, w, &shape))
         }
         way @ (Way::Winograd | Way::Implicit(_)) => {
             let dx = with_slices([dy, w], |[dy, w]| {
@@ -199,7 +199,7 @@ pub fn conv2d_backward_data(
             cpu::tensor(dx, &shape.input_dims())
         }
         _ => {
-            on_cpu!(dy, backward_data(Way::Explicit, dy, w, &shape), else reference::conv2d_backward_data(dy, w, &shape))
+            on_cpu!(dy, backward_data(Way::Explicit, dy, w, &shape), cuda conv2d_backward_data(dy, w, x_size, conv), else reference::conv2d_backward_data(dy, w, &shape))
         }
     }
 }
@@ -235,7 +235,7 @@ pub fn conv2d_backward_filter(
         })?;
         return cpu::tensor(dw, &shape.filter_dims());
     }
-    on_cpu!(x, backward_filter(way, x, dy, &shape), else reference::conv2d_backward_filter(x, dy, &shape))
+    on_cpu!(x, backward_filter(way, x, dy, &shape), cuda conv2d_backward_filter(x, dy, kernel, conv), else reference::conv2d_backward_filter(x, dy, &shape))
 }
 
 fn backward_filter<T: Real>(
@@ -255,7 +255,7 @@ fn backward_filter<T: Real>(
 
 /// Gradient of a bias per channel: the sum of `dy` (N, C, …) over all axes but the second: (C).
 pub fn bias_backward(dy: &Tensor) -> Result<Tensor> {
-    on_cpu!(dy, backward_bias(dy), else reference::bias_backward(dy))
+    on_cpu!(dy, backward_bias(dy), cuda bias_backward(dy), else reference::bias_backward(dy))
 }
 
 fn backward_bias<T: Real>(dy: &Tensor) -> Result<Tensor> {

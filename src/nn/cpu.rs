@@ -52,7 +52,22 @@ macro_rules! impl_real {
 impl_real!(f32 F32, f64 F64);
 
 /// Calls the generic CPU path with the type of `$x`, or evaluates the reference on any other device or type.
+/// With `cuda`, that function of `nn::cuda` serves `f32` tensors on CUDA, if it is built.
 macro_rules! on_cpu {
+    (
+        $x:expr, $path:ident($($argument:expr),* $(,)?),
+        cuda $cuda:ident($($given:expr),*), else $reference:expr
+    ) => {
+        match ($x.device(), $x.dtype()) {
+            (candle_core::Device::Cpu, candle_core::DType::F32) => $path::<f32>($($argument),*),
+            (candle_core::Device::Cpu, candle_core::DType::F64) => $path::<f64>($($argument),*),
+            #[cfg(feature = "cudnn")]
+            (candle_core::Device::Cuda(_), candle_core::DType::F32) => {
+                crate::nn::cuda::$cuda($($given),*)
+            }
+            _ => $reference,
+        }
+    };
     ($x:expr, $path:ident($($argument:expr),* $(,)?), else $reference:expr) => {
         match ($x.device(), $x.dtype()) {
             (candle_core::Device::Cpu, candle_core::DType::F32) => $path::<f32>($($argument),*),

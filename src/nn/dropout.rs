@@ -27,6 +27,10 @@ pub fn dropout(x: &Tensor, ratio: f64, seed: u64) -> Result<Tensor> {
         kept: 1.0 / (1.0 - ratio),
         seed,
     };
+    #[cfg(feature = "cudnn")]
+    if let Some(y) = super::cuda::dropout(x, mask.threshold as u32, mask.kept, seed)? {
+        return Ok(y);
+    }
     on_cpu!(x, on_cpu_of(x, mask), else {
         // On the way to a device only the type that it needs travels: not every one has f64.
         let ones = Tensor::ones(x.shape(), DType::F32, &Device::Cpu)?;

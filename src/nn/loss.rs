@@ -123,6 +123,30 @@ fn check_all(labels: &Tensor, classes: usize, ignore: Option<u32>) -> Result<()>
     Ok(())
 }
 
+/// Labels that are all below `classes` or ignored, with 0 in place of those that are not, and NaN
+/// or 0 for whether there were any: a check that does not wait for a card, in the type of a loss.
+fn poisoned(
+    labels: &Tensor,
+    classes: usize,
+    ignore: Option<u32>,
+    dtype: DType,
+) -> Result<(Tensor, Tensor)> {
+    let classes = u32::try_from(classes).unwrap_or(u32::MAX);
+    let mut wrong = labels.ge(classes)?;
+    if let Some(ignored) = ignore {
+        wrong = (wrong * labels.ne(ignored)?)?;
+    }
+    let labels = wrong.where_cond(&labels.zeros_like()?, labels)?;
+    // 0 / (1 − any): one division that is NaN where a label was wrong.
+    let right = wrong
+        .to_dtype(dtype)?
+        .flatten_all()?
+        .max(0)?
+        .affine(-1.0, 1.0)?;
+    let poison = (right.zeros_like()? / right)?;
+    Ok((labels, poison))
+}
+
 fn check_label(label: u32, classes: usize, position: usize) -> Result<usize> {
     match usize::try_from(label) {
         Ok(label) if label < classes => Ok(label),

@@ -1,9 +1,10 @@
 //! Tensor operations that Candle lacks, gets wrong or does slowly, each with its own backward.
 //!
 //! Every operation is a function from tensors to new tensors, so a clone of a tensor stays what it
-//! was; only [`update`] changes weights and its own states in place. `f32` and `f64` tensors on the CPU take a fast path; any
-//! other device takes the `reference` form, made of Candle's own forward operations, which is
-//! also what the tests compare the fast path with.
+//! was; only [`update`] changes weights and its own states in place. `f32` and `f64` tensors on the
+//! CPU take a fast path, and with cuDNN `f32` tensors on CUDA take another; any other device takes
+//! the `reference` form, made of Candle's own forward operations, which is also what the tests
+//! compare the fast paths with.
 //!
 //! Invariant: the same inputs give the same bits, at any number of threads, because every sum is
 //! cut into parts by the shapes alone and the parts are added in order. This module knows tensors
@@ -27,9 +28,13 @@ mod reference;
 mod resize;
 mod size;
 mod softmax;
+mod staging;
+mod tf32;
 mod update;
 
 mod cpu;
+#[cfg(feature = "cudnn")]
+mod cuda;
 mod matmul;
 mod patches;
 mod product;
@@ -68,6 +73,8 @@ pub use reduce::{Reduce, reduce, reduce_backward, top_indices};
 pub use resize::{Resize, resize, resize_backward};
 pub use size::{conv_output, pool_output};
 pub use softmax::{softmax, softmax_backward};
+pub use staging::Staging;
+pub use tf32::{set_tf32, tf32};
 pub use update::{Rule, Step, update};
 
 #[cfg(test)]

@@ -23,7 +23,7 @@ pub struct Pool2d {
 /// The first of equal maxima counts; a NaN in a window is its maximum.
 pub fn max_pool2d(x: &Tensor, pool: &Pool2d) -> Result<(Tensor, Tensor)> {
     let axes = PoolAxes::new(x.dims(), pool)?;
-    on_cpu!(x, max_forward(x, &axes), else reference::max_pool2d(x, &axes))
+    on_cpu!(x, max_forward(x, &axes), cuda max_pool2d(x, pool), else reference::max_pool2d(x, &axes))
 }
 
 /// Gradient of [`max_pool2d`] with respect to its input of spatial size `x_size`: each gradient in
@@ -38,14 +38,14 @@ pub fn max_pool2d_backward(dy: &Tensor, indices: &Tensor, x_size: [usize; 2]) ->
         );
     }
     cpu::same_shape(dy, indices)?;
-    on_cpu!(dy, max_backward(dy, indices, x_size), else reference::max_pool2d_backward(dy, indices, x_size))
+    on_cpu!(dy, max_backward(dy, indices, x_size), cuda max_pool2d_backward(dy, indices, x_size), else reference::max_pool2d_backward(dy, indices, x_size))
 }
 
 /// Average pooling of `x` (N, C, H, W): (N, C, OH, OW). As in Caffe the divisor is the area of the
 /// window inside the padded image, so padding counts as zeros but what hangs over it does not.
 pub fn avg_pool2d(x: &Tensor, pool: &Pool2d) -> Result<Tensor> {
     let axes = PoolAxes::new(x.dims(), pool)?;
-    on_cpu!(x, avg_forward(x, &axes), else reference::avg_pool2d(x, &axes))
+    on_cpu!(x, avg_forward(x, &axes), cuda avg_pool2d(x, pool), else reference::avg_pool2d(x, &axes))
 }
 
 /// Gradient of [`avg_pool2d`] with respect to its input of spatial size `x_size`: (N, C, H, W).
@@ -59,7 +59,7 @@ pub fn avg_pool2d_backward(dy: &Tensor, x_size: [usize; 2], pool: &Pool2d) -> Re
             axes.output_dims()
         );
     }
-    on_cpu!(dy, avg_backward(dy, &axes), else reference::avg_pool2d_backward(dy, &axes))
+    on_cpu!(dy, avg_backward(dy, &axes), cuda avg_pool2d_backward(dy, x_size, pool), else reference::avg_pool2d_backward(dy, &axes))
 }
 
 /// The sizes of one pooling, found to be consistent.

@@ -8,14 +8,14 @@ use rayon::prelude::*;
 /// `e^x / Σ e^x` over axis 1 of `x` (N, C, …), computed without overflow.
 pub fn softmax(x: &Tensor) -> Result<Tensor> {
     Planes::of(x)?;
-    on_cpu!(x, forward(x), else reference::softmax(x))
+    on_cpu!(x, forward(x), cuda softmax(x), else reference::softmax(x))
 }
 
 /// Gradient of [`softmax`] with respect to its input, from its output `y` and `dy`: `y · (dy − Σ y·dy)`.
 pub fn softmax_backward(y: &Tensor, dy: &Tensor) -> Result<Tensor> {
     Planes::of(y)?;
     same_shape(y, dy)?;
-    on_cpu!(y, backward(y, dy), else reference::softmax_backward(y, dy))
+    on_cpu!(y, backward(y, dy), cuda softmax_backward(y, dy), else reference::softmax_backward(y, dy))
 }
 
 /// A tensor (N, C, …) seen as images of `c` planes of `plane` elements.

@@ -74,7 +74,7 @@ pub fn update(w: &mut Tensor, g: &Tensor, states: &mut [Tensor], step: &Step) ->
     for state in states.iter() {
         same_shape(w, state)?;
     }
-    on_cpu!(w, update_cpu(w, g, states, step), else {
+    on_cpu!(w, update_cpu(w, g, states, step), cuda update_in_place(w, g, states, step), else {
         let (new_w, new_states) = reference(w, g, states, step)?;
         *w = new_w;
         states.clone_from_slice(&new_states);
@@ -162,7 +162,7 @@ fn update_cpu<T: Real>(w: &Tensor, g: &Tensor, states: &[Tensor], step: &Step) -
 }
 
 /// What makes up for Adam's states beginning as 0.
-fn correction(momentum: f64, momentum2: f64, step: u64) -> f64 {
+pub(super) fn correction(momentum: f64, momentum2: f64, step: u64) -> f64 {
     let step = step.max(1) as f64;
     (1.0 - momentum2.powf(step)).sqrt() / (1.0 - momentum.powf(step))
 }

@@ -5,7 +5,9 @@
 
 use candle_core::Device;
 
-use crate::i18n::{Text, tr_format};
+use crate::i18n::{Text, tr, tr_format};
+#[cfg(feature = "cuda")]
+use crate::nn;
 
 /// What a person may ask for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -41,7 +43,6 @@ impl DeviceChoice {
     }
 
     /// The device, and where it is the CPU instead of what was asked for, the reason.
-    /// Call it on the thread that will compute: a CUDA device belongs to its thread's stream.
     pub fn open(self) -> (Device, Option<String>) {
         let wanted: &[Backend] = match self {
             Self::Cpu => &[],
@@ -90,7 +91,11 @@ pub fn name(device: &Device) -> String {
 #[cfg(any(feature = "cuda", feature = "metal"))]
 fn guarded(open: fn() -> candle_core::Result<Device>) -> Result<Device, String> {
     match std::panic::catch_unwind(open) {
-        Ok(opened) => opened.map_err(|error| error.to_string()),
+        Ok(opened) => opened.map_err(|error| {
+            // Candle's text goes on with where in the program it happened.
+            let text = error.to_string();
+            text.lines().next().unwrap_or_default().to_owned()
+        }),
         Err(panic) => Err(super::session::panic_text(&*panic)),
     }
 }
@@ -98,12 +103,32 @@ fn guarded(open: fn() -> candle_core::Result<Device>) -> Result<Device, String> 
 #[cfg(feature = "cuda")]
 fn cuda() -> Result<Device, String> {
     guarded(|| {
-        let device = Device::new_cuda(0)?;
-        // The first kernel shows whether the driver takes this build's code.
-        candle_core::Tensor::zeros(1, candle_core::DType::F32, &device)?
-            .affine(1.0, 1.0)?
-            .to_vec1::<f32>()?;
-        Ok(device)
+        // A stream of its own: that of the thread would be another one in every thread, and a
+        // window that reads a snapshot would not wait for what computes it.
+        let device = Device::new_cuda_with_stream(0)?;
+        // SAFETY: without events nothing orders streams among each other, and there is only one:
+        // every tensor of this device is made, used and freed in it, from whatever thread.
+        unsafe { device.as_cuda_device()?.disable_event_tracking() };
+        // A convolution and a kernel of our own show whether the driver takes this build's code,
+        // and whether the libraries are whole.
+        let ones = candle_core::Tensor::ones((1, 1, 1, 1), candle_core::DType::F32, &device)?;
+        let y = nn::conv2d(&ones, &ones, None, &nn::Conv2d::default())?;
+        let y = nn::relu(&y, 0.0)?.flatten_all()?.to_vec1::<f32>()?;
+        match y[..] {
+            [1.0] => Ok(device),
+            _ => candle_core::bail!("it computes 1 · 1 = {y:?}"),
+        }
+    })
+}
+
+/// What to say before the first step, if the device compiles for it: of CUDA a program holds code
+/// that the driver turns into the card's once a machine and keeps.
+pub(super) fn compiling(device: &Device) -> Option<&'static str> {
+    device.is_cuda().then(|| {
+        tr(
+            "the first step prepares the card, the very first time for up to half a minute…",
+            "首步训练前需准备显卡，首次使用时最长约半分钟…",
+        )
     })
 }
 
@@ -140,6 +165,7 @@ mod tests {
         assert!(device.is_cpu());
         assert_eq!(notice, None);
         assert_eq!(name(&device), "CPU");
+        assert_eq!(compiling(&device), None);
     }
 
     #[test]

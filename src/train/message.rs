@@ -49,6 +49,8 @@ pub enum Event {
         device: String,
         notice: Option<String>,
     },
+    /// The first iteration will take longer than the others, and why. It ends with the iteration.
+    Compiling(String),
     /// One iteration was done. `iteration` counts finished ones, from 1.
     Iteration(Progress),
     Evaluated(Evaluation),

@@ -120,21 +120,9 @@ impl Pictures {
         Ok(())
     }
 
-    pub fn publish_if_due(
-        &mut self,
-        net: &Net,
-        iteration: u64,
-        link: &Link,
-    ) -> Result<(), Failure> {
-        if self.is_due() {
-            self.publish(net, iteration, link)?;
-        }
-        Ok(())
-    }
-
-    /// Whether the next snapshot may be made: after a while, and longer for large networks, whose
-    /// weights take time to copy.
-    pub fn is_due(&self) -> bool {
+    /// Whether a running training should show itself again: after a while, and longer for large
+    /// networks, whose weights take time to copy.
+    pub fn are_due(&self) -> bool {
         let wait = INTERVAL.max(self.took * SHARE);
         self.newest.is_none_or(|(made, _)| made.elapsed() >= wait)
     }

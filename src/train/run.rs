@@ -5,15 +5,17 @@
 //! resumed run repeats an uninterrupted one bit for bit.
 
 mod check;
+mod commands;
 mod facts;
 mod gathered;
+mod unread;
 
 pub(super) use facts::feed_of;
 pub use facts::{facts, facts_of};
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, TryRecvError};
+use std::sync::mpsc::Receiver;
 use std::time::Instant;
 
 use super::blame::blame;
@@ -23,14 +25,16 @@ use super::schedule::{Place, RateChange, Schedule};
 use super::session::{Job, Link, threads};
 use super::{
     Checkpoint, Command, Ending, Event, Failure, History, Momentum, Priority, Progress, Stage,
-    Watch, device, selects, solver,
+    device, selects, solver,
 };
-use crate::data::{Feed, Prefetch, SplitName};
+use crate::data::{Batch, Feed, Prefetch, SplitName};
 use crate::graph::Phase;
-use crate::i18n::{tr, tr_format};
-use crate::net::{BackwardStart, Focus, ForwardOptions, Keep, Net, NetConfig};
+use crate::i18n::tr;
+use crate::net::{BackwardStart, Focus, ForwardOptions, Keep, Net, NetConfig, Pass};
 use check::check;
+use commands::Obeyed;
 use gathered::{Gathered, Passed};
+use unread::{Loss, Unread};
 
 /// Trains until the schedule ends or the session is stopped.
 pub(super) fn run(job: Job, inbox: Receiver<Command>, link: &Link) -> Result<Ending, Failure> {
@@ -51,16 +55,12 @@ pub(super) fn run(job: Job, inbox: Receiver<Command>, link: &Link) -> Result<End
         if last || (every > 0 && done.is_multiple_of(every)) {
             run.evaluate(SplitName::Validation)?;
         }
-        run.pictures.publish_if_due(&run.net, run.iteration, link)?;
+        if run.pictures.are_due() {
+            run.tell()?;
+            run.pictures.publish(&run.net, run.iteration, link)?;
+        }
     }
     run.end(false)
-}
-
-/// What to do after the commands that had come.
-#[derive(PartialEq)]
-enum Obeyed {
-    GoOn,
-    Stop,
 }
 
 struct Run<'a> {
@@ -78,6 +78,10 @@ struct Run<'a> {
     rate_changes: Vec<RateChange>,
     history: History,
     pictures: Pictures,
+    /// Iterations that nobody was told of yet.
+    unread: Unread,
+    /// Nothing was computed yet.
+    fresh: bool,
     paused: bool,
     project: String,
     save_to: Option<PathBuf>,
@@ -120,11 +124,13 @@ impl<'a> Run<'a> {
             low => Some(threads::pool(job.threads, low)?),
         };
         let mut run = Self {
-            batches: Prefetch::start(job.feed.clone(), order, batch, beside)?,
+            batches: Prefetch::start(job.feed.clone(), order, batch, beside, &device)?,
             schedule,
             batch,
             per_epoch,
             pictures: Pictures::default(),
+            unread: Unread::default(),
+            fresh: true,
             net,
             feed: job.feed,
             momentum,
@@ -153,7 +159,10 @@ impl<'a> Run<'a> {
 
     /// One step of gradient descent.
     fn iterate(&mut self, place: &Place<'_>) -> Result<(), Failure> {
-        let begin = Instant::now();
+        let begun = Instant::now();
+        if let (true, Some(reason)) = (self.fresh, device::compiling(&self.net.config().device)) {
+            self.link.send(Event::Compiling(reason.to_owned()));
+        }
         if self.iteration == place.start {
             self.momentum.clear();
         }
@@ -174,7 +183,7 @@ impl<'a> Run<'a> {
         let Some(mut passed) = last else {
             return Ok(());
         };
-        let (loss, examples) = (gathered.mean_loss(), gathered.examples);
+        let (losses, examples) = (gathered.losses, gathered.examples);
         passed.backward.params = gathered.gradients;
         let rate = place.rate(self.iteration, &self.rate_changes);
         let step = self.iteration - place.start + 1;
@@ -190,10 +199,11 @@ impl<'a> Run<'a> {
         let progress = Progress {
             iteration: self.iteration,
             stage: place.index,
-            loss,
+            // These two are known when the losses are read.
+            loss: f64::NAN,
             rate,
             examples,
-            seconds: begin.elapsed().as_secs_f64(),
+            seconds: 0.0,
         };
         let watched = self.pictures.nodes();
         let Passed {
@@ -202,10 +212,29 @@ impl<'a> Run<'a> {
             batch,
             ..
         } = passed;
+        self.unread
+            .add(begun, progress, losses, (batch.clone(), self.batch));
         let last = LastPass::of(watched, &self.net, &pass, backward, batch);
         self.pictures.remember(last);
-        self.history.steps.push(progress);
-        self.link.send(Event::Iteration(progress));
+        if self.unread.is_due() || self.fresh {
+            self.tell()?;
+        }
+        self.fresh = false;
+        Ok(())
+    }
+
+    /// Tells of the iterations whose losses nobody has read yet, and finds one that is not finite.
+    fn tell(&mut self) -> Result<(), Failure> {
+        let told = self.unread.take()?;
+        for progress in told.iterations {
+            if let (false, Some((batch, number))) = (progress.loss.is_finite(), &told.last) {
+                // Those behind it have gone on with what it left, so the last batch shows where.
+                let at = (number.saturating_sub(1), progress.iteration - 1);
+                return Err(blame(&self.net, batch, self.seed, at)?);
+            }
+            self.history.steps.push(progress);
+            self.link.send(Event::Iteration(progress));
+        }
         Ok(())
     }
 
@@ -222,13 +251,7 @@ impl<'a> Run<'a> {
             ..ForwardOptions::default()
         };
         let mut pass = self.net.forward(Phase::Train, &feed_of(&batch), options)?;
-        let Some(loss) = pass.loss(&self.net)? else {
-            return Err(Failure::new(no_loss()));
-        };
-        if !loss.is_finite() {
-            let at = (self.batch, self.iteration);
-            return Err(blame(&self.net, &batch, self.seed, at)?);
-        }
+        let loss = self.loss(&pass, &batch)?;
         let backward = self.net.backward(&mut pass, &BackwardStart::Losses)?;
         for (key, tensor) in std::mem::take(&mut pass.buffers) {
             self.net.set_param(&key, tensor)?;
@@ -242,94 +265,29 @@ impl<'a> Run<'a> {
         })
     }
 
-    /// Carries out the commands that have come; while paused, waits for more.
-    fn obey(&mut self) -> Result<Obeyed, Failure> {
-        loop {
-            if self.paused {
-                self.pictures
-                    .publish_if_new(&self.net, self.iteration, self.link)?;
-            }
-            let received = if self.paused {
-                self.inbox.recv().map_err(|_| TryRecvError::Disconnected)
-            } else {
-                self.inbox.try_recv()
+    /// The loss of a batch, found to be finite; on a card it stays there, to be read and looked
+    /// at with the next ones.
+    fn loss(&self, pass: &Pass, batch: &Batch) -> Result<Loss, Failure> {
+        if self.net.config().device.is_cuda() {
+            let loss = pass.loss_on_device(&self.net)?;
+            return match loss {
+                Some(loss) => Ok(Loss::Unread(loss)),
+                None => Err(Failure::new(no_loss())),
             };
-            match received {
-                Err(TryRecvError::Empty) => return Ok(Obeyed::GoOn),
-                Err(TryRecvError::Disconnected) | Ok(Command::Stop) => return Ok(Obeyed::Stop),
-                Ok(Command::Pause) => self.pause(),
-                Ok(Command::Resume) if self.paused => {
-                    self.paused = false;
-                    self.link.send(Event::Resumed);
-                }
-                Ok(Command::Resume) => {}
-                Ok(Command::Step) => {
-                    self.pause();
-                    return Ok(Obeyed::GoOn);
-                }
-                Ok(Command::SetBaseRate(base_lr)) => self.set_base_rate(base_lr),
-                Ok(Command::Watch(watch)) => self.watch(watch)?,
-                Ok(Command::Save(folder)) => {
-                    if let Err(failure) = self.save(&folder) {
-                        self.link.send(Event::Refused(failure.message));
-                    }
-                }
-                Ok(Command::Evaluate(split)) => self.evaluate(split)?,
-            }
         }
-    }
-
-    fn pause(&mut self) {
-        if !self.paused {
-            self.paused = true;
-            self.link.send(Event::Paused);
-        }
-    }
-
-    fn set_base_rate(&mut self, base_lr: f64) {
-        if !(base_lr.is_finite() && base_lr >= 0.0) {
-            let text = tr_format!(
-                "the learning rate {base_lr} is not a number from 0 up",
-                "学习率 {base_lr} 不是大于等于 0 的数"
-            );
-            return self.link.send(Event::Refused(text));
-        }
-        let iteration = self.iteration;
-        self.rate_changes.push(RateChange { iteration, base_lr });
-        self.link.send(Event::RateChanged { iteration, base_lr });
-    }
-
-    fn watch(&mut self, watch: Watch) -> Result<(), Failure> {
-        if let Err(error) = self.pictures.watch(watch, &self.net, &self.feed) {
-            self.link.send(Event::Refused(error.to_string()));
-        }
-        if self.paused {
-            self.pictures
-                .look_again(&self.net, self.seed, self.iteration)?;
-        }
-        self.pictures.publish(&self.net, self.iteration, self.link)
-    }
-
-    fn save(&self, folder: &Path) -> Result<(), Failure> {
-        let checkpoint = Checkpoint {
-            iteration: self.iteration,
-            seed: self.seed,
-            rate_changes: self.rate_changes.clone(),
-            weights: self.net.copy_params()?,
-            momentum: self.momentum.clone(),
-            history: self.history.clone(),
+        let Some(loss) = pass.loss(&self.net)? else {
+            return Err(Failure::new(no_loss()));
         };
-        checkpoint.save(folder, &self.project)?;
-        self.feed.statistics().save(folder)?;
-        self.link.send(Event::Saved {
-            iteration: self.iteration,
-            folder: folder.to_owned(),
-        });
-        Ok(())
+        if !loss.is_finite() {
+            let at = (self.batch, self.iteration);
+            return Err(blame(&self.net, batch, self.seed, at)?);
+        }
+        Ok(Loss::Read(loss))
     }
 
     /// Evaluates a split, unless it is empty; stopping the session cuts it short.
     fn evaluate(&mut self, split: SplitName) -> Result<(), Failure> {
+        self.tell()?;
         let stopped = || self.link.stopped();
         let evaluation = evaluate(&self.net, &self.feed, split, self.iteration, &stopped)?;
         if let Some(evaluation) = evaluation {
@@ -350,6 +308,7 @@ impl<'a> Run<'a> {
 
     /// The last snapshot and checkpoint.
     fn end(&mut self, finished: bool) -> Result<Ending, Failure> {
+        self.tell()?;
         self.pictures
             .publish_if_new(&self.net, self.iteration, self.link)?;
         if let Some(folder) = self.save_to.take() {

@@ -53,6 +53,17 @@ fn trained(to: u64) -> Run {
 }
 
 #[test]
+fn a_long_first_iteration_is_explained_until_it_is_done() {
+    let mut run = Run::default();
+    run.begin();
+    run.apply(started(0));
+    run.apply(Event::Compiling("the card".into()));
+    assert_eq!(run.compiling(), Some("the card"));
+    run.apply(iteration(1, 0.5));
+    assert_eq!(run.compiling(), None);
+}
+
+#[test]
 fn a_run_goes_through_its_states() {
     let mut run = Run::default();
     assert_eq!((run.status(), run.is_live()), (&Status::Idle, false));

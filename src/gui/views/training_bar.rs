@@ -163,7 +163,13 @@ fn state_ui(ui: &mut Ui, ctx: &Ctx<'_>, actions: &mut Vec<Action>) {
                 "正在准备网络和数据…",
             ));
         }
-        Status::Running | Status::Paused => progress_ui(ui, ctx),
+        Status::Running | Status::Paused => match run.compiling() {
+            Some(reason) => {
+                ui.spinner();
+                ui.add(Label::new(reason).truncate());
+            }
+            None => progress_ui(ui, ctx),
+        },
         Status::Ended(Ending::Failed { node, message, .. }) => {
             failure_ui(ui, ctx, node.as_deref(), message, actions);
         }

@@ -114,6 +114,24 @@ impl Pass {
             .map_or(&[], Vec::as_slice)
     }
 
+    /// [`Pass::loss`] as a tensor of one `f64` on the device, which nobody has to wait for.
+    pub fn loss_on_device(&self, net: &Net) -> Result<Option<Tensor>, NetError> {
+        let mut sum: Option<Tensor> = None;
+        for (step, outputs) in net.plan(self.phase).steps.iter().zip(&self.outputs) {
+            if self.options.focus.counts(step)
+                && let Some(value) = outputs.first()
+            {
+                let loss = value.tensor().to_dtype(candle_core::DType::F64)?;
+                let loss = (loss.sum_all()? * step.loss_weight)?;
+                sum = Some(match sum {
+                    Some(sum) => (sum + loss)?,
+                    None => loss,
+                });
+            }
+        }
+        Ok(sum)
+    }
+
     /// The objective: every loss of the phase times its weight; `None` where there is no loss.
     pub fn loss(&self, net: &Net) -> Result<Option<f64>, NetError> {
         let mut sum = None;

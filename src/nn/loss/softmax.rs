@@ -1,6 +1,6 @@
 //! The cross entropy of a softmax with labels: Caffe's SoftmaxWithLoss.
 
-use super::{Averaging, check_all, check_label, check_labels};
+use super::{Averaging, check_all, check_label, check_labels, poisoned};
 use crate::nn::cpu::{self, Real, on_cpu, with_slices};
 use crate::nn::reference;
 use crate::nn::softmax::Planes;
@@ -12,7 +12,8 @@ use rayon::prelude::*;
 /// `averaging` says which labels count and what their sum is divided by.
 ///
 /// Computed as log Σ eˣ − x of the label, so it neither overflows nor takes the logarithm of 0.
-/// Errors if the shapes do not fit, a label that counts is not below C, or there is no example.
+/// Errors if the shapes do not fit, a label that counts is not below C, or there is no example; on
+/// CUDA, where looking at the labels would wait for the card, such a label makes the loss NaN.
 pub fn softmax_cross_entropy(
     x: &Tensor,
     labels: &Tensor,
@@ -21,6 +22,9 @@ pub fn softmax_cross_entropy(
     check_labels(x, labels)?;
     let divisor = averaging.number(labels)?;
     on_cpu!(x, cross_entropy(x, labels, averaging.ignore, divisor), else {
+        if x.device().is_cuda() {
+            return cross_entropy_on_card(x, labels, averaging, divisor);
+        }
         check_all(labels, x.dim(1)?, averaging.ignore)?;
         reference::softmax_cross_entropy(x, labels, averaging, divisor)
     })
@@ -36,6 +40,12 @@ pub fn softmax_cross_entropy_backward(
 ) -> Result<Tensor> {
     check_labels(probabilities, labels)?;
     let divisor = averaging.number(labels)?;
+    let mut labels = labels.clone();
+    if probabilities.device().is_cuda() {
+        let classes = probabilities.dim(1)?;
+        (labels, _) = poisoned(&labels, classes, averaging.ignore, probabilities.dtype())?;
+    }
+    let labels = &labels;
     on_cpu!(
         probabilities,
         cross_entropy_backward(probabilities, labels, averaging.ignore, d_loss, divisor),
@@ -43,6 +53,17 @@ pub fn softmax_cross_entropy_backward(
             probabilities, labels, averaging, d_loss, divisor
         )
     )
+}
+
+fn cross_entropy_on_card(
+    x: &Tensor,
+    labels: &Tensor,
+    averaging: &Averaging,
+    divisor: f64,
+) -> Result<(Tensor, Tensor)> {
+    let (labels, poison) = poisoned(labels, x.dim(1)?, averaging.ignore, x.dtype())?;
+    let (loss, probabilities) = reference::softmax_cross_entropy(x, &labels, averaging, divisor)?;
+    Ok(((loss + poison)?, probabilities))
 }
 
 fn cross_entropy<T: Real>(
@@ -111,4 +132,34 @@ fn cross_entropy_backward<T: Real>(
         }
     }
     cpu::tensor(dx, p.shape())
+}
+
+#[cfg(test)]
+mod tests {
+    use candle_core::Device;
+
+    use super::*;
+    use crate::nn::tests::{random, relative_error};
+    use crate::nn::{Divisor, softmax_cross_entropy};
+
+    #[test]
+    fn a_card_computes_the_same_and_a_wrong_label_is_seen_in_the_loss() {
+        let x = random(&[4, 3], 1);
+        let labels = |values: [u32; 4]| Tensor::new(&values, &Device::Cpu).unwrap();
+        for ignore in [None, Some(2), Some(255)] {
+            let averaging = Averaging {
+                divisor: Divisor::Batch,
+                ignore,
+            };
+            let last = ignore.unwrap_or(1);
+            let right = labels([0, 2, 1, last]);
+            let (loss, p) = softmax_cross_entropy(&x, &right, &averaging).unwrap();
+            let (on_card, on_card_p) = cross_entropy_on_card(&x, &right, &averaging, 4.0).unwrap();
+            assert!(relative_error(&on_card, &loss) < 1e-13);
+            assert!(relative_error(&on_card_p, &p) < 1e-13);
+            let wrong = labels([0, 3, 1, last]);
+            let (loss, _) = cross_entropy_on_card(&x, &wrong, &averaging, 4.0).unwrap();
+            assert!(loss.to_scalar::<f64>().unwrap().is_nan());
+        }
+    }
 }

@@ -1,6 +1,8 @@
 //! What holds for all operations: the CPU paths equal the references, the backward functions equal
 //! finite differences, and nothing depends on the threads or on the rest of the batch.
 
+#[cfg(feature = "cudnn")]
+mod cuda;
 mod determinism;
 mod gradients;
 mod maps;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use candle_core::Tensor;
 
+use super::unread::Loss;
 use crate::data::Batch;
 use crate::net::{Backward, Pass};
 
@@ -12,7 +13,7 @@ pub(super) struct Passed {
     pub batch: Batch,
     pub pass: Pass,
     pub backward: Backward,
-    pub loss: f64,
+    pub loss: Loss,
 }
 
 /// The means of one step's batches, each weighed by its examples.
@@ -20,8 +21,8 @@ pub(super) struct Passed {
 /// Every batch takes the same walk, so all have gradients of the same parameters.
 #[derive(Default)]
 pub(super) struct Gathered {
-    /// The sum of losses times examples.
-    loss: f64,
+    /// Each batch's loss with its examples.
+    pub losses: Vec<(Loss, usize)>,
     pub examples: usize,
     pub gradients: BTreeMap<String, Tensor>,
 }
@@ -40,12 +41,8 @@ impl Gathered {
                 }
             }
         }
-        self.loss += passed.loss * count as f64;
+        self.losses.push((passed.loss.clone(), count));
         self.examples += count;
         Ok(())
-    }
-
-    pub fn mean_loss(&self) -> f64 {
-        self.loss / self.examples.max(1) as f64
     }
 }
