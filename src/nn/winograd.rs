@@ -136,14 +136,13 @@ impl Bank<'_> {
             let mut places: Places = [[0.0; LANES]; PLACES];
             for input in 0..self.inputs {
                 let mut taps = [[0f32; LANES]; 9];
-                for lane in 0..LANES {
-                    let output = (some.start + group * LANES + lane).min(self.outputs - 1);
+                let outputs = (0..LANES).map(|lane| (lane, some.start + group * LANES + lane));
+                for (lane, output) in outputs {
+                    let output = output.min(self.outputs - 1);
                     let filter = &self.w[output * self.output + input * self.input..];
-                    let Some(filter) = filter.first_chunk::<9>() else {
-                        continue;
-                    };
-                    for (tap, &value) in filter.iter().enumerate() {
-                        taps[if self.turned { 8 - tap } else { tap }][lane] = value;
+                    for (tap, value) in filter[..9].iter().enumerate() {
+                        let tap = if self.turned { 8 - tap } else { tap };
+                        taps[tap][lane] = *value;
                     }
                 }
                 lanes::filters(&taps, &mut places);
@@ -270,7 +269,7 @@ impl Pass<'_> {
     fn block(&self, threads: Threads, u: &[f32], block: &Range<usize>, to: Maps<'_>) {
         scratch(self.numbers(block, self.shape.c, GAP), |v| {
             self.transform_inputs(threads, block, v);
-            self.from_inputs(threads, u, v, block, to);
+            self.multiply_and_write(threads, u, v, block, to);
         });
     }
 
@@ -285,14 +284,14 @@ impl Pass<'_> {
                 .for_each(|part| {
                     scratch(PLACES * bank.place(part.rows().len()), |u| {
                         bank.transform(Threads::Own, self.level, &part.rows(), u);
-                        self.from_inputs(Threads::Own, u, v, block, part);
+                        self.multiply_and_write(Threads::Own, u, v, block, part);
                     });
                 });
         });
     }
 
     /// The products with some filters, and the outputs of these.
-    fn from_inputs(
+    fn multiply_and_write(
         &self,
         threads: Threads,
         u: &[f32],

@@ -69,7 +69,7 @@ pub struct Pass {
     /// By step, whether the gradient at its output is needed.
     pub(super) needed: Vec<bool>,
     /// By step, whether it does the work of the ReLU behind it too.
-    pub(super) joined: Vec<bool>,
+    pub(in crate::net) joined: Vec<bool>,
     pub(super) options: ForwardOptions,
     /// New values of buffers, by key.
     pub buffers: Vec<(String, Tensor)>,
