@@ -338,6 +338,8 @@ fn a_project_is_renamed_saved_and_opened_again() {
 #[test]
 fn the_prototxt_follows_the_graph_and_changes_it() {
     let mut window = Window::open(None);
+    // The number of classes stands in the text, once it is known.
+    window.until_inferred();
     let before = window.app().document.project().clone();
     let show = CommandId::Show(layerlab::gui::ViewKind::Prototxt);
     window.run(show);

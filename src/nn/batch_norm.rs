@@ -3,12 +3,14 @@
 //! On the CPU a channel is a task: its numbers are read from memory once, and walked over again
 //! while they lie in the cache.
 
+mod planes;
+
 use super::channels::{channel_tensor, per_channel, spread};
 use super::cpu::{self, Real, on_cpu, room, same_shape, with_slices};
 use super::product::Maps;
 use super::reference::{self, bias_backward};
-use super::simd::wide;
 use candle_core::{Result, Tensor, bail};
+use planes::{Gradient, Line, plane_dots, plane_gradient, plane_norm, plane_squares, plane_sum};
 use rayon::prelude::*;
 
 /// Mean and (biased) variance of each channel of `x` (N, C, …): two tensors (C).
@@ -116,15 +118,6 @@ pub fn batch_norm_of_batch(
         let y = batch_norm(x, &moments, affine, relu)?;
         Ok((y, mean, variance))
     })
-}
-
-/// What makes a number of one channel: `(x − mean) · scale + shift`.
-#[derive(Clone, Copy)]
-struct Line<T> {
-    mean: T,
-    scale: T,
-    shift: T,
-    relu: bool,
 }
 
 /// The weights and biases, 1 and 0 where there are none.
@@ -322,113 +315,6 @@ fn norm_backward_cpu<T: Real>(
         channel_tensor(column(1), x)?,
         channel_tensor(column(0), x)?,
     ))
-}
-
-/// What makes a gradient of one channel: `scale · dy − offset − (x − mean) · slope`.
-#[derive(Clone, Copy)]
-struct Gradient<T> {
-    mean: T,
-    scale: T,
-    offset: T,
-    slope: T,
-}
-
-/// Running sums of a loop; the compiler keeps them in registers.
-const SUMS: usize = 32;
-/// Numbers that are summed in their own type before the sums go on in double precision.
-const RUN: usize = 1024;
-
-fn total<T: Real>(sums: [T; SUMS]) -> f64 {
-    sums.iter().map(|sum| sum.to_f64()).sum()
-}
-
-wide! {
-    fn plane_sum[T: Real](x: &[T]) -> f64 {
-        let mut sum = 0.0;
-        for x in x.chunks(RUN) {
-            let (blocks, rest) = x.as_chunks::<SUMS>();
-            let mut sums = [T::ZERO; SUMS];
-            for block in blocks {
-                for (sum, &x) in sums.iter_mut().zip(block) {
-                    *sum += x;
-                }
-            }
-            sum += total(sums) + rest.iter().map(|x| x.to_f64()).sum::<f64>();
-        }
-        sum
-    }
-
-    fn plane_squares[T: Real](x: &[T], mean: T) -> f64 {
-        let square = |x: T| (x - mean) * (x - mean);
-        let mut sum = 0.0;
-        for x in x.chunks(RUN) {
-            let (blocks, rest) = x.as_chunks::<SUMS>();
-            let mut sums = [T::ZERO; SUMS];
-            for block in blocks {
-                for (sum, &x) in sums.iter_mut().zip(block) {
-                    *sum += square(x);
-                }
-            }
-            sum += total(sums) + rest.iter().map(|&x| square(x).to_f64()).sum::<f64>();
-        }
-        sum
-    }
-
-    fn plane_norm[T: Real](x: &[T], y: &mut [T], line: Line<T>) {
-        if line.relu {
-            for (y, &x) in y.iter_mut().zip(x) {
-                let value = (x - line.mean) * line.scale + line.shift;
-                *y = if value <= T::ZERO { T::ZERO } else { value };
-            }
-        } else {
-            for (y, &x) in y.iter_mut().zip(x) {
-                *y = (x - line.mean) * line.scale + line.shift;
-            }
-        }
-    }
-
-    fn plane_dots[T: Real](x: &[T], dy: &[T], y: Option<&[T]>, mean: T) -> [f64; 2] {
-        let mut all = [0.0; 2];
-        let mut masked = [T::ZERO; RUN];
-        let runs = x.chunks(RUN).zip(dy.chunks(RUN)).enumerate();
-        for (index, (x, mut dy)) in runs {
-            if let Some(y) = y {
-                for ((to, &dy), &y) in masked.iter_mut().zip(dy).zip(&y[index * RUN..]) {
-                    *to = if y <= T::ZERO { T::ZERO } else { dy };
-                }
-                dy = &masked[..x.len()];
-            }
-            let ((xs, x_rest), (dys, dy_rest)) = (x.as_chunks::<SUMS>(), dy.as_chunks::<SUMS>());
-            let (mut sums, mut dots) = ([T::ZERO; SUMS], [T::ZERO; SUMS]);
-            for (x, dy) in xs.iter().zip(dys) {
-                for (((sum, dot), &x), &dy) in sums.iter_mut().zip(&mut dots).zip(x).zip(dy) {
-                    *sum += dy;
-                    *dot += dy * (x - mean);
-                }
-            }
-            all = [all[0] + total(sums), all[1] + total(dots)];
-            for (&x, &dy) in x_rest.iter().zip(dy_rest) {
-                all = [all[0] + dy.to_f64(), all[1] + (dy * (x - mean)).to_f64()];
-            }
-        }
-        all
-    }
-
-    fn plane_gradient[T: Real](x: &[T], dy: &[T], y: Option<&[T]>, dx: &mut [T], line: Gradient<T>) {
-        let gradient = |x: T, dy: T| line.scale * dy - line.offset - (x - line.mean) * line.slope;
-        match y {
-            None => {
-                for ((dx, &x), &dy) in dx.iter_mut().zip(x).zip(dy) {
-                    *dx = gradient(x, dy);
-                }
-            }
-            Some(y) => {
-                for (((dx, &x), &dy), &y) in dx.iter_mut().zip(x).zip(dy).zip(y) {
-                    *dx = gradient(x, if y <= T::ZERO { T::ZERO } else { dy });
-                }
-            }
-        }
-    }
 }
 
 pub(super) fn norm_backward_reference(

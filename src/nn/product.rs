@@ -10,6 +10,7 @@ mod output;
 mod scratch;
 mod side;
 mod tile;
+mod vector;
 
 pub(super) use output::{Maps, Place};
 pub(super) use scratch::scratch;
