@@ -4,6 +4,7 @@
 
 use super::cpu::{self, Real, on_cpu, with_slices};
 use super::reference;
+use super::simd::wide;
 use super::size::{Axis, pool_output};
 use candle_core::{Result, Tensor, bail};
 use rayon::prelude::*;
@@ -138,14 +139,7 @@ fn max_forward<T: Real>(x: &Tensor, axes: &PoolAxes) -> Result<(Tensor, Tensor)>
             .zip(indices.par_chunks_mut(axes.output_plane()));
         let planes = planes.zip(x.par_chunks(axes.input_plane()));
         planes.for_each(|((y, indices), x)| {
-            // One comparison for each pixel is twice as fast as two, and NaN is rare.
-            if has_nan(x) {
-                max_plane(x, axes, y, indices, |value, best| {
-                    value > best || is_nan(value)
-                });
-            } else {
-                max_plane(x, axes, y, indices, |value, best| value > best);
-            }
+            max_of_plane(x, axes, y, indices);
         });
         Ok(())
     })?;
@@ -153,12 +147,27 @@ fn max_forward<T: Real>(x: &Tensor, axes: &PoolAxes) -> Result<(Tensor, Tensor)>
     Ok((cpu::tensor(y, dims)?, cpu::tensor(indices, dims)?))
 }
 
+wide! {
+    fn max_of_plane[T: Real](x: &[T], axes: &PoolAxes, y: &mut [T], indices: &mut [u32]) {
+        // One comparison for each pixel is twice as fast as two, and NaN is rare.
+        if has_nan(x) {
+            max_plane(x, axes, y, indices, |value, best| {
+                value > best || is_nan(value)
+            });
+        } else {
+            max_plane(x, axes, y, indices, |value, best| value > best);
+        }
+    }
+}
+
 /// Only a NaN differs from itself.
 #[allow(clippy::eq_op)]
+#[inline(always)]
 fn is_nan<T: Real>(value: T) -> bool {
     value != value
 }
 
+#[inline(always)]
 fn has_nan<T: Real>(values: &[T]) -> bool {
     // Without an early end the compiler makes it a loop of vectors.
     values
@@ -168,6 +177,7 @@ fn has_nan<T: Real>(values: &[T]) -> bool {
 
 /// The maxima `y` of all windows over the plane `x`, and where these are. A value replaces the
 /// best one before it where `better` says so.
+#[inline(always)]
 fn max_plane<T: Real>(
     x: &[T],
     axes: &PoolAxes,
