@@ -684,6 +684,17 @@ fn bench_measures_every_part_of_a_step() {
 }
 
 #[test]
+fn bench_measures_the_forward_walk_alone() {
+    let project = "projects/mlp-digits.ron";
+    let report = json(
+        0,
+        &["bench", project, "--iterations", "3", "--forward", "--json"],
+    );
+    assert!(report["forward_ms"].as_f64().unwrap() > 0.0, "{report}");
+    assert!(report["step_ms"].is_null(), "{report}");
+}
+
+#[test]
 fn the_language_is_chosen_by_option_or_locale() {
     let (help, _) = expect(0, &["train", "--help", "--lang", "zh"]);
     assert!(help.contains("随机种子"), "{help}");
