@@ -11,6 +11,7 @@ pub mod history;
 
 pub mod dock;
 pub mod editor;
+pub mod labs;
 pub mod panels;
 pub mod plots;
 pub mod run;
@@ -35,6 +36,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::i18n::{Lang, Text};
+use crate::labs::Bench;
 
 /// The panels of the window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -50,10 +52,11 @@ pub enum ViewKind {
     Confusion,
     Text,
     Prototxt,
+    Labs,
 }
 
 impl ViewKind {
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Editor,
         Self::Palette,
         Self::Form,
@@ -65,6 +68,7 @@ impl ViewKind {
         Self::Confusion,
         Self::Text,
         Self::Prototxt,
+        Self::Labs,
     ];
 
     pub const fn title(self) -> Text {
@@ -80,15 +84,21 @@ impl ViewKind {
             Self::Confusion => Text::new("Confusion matrix", "混淆矩阵"),
             Self::Text => Text::new("Text", "文本"),
             Self::Prototxt => Text::new("Prototxt", "Prototxt"),
+            Self::Labs => Text::new("Concept benches", "概念实验台"),
         }
     }
 }
 
-/// Opens the window, on this project file if one is given, and returns when it is closed.
+/// Opens the window, on this project file or this bench if one is given, and returns when it is
+/// closed.
 ///
 /// # Errors
 /// If there is no display, or it cannot draw.
-pub fn run(file: Option<PathBuf>, lang: Option<Lang>) -> anyhow::Result<()> {
+pub fn run(
+    file: Option<PathBuf>,
+    lang: Option<Lang>,
+    bench: Option<&'static Bench>,
+) -> anyhow::Result<()> {
     let options = eframe::NativeOptions {
         viewport: egui::ViewportBuilder::default()
             .with_app_id(app::APP_ID)
@@ -107,7 +117,10 @@ pub fn run(file: Option<PathBuf>, lang: Option<Lang>) -> anyhow::Result<()> {
                 settings.set_language(lang);
             }
             let storage = eframe::storage_dir(app::APP_ID);
-            let app = app::App::new(&creation.egui_ctx, settings, storage, file);
+            let mut app = app::App::new(&creation.egui_ctx, settings, storage, file);
+            if let Some(bench) = bench {
+                app.show_bench(bench);
+            }
             Ok(Box::new(app))
         }),
     )

@@ -189,6 +189,7 @@ pub static COMMANDS: &[Command] = &[
     show(ViewKind::Confusion),
     show(ViewKind::Text),
     show(ViewKind::Prototxt),
+    show(ViewKind::Labs).any_key(COMMAND, Key::B),
     command(
         Menu::View,
         CommandId::ResetLayout,
