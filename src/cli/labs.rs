@@ -26,17 +26,26 @@ pub(super) struct Options {
     #[arg(
         long,
         requires = "name",
-        conflicts_with_all = ["json", "set"],
+        conflicts_with = "json",
         help = tr("Open the window on this bench", "在窗口中打开该实验台")
     )]
     pub window: bool,
 }
 
 impl Options {
-    /// The bench that the window is to open on.
-    pub fn in_window(&self) -> anyhow::Result<Option<&'static Bench>> {
+    /// The bench with its settings.
+    pub fn settings(&self, bench: &'static Bench) -> anyhow::Result<Settings> {
+        let mut settings = Settings::of(bench);
+        for text in &self.set {
+            settings.set_text(text)?;
+        }
+        Ok(settings)
+    }
+
+    /// The bench that the window is to open on, with its settings.
+    pub fn in_window(&self) -> anyhow::Result<Option<Settings>> {
         match &self.name {
-            Some(name) if self.window => Ok(Some(bench(name)?)),
+            Some(name) if self.window => Ok(Some(self.settings(bench(name)?)?)),
             _ => Ok(None),
         }
     }
@@ -47,10 +56,7 @@ pub(super) fn run(options: &Options) -> anyhow::Result<ExitCode> {
         None => list(options.json)?,
         Some(name) => {
             let bench = bench(name)?;
-            let mut settings = Settings::of(bench);
-            for text in &options.set {
-                settings.set_text(text)?;
-            }
+            let settings = options.settings(bench)?;
             demonstrate(bench, &settings, options.json)?;
         }
     }

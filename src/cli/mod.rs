@@ -26,7 +26,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use crate::i18n::{Lang, set_lang, tr, tr_format};
-use crate::labs::Bench;
+use crate::labs::Settings;
 use crate::nn;
 use crate::train::DeviceChoice;
 
@@ -173,7 +173,7 @@ fn parse_device(text: &str) -> Result<DeviceChoice, String> {
 pub struct Opening {
     pub file: Option<PathBuf>,
     pub lang: Option<Lang>,
-    pub bench: Option<&'static Bench>,
+    pub bench: Option<Settings>,
 }
 
 /// Does what the arguments say; without a command, `window` is asked to open first.

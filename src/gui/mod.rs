@@ -36,7 +36,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::i18n::{Lang, Text};
-use crate::labs::Bench;
+use crate::labs::Settings;
 
 /// The panels of the window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -97,7 +97,7 @@ impl ViewKind {
 pub fn run(
     file: Option<PathBuf>,
     lang: Option<Lang>,
-    bench: Option<&'static Bench>,
+    bench: Option<Settings>,
 ) -> anyhow::Result<()> {
     let options = eframe::NativeOptions {
         viewport: egui::ViewportBuilder::default()

@@ -60,12 +60,17 @@ pub struct Bench {
     pub demonstrate: fn(&Settings) -> Result<Vec<Figure>, LabError>,
 }
 
+/// The control that says what a bench is about just now, where it has several parts.
+pub const SHOW: &str = "show";
+
 /// Something of a bench that can be set.
 pub struct Control {
     pub key: &'static str,
     pub name: Text,
     pub range: Range,
     pub about: Text,
+    /// Of effect only where the control `show` has one of these places; empty is always.
+    pub only: &'static [usize],
 }
 
 /// What a control may be.
@@ -111,6 +116,7 @@ impl Control {
             name,
             range,
             about,
+            only: &[],
         }
     }
 
@@ -133,7 +139,13 @@ impl Control {
             name,
             range,
             about,
+            only: &[],
         }
+    }
+
+    pub const fn only(mut self, shown: &'static [usize]) -> Self {
+        self.only = shown;
+        self
     }
 
     pub const fn unit(mut self, sign: &'static str) -> Self {
@@ -155,6 +167,7 @@ impl Control {
             name,
             range,
             about,
+            only: &[],
         }
     }
 
@@ -171,6 +184,7 @@ impl Control {
             name,
             range,
             about,
+            only: &[],
         }
     }
 
@@ -180,6 +194,7 @@ impl Control {
             name,
             range: Range::Switch(default),
             about,
+            only: &[],
         }
     }
 
@@ -285,6 +300,15 @@ impl Settings {
         let value = self.place(key).and_then(|place| self.values.get(place));
         debug_assert!(value.is_some(), "{} has no control {key}", self.bench);
         value.copied().unwrap_or_default()
+    }
+
+    /// Whether a control is of effect as the others are.
+    pub fn matters(&self, control: &Control) -> bool {
+        control.only.is_empty() || control.only.contains(&self.count(SHOW))
+    }
+
+    pub fn bench(&self) -> &'static str {
+        self.bench
     }
 
     pub fn count(&self, key: &str) -> usize {

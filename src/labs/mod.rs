@@ -8,16 +8,24 @@ mod bench;
 mod error;
 pub mod trial;
 
+pub mod approximation;
+pub mod convolution;
+pub mod depth;
 pub mod neuron;
 
-pub use bench::{Bench, Chapter, Control, Figure, FigureValue, Range, Settings, figure};
+pub use bench::{Bench, Chapter, Control, Figure, FigureValue, Range, SHOW, Settings, figure};
 pub use error::LabError;
 
 use crate::i18n::Text;
 use crate::layers;
 
 /// Every bench, in the order of the course.
-pub static BENCHES: &[&Bench] = &[&neuron::BENCH];
+pub static BENCHES: &[&Bench] = &[
+    &neuron::BENCH,
+    &approximation::BENCH,
+    &depth::BENCH,
+    &convolution::BENCH,
+];
 
 /// The bench of that id.
 pub fn bench(id: &str) -> Result<&'static Bench, LabError> {

@@ -84,44 +84,51 @@ static CONTROLS: &[Control] = &[
         Text::new("Hidden layer 1", "隐藏层 1"),
         (0, 4, 8),
         HIDDEN,
-    ),
+    )
+    .only(&[2]),
     Control::count(
         "hidden2",
         Text::new("Hidden layer 2", "隐藏层 2"),
         (0, 0, 8),
         HIDDEN,
-    ),
+    )
+    .only(&[2]),
     Control::count(
         "hidden3",
         Text::new("Hidden layer 3", "隐藏层 3"),
         (0, 0, 8),
         HIDDEN,
-    ),
+    )
+    .only(&[2]),
     Control::count(
         "hidden4",
         Text::new("Hidden layer 4", "隐藏层 4"),
         (0, 0, 8),
         HIDDEN,
-    ),
+    )
+    .only(&[2]),
     Control::choice(
         "activation",
         Text::new("Activation", "激活函数"),
         ACTIVATIONS,
         1,
         Text::new("Of every hidden neuron.", "所有隐藏神经元使用。"),
-    ),
+    )
+    .only(&[2]),
     Control::log_number(
         "rate",
         Text::new("Learning rate η", "学习率 η"),
         (0.001, 0.1, 3.0),
         Text::new("How far one step goes.", "每一步走多远。"),
-    ),
+    )
+    .only(&[2]),
     Control::count(
         "batch",
         Text::new("Batch", "批大小"),
         (1, 10, 50),
         Text::new("Points of one step.", "每一步使用的点数。"),
-    ),
+    )
+    .only(&[2]),
     Control::count(
         "seed",
         Text::new("Seed", "随机种子"),

@@ -15,7 +15,7 @@ use crate::gui::modals::Next;
 use crate::gui::toasts::Tone;
 use crate::gui::training::Start;
 use crate::i18n::{Text, tr_format};
-use crate::labs::Bench;
+use crate::labs::Settings;
 use crate::project::EXAMPLES;
 use crate::train::Command;
 
@@ -67,9 +67,9 @@ impl App {
         self.settings.panels.labs.fills = kind == ViewKind::Labs;
     }
 
-    /// Opens the benches at this one.
-    pub fn show_bench(&mut self, bench: &'static Bench) {
-        self.settings.panels.labs.choose(bench);
+    /// Opens the benches at the one of these settings.
+    pub fn show_bench(&mut self, bench: Settings) {
+        self.settings.panels.labs.set(bench);
         self.open_view(ViewKind::Labs);
     }
 

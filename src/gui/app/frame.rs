@@ -112,7 +112,11 @@ impl App {
             kind => panels.ui(ui, kind, &shown, actions),
         };
         egui::CentralPanel::no_frame().show(ui, |ui| match bench_fills {
-            true => pane(ui, ViewKind::Labs),
+            true => {
+                let ground = ui.visuals().panel_fill;
+                ui.painter().rect_filled(ui.max_rect(), 0.0, ground);
+                pane(ui, ViewKind::Labs);
+            }
             false => Dock::new(&mut pane, &note).ui(layout, ui),
         });
     }

@@ -3,12 +3,15 @@
 use egui::{ComboBox, RichText, Slider, Ui};
 
 use crate::i18n::tr;
-use crate::labs::{Control, Range, Settings};
+use crate::labs::{Control, Range, SHOW, Settings};
 
 /// Draws all controls.
 pub fn controls_ui(ui: &mut Ui, settings: &mut Settings) {
     ui.spacing_mut().slider_width = (ui.available_width() - 76.0).clamp(60.0, 240.0);
     for control in settings.controls() {
+        if control.key == SHOW || !settings.matters(control) {
+            continue;
+        }
         control_ui(ui, control, settings);
     }
     if settings.controls().is_empty() {

@@ -3,20 +3,23 @@
 //!
 //! One list joins each bench to its view. A bench that takes the whole window has the plain keys.
 
+mod approximation;
 mod canvas;
 mod chart;
 mod controls;
+mod convolution;
+mod depth;
 mod neuron;
 mod player;
 mod text;
 
-use egui::{RichText, ScrollArea, Ui, vec2};
+use egui::{Align, Layout, RichText, ScrollArea, Ui};
 use serde::{Deserialize, Serialize};
 
 use super::context::{Action, Ctx, View};
 use super::theme;
 use crate::i18n::tr;
-use crate::labs::{BENCHES, Bench, Chapter, Settings};
+use crate::labs::{BENCHES, Bench, Chapter, Range, SHOW, Settings};
 
 /// The view of a bench.
 pub trait BenchView {
@@ -35,7 +38,16 @@ pub struct Lab<'a> {
 type Make = fn() -> Box<dyn BenchView>;
 
 /// The view of every bench, by the bench's id.
-static VIEWS: &[(&str, Make)] = &[("neuron", || Box::new(neuron::NeuronView::default()))];
+static VIEWS: &[(&str, Make)] = &[
+    ("neuron", || Box::new(neuron::NeuronView::default())),
+    ("approximation", || {
+        Box::new(approximation::ApproximationView::default())
+    }),
+    ("depth", || Box::new(depth::DepthView::default())),
+    ("convolution", || {
+        Box::new(convolution::ConvolutionView::default())
+    }),
+];
 
 /// The panel of the benches.
 #[derive(Serialize, Deserialize)]
@@ -72,6 +84,14 @@ impl Default for Labs {
 impl Labs {
     pub fn choose(&mut self, bench: &'static Bench) {
         self.chosen = bench.id.to_owned();
+    }
+
+    /// Opens the bench of these settings.
+    pub fn set(&mut self, settings: Settings) {
+        self.chosen = settings.bench().to_owned();
+        if let Some(opened) = self.opened() {
+            opened.settings = settings;
+        }
     }
 
     fn opened(&mut self) -> Option<&mut Opened> {
@@ -140,9 +160,12 @@ impl Labs {
             ui.label(RichText::new(chapter.text().get()).weak().small());
             for bench in BENCHES.iter().filter(|bench| bench.chapter == chapter) {
                 let button = egui::Button::selectable(self.chosen == bench.id, bench.title.get())
-                    .wrap_mode(egui::TextWrapMode::Truncate)
-                    .min_size(vec2(ui.available_width(), 24.0));
-                let row = ui.add(button.left_text(""));
+                    .wrap_mode(egui::TextWrapMode::Truncate);
+                let row = ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
+                    ui.set_height(24.0);
+                    ui.with_layout(Layout::top_down_justified(Align::Min), |ui| ui.add(button))
+                });
+                let row = row.inner.inner;
                 if row.on_hover_text(bench.about.get()).clicked() {
                     self.choose(bench);
                 }
@@ -156,7 +179,7 @@ fn head_ui(ui: &mut Ui, title: &str, fills: bool, shows_text: bool) -> (bool, bo
     let mut toggled = (false, false);
     ui.horizontal(|ui| {
         ui.heading(title);
-        ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             let (name, hint) = match fills {
                 true => (
                     tr("Back to the project", "返回项目"),
@@ -220,9 +243,29 @@ fn bench_ui(
             actions,
             keys: keys && !ui.ctx().text_edit_focused(),
         };
+        parts_ui(ui, lab.settings);
         opened.view.ui(ui, &mut lab);
     });
     chosen
+}
+
+/// The parts of a bench that has several.
+fn parts_ui(ui: &mut Ui, settings: &mut Settings) {
+    let show = settings
+        .controls()
+        .iter()
+        .find(|control| control.key == SHOW);
+    let Some(Range::Choice { options, .. }) = show.map(|control| control.range) else {
+        return;
+    };
+    ui.horizontal_wrapped(|ui| {
+        for (place, (_, name)) in options.iter().enumerate() {
+            let chosen = settings.count(SHOW) == place;
+            if ui.selectable_label(chosen, name.get()).clicked() {
+                settings.set(SHOW, place as f64);
+            }
+        }
+    });
 }
 
 fn short_list_ui(ui: &mut Ui, bench: &'static Bench) -> Option<&'static Bench> {

@@ -12,10 +12,10 @@ use crate::i18n::tr;
 use crate::i18n::tr_format;
 use crate::inspect::{ColorMap, Range};
 use crate::labs::Settings;
+use crate::labs::neuron::COUNT;
 use crate::labs::neuron::network::{REACH, grid};
 use crate::labs::neuron::perceptron::Perceptron;
 use crate::labs::neuron::points::{OWN, Point, points};
-use crate::labs::neuron::{COUNT, SHOWN};
 use network::NetworkView;
 
 /// Numbers on a side of the picture behind a line.
@@ -60,16 +60,8 @@ impl Default for NeuronView {
 impl BenchView for NeuronView {
     fn ui(&mut self, ui: &mut Ui, lab: &mut Lab<'_>) {
         self.make_points(lab.settings);
-        ui.horizontal(|ui| {
-            for (place, (_, name)) in SHOWN.iter().enumerate() {
-                let chosen = lab.settings.count("show") == place;
-                if ui.selectable_label(chosen, name.get()).clicked() {
-                    lab.settings.set("show", place as f64);
-                }
-            }
-        });
         match lab.settings.count("show") {
-            0 => self.hand_ui(ui, lab.settings),
+            0 => self.hand_ui(ui),
             1 => self.rule_ui(ui, lab),
             _ => {
                 let added = self.network.ui(ui, lab, &self.points);
@@ -108,18 +100,17 @@ impl NeuronView {
         self.network.renew();
     }
 
-    fn hand_ui(&mut self, ui: &mut Ui, settings: &Settings) {
-        let [w1, w2] = self.hand.weights.map(short);
-        let b = short(self.hand.bias);
+    fn hand_ui(&mut self, ui: &mut Ui) {
+        let w1 = short(self.hand.weights[0]);
+        let [w2, b] = [self.hand.weights[1], self.hand.bias].map(signed);
         let total = self.points.len();
         let right = total - self.hand.mistakes(&self.points);
         ui.label(tr_format!(
-            "y = σ({w1} x₁ + {w2} x₂ + {b}) · right: {right} of {total}",
-            "y = σ({w1} x₁ + {w2} x₂ + {b}) · 分对：{right} / {total}"
+            "y = σ({w1} x₁ {w2} x₂ {b}) · right: {right} of {total}",
+            "y = σ({w1} x₁ {w2} x₂ {b}) · 分对：{right} / {total}"
         ));
         let line = self.hand;
-        let sigmoid = settings.count("activation") == 0;
-        let axes = self.plane_ui(ui, line, sigmoid);
+        let axes = self.plane_ui(ui, line, true);
         let ink = ui.visuals().strong_text_color();
         let [w1, w2] = line.weights;
         let length = w1.hypot(w2).max(1e-6);
@@ -224,6 +215,14 @@ impl NeuronView {
         }
         points_ui(ui, &axes, &self.points, 4.0);
         axes
+    }
+}
+
+/// A number behind others that it is added to.
+fn signed(value: f64) -> String {
+    match value < 0.0 {
+        true => format!("− {}", short(-value)),
+        false => format!("+ {}", short(value)),
     }
 }
 

@@ -32,11 +32,35 @@ pub struct Network {
     pub shape: Vec<usize>,
 }
 
+/// What a network is made of.
+pub struct Plan {
+    pub shape: Vec<usize>,
+    /// By its place in [`ACTIVATIONS`](crate::labs::ACTIVATIONS).
+    pub activation: usize,
+    pub rate: f64,
+    pub method: Method,
+    pub batch: usize,
+    pub seed: u64,
+}
+
 impl Network {
+    /// As the bench's settings say.
     pub fn new(settings: &Settings, points: &[Point], seed: u64) -> Result<Self, LabError> {
-        let shape = shape(settings);
+        let plan = Plan {
+            shape: shape(settings),
+            activation: settings.count("activation"),
+            rate: settings.number("rate"),
+            method: Method::Sgd,
+            batch: settings.count("batch"),
+            seed,
+        };
+        Self::of(plan, points)
+    }
+
+    pub fn of(plan: Plan, points: &[Point]) -> Result<Self, LabError> {
+        let shape = plan.shape;
         let mut layers: Vec<(String, Box<dyn Layer>)> = Vec::new();
-        let kind = settings.count("activation");
+        let kind = plan.activation;
         for (place, size) in shape.iter().enumerate() {
             // Maxout takes the larger of two values, so there must be twice as many.
             let values = if kind == 5 { 2 * size } else { *size };
@@ -46,9 +70,13 @@ impl Network {
         layers.push(("output".into(), full(1)));
         layers.push(("loss".into(), Box::new(SigmoidCrossEntropyLoss::default())));
         let solver = Solver {
-            method: Method::Sgd,
-            base_lr: settings.number("rate"),
-            momentum: 0.0,
+            method: plan.method,
+            base_lr: plan.rate,
+            momentum: if plan.method == Method::Adam {
+                0.9
+            } else {
+                0.0
+            },
             weight_decay: 0.0,
             ..Solver::default()
         };
@@ -60,10 +88,10 @@ impl Network {
         // A few points, such as the corners of XOR, train all.
         let few = points.len() < 16;
         Ok(Self {
-            trial: Trial::new(&chain(layers), &facts(2, None), solver, seed)?,
+            trial: Trial::new(&chain(layers), &facts(2, None), solver, plan.seed)?,
             train: if few { points.to_vec() } else { even(0) },
             test: if few { points.to_vec() } else { even(1) },
-            batch: settings.count("batch"),
+            batch: plan.batch,
             next: 0,
             losses: Vec::new(),
             shape,
@@ -72,6 +100,12 @@ impl Network {
 
     pub fn steps(&self) -> u64 {
         self.trial.steps()
+    }
+
+    /// Numbers that are learned.
+    pub fn parameters(&self) -> usize {
+        let params = self.trial.net().params().values();
+        params.map(|param| param.tensor.elem_count()).sum()
     }
 
     pub fn train_points(&self) -> &[Point] {
