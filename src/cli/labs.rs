@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 use super::table::Table;
 use super::{print_json, print_line};
 use crate::i18n::{tr, tr_format};
+use crate::interop::caffe;
 use crate::labs::{BENCHES, Bench, Figure, FigureValue, Settings, bench};
 
 #[derive(Debug, Args)]
@@ -121,12 +122,14 @@ fn demonstrate(bench: &'static Bench, settings: &Settings, as_json: bool) -> any
     if as_json {
         let values = figures.iter();
         let values = values.map(|figure| (figure.key.to_owned(), figure.to_json()));
+        let prototxt: Vec<String> = prototxt(bench, settings).collect();
         let settings: Map<String, Value> = settings
             .texts()
             .map(|(key, value)| (key.to_owned(), json!(value)))
             .collect();
         return print_json(&json!({
             "bench": bench.id,
+            "prototxt": prototxt,
             "settings": settings,
             "figures": values.collect::<Map<String, Value>>(),
             "takeaway": bench.takeaway.get(),
@@ -135,8 +138,19 @@ fn demonstrate(bench: &'static Bench, settings: &Settings, as_json: bool) -> any
     for figure in &figures {
         print_figure(figure)?;
     }
+    for text in prototxt(bench, settings) {
+        print_line("")?;
+        print_line(text.trim_end())?;
+    }
     print_line("")?;
     print_line(bench.takeaway.get())
+}
+
+/// The stages that the settings say, as Caffe's solvers.
+fn prototxt(bench: &'static Bench, settings: &Settings) -> impl Iterator<Item = String> {
+    let stages = bench.stages.map(|stages| stages(settings));
+    let text = |stage| caffe::export_solver(&stage, "net.prototxt", 0, None).text;
+    stages.into_iter().flatten().map(text)
 }
 
 fn print_figure(figure: &Figure) -> anyhow::Result<()> {

@@ -94,6 +94,7 @@ pub static BENCH: Bench = Bench {
         ),
     ),
     controls: CONTROLS,
+    stages: None,
     demonstrate,
 };
 

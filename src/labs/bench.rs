@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::LabError;
 use crate::i18n::Text;
+use crate::train::Stage;
 
 /// The chapters of the course, in its order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -56,6 +57,8 @@ pub struct Bench {
     /// The project in which a real network shows the idea, and where to look there.
     pub project: (&'static str, Text),
     pub controls: &'static [Control],
+    /// What the settings say as training stages, which faces write in Caffe's syntax.
+    pub stages: Option<fn(&Settings) -> Vec<Stage>>,
     /// Runs the bench without a window.
     pub demonstrate: fn(&Settings) -> Result<Vec<Figure>, LabError>,
 }

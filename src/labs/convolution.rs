@@ -60,6 +60,7 @@ pub static BENCH: Bench = Bench {
         ),
     ),
     controls: CONTROLS,
+    stages: None,
     demonstrate,
 };
 

@@ -45,6 +45,7 @@ pub static BENCH: Bench = Bench {
         ),
     ),
     controls: CONTROLS,
+    stages: None,
     demonstrate,
 };
 

@@ -11,7 +11,10 @@ pub mod trial;
 pub mod approximation;
 pub mod convolution;
 pub mod depth;
+pub mod descent;
+pub mod losses;
 pub mod neuron;
+pub mod policies;
 
 pub use bench::{Bench, Chapter, Control, Figure, FigureValue, Range, SHOW, Settings, figure};
 pub use error::LabError;
@@ -25,6 +28,9 @@ pub static BENCHES: &[&Bench] = &[
     &approximation::BENCH,
     &depth::BENCH,
     &convolution::BENCH,
+    &descent::BENCH,
+    &policies::BENCH,
+    &losses::BENCH,
 ];
 
 /// The bench of that id.

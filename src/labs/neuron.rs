@@ -47,6 +47,7 @@ pub static BENCH: Bench = Bench {
         ),
     ),
     controls: CONTROLS,
+    stages: None,
     demonstrate,
 };
 

@@ -9,8 +9,11 @@ mod chart;
 mod controls;
 mod convolution;
 mod depth;
+mod descent;
+mod losses;
 mod neuron;
 mod player;
+mod policies;
 mod text;
 
 use egui::{Align, Layout, RichText, ScrollArea, Ui};
@@ -47,6 +50,9 @@ static VIEWS: &[(&str, Make)] = &[
     ("convolution", || {
         Box::new(convolution::ConvolutionView::default())
     }),
+    ("descent", || Box::new(descent::DescentView::default())),
+    ("policies", || Box::new(policies::PoliciesView::default())),
+    ("losses", || Box::new(losses::LossesView::default())),
 ];
 
 /// The panel of the benches.

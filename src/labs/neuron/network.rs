@@ -145,6 +145,11 @@ impl Network {
         Ok(())
     }
 
+    /// The loss on all training points.
+    pub fn training_loss(&self) -> Result<f64, LabError> {
+        self.trial.loss(&feed(&self.train)?)
+    }
+
     /// The share of the test points on their right sides.
     pub fn accuracy(&self) -> Result<f64, LabError> {
         let rows: Vec<Vec<f64>> = self.test.iter().map(|point| point.at.to_vec()).collect();
