@@ -50,7 +50,7 @@ pub use saved::STATISTICS;
 pub use split::SplitName;
 pub use statistics::Statistics;
 pub use text::UNKNOWN;
-pub use whiten::{Components, MAX_WHITENED};
+pub use whiten::{Components, MAX_WHITENED, Whitening};
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};

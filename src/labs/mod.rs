@@ -5,16 +5,21 @@
 //! know networks, data and training, but no window: what is drawn is up to whoever shows them.
 
 mod bench;
+pub mod contest;
 mod error;
 pub mod trial;
+pub mod variants;
 
 pub mod approximation;
+pub mod arena;
 pub mod convolution;
 pub mod depth;
 pub mod descent;
 pub mod losses;
 pub mod neuron;
 pub mod policies;
+pub mod preprocessing;
+pub mod regularity;
 
 pub use bench::{Bench, Chapter, Control, Figure, FigureValue, Range, SHOW, Settings, figure};
 pub use error::LabError;
@@ -31,6 +36,9 @@ pub static BENCHES: &[&Bench] = &[
     &descent::BENCH,
     &policies::BENCH,
     &losses::BENCH,
+    &arena::BENCH,
+    &regularity::BENCH,
+    &preprocessing::BENCH,
 ];
 
 /// The bench of that id.

@@ -173,15 +173,27 @@ impl Trial {
         Ok([backward.outputs, backward.params])
     }
 
-    /// What these nodes give for rows of numbers: node by node, row by row.
+    /// What these nodes give for rows of numbers when tested: node by node, row by row.
     pub fn outputs(&self, rows: &[Vec<f64>], nodes: &[String]) -> Result<Vec<Tensor>, LabError> {
+        self.outputs_in(Phase::Test, rows, nodes, 0)
+    }
+
+    /// The same in either phase; `seed` is that of what is random in training.
+    pub fn outputs_in(
+        &self,
+        phase: Phase,
+        rows: &[Vec<f64>],
+        nodes: &[String],
+        seed: u64,
+    ) -> Result<Vec<Tensor>, LabError> {
         let feed = NetFeed::only(rows_tensor(rows)?, &self.net);
         let options = ForwardOptions {
             keep: Keep::Only(nodes.iter().cloned().collect()),
             until: Some(nodes.iter().cloned().collect()),
+            seed,
             ..ForwardOptions::default()
         };
-        let pass = self.net.forward(Phase::Test, &feed, options)?;
+        let pass = self.net.forward(phase, &feed, options)?;
         let value = |node: &String| match pass.outputs(&self.net, node).first() {
             Some(value) => Ok(value.tensor().flatten_from(1)?),
             None => Err(LabError::Other(node.clone())),
