@@ -30,6 +30,7 @@ mod localise;
 mod picture;
 mod table;
 mod text;
+mod textures;
 mod whiten;
 
 mod error;

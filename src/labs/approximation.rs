@@ -230,7 +230,9 @@ mod tests {
         assert_eq!(rows.len(), 5);
         for (name, values) in rows {
             println!("{name}: {values:?}");
-            assert!(values[0] < 0.06, "{name}: {}", values[0]);
+            // The square wave's edges do not fall between bumps.
+            let most = if name == "square" { 0.12 } else { 0.04 };
+            assert!(values[0] < most, "{name}: {}", values[0]);
             assert!(values[1] < values[0], "{name}: {values:?}");
         }
         let FigureValue::Series(towers) = &figure(&figures, "towers").unwrap().value else {

@@ -32,7 +32,7 @@ pub static BENCH: Bench = Bench {
         "σ′ is at most ¼, so a sigmoid takes at least three quarters of the gradient at every layer unless the weights make up for it. The first layer's units are half-planes; those of later ones are bent and folded shapes made of them.",
         "σ′ 最大只有 ¼，若权重不补偿，Sigmoid 每层至少吃掉四分之三的梯度。第一层单元是半平面；后面各层的单元是由它们弯折、叠加而成的形状。",
     ),
-    formula: "δˡ = (Wˡ⁺¹)ᵀ δˡ⁺¹ ⊙ φ′(zˡ)\n‖δ¹‖ ≈ ‖δᴸ‖ · ∏ |w φ′|",
+    formula: "δ(l) = W(l+1) δ(l+1) · φ′(z(l))\n|δ(1)| ≈ |δ(L)| · ∏ |w φ′|",
     takeaway: Text::new(
         "Depth multiplies: features build on features, and so do gradients, which vanish or explode unless initialisation and activation keep each factor near one.",
         "深度意味着连乘：特征层层叠加，梯度也层层相乘；只有初始化和激活函数使每个因子接近 1，梯度才不会消失或爆炸。",
@@ -63,7 +63,8 @@ static CONTROLS: &[Control] = &[
         ACTIVATIONS,
         0,
         Text::new("Of every layer.", "所有层使用。"),
-    ),
+    )
+    .only(&[0, 2]),
     Control::choice(
         "initial",
         Text::new("Initial weights", "初始权重"),
@@ -89,6 +90,17 @@ static CONTROLS: &[Control] = &[
         Text::new("Of every hidden layer.", "每个隐藏层的神经元数。"),
     )
     .only(&[0]),
+    Control::choice(
+        "unit",
+        Text::new("Activation", "激活函数"),
+        ACTIVATIONS,
+        1,
+        Text::new(
+            "Of every hidden neuron of both.",
+            "两个网络的所有隐藏神经元使用。",
+        ),
+    )
+    .only(&[1]),
     Control::count(
         "layers",
         Text::new("Hidden layers of the deep net", "深网络的隐藏层数"),

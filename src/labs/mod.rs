@@ -12,6 +12,7 @@ pub mod variants;
 
 pub mod approximation;
 pub mod arena;
+pub mod classical;
 pub mod convolution;
 pub mod depth;
 pub mod descent;
@@ -20,6 +21,7 @@ pub mod neuron;
 pub mod policies;
 pub mod preprocessing;
 pub mod regularity;
+pub mod unroll;
 
 pub use bench::{Bench, Chapter, Control, Figure, FigureValue, Range, SHOW, Settings, figure};
 pub use error::LabError;
@@ -39,6 +41,8 @@ pub static BENCHES: &[&Bench] = &[
     &arena::BENCH,
     &regularity::BENCH,
     &preprocessing::BENCH,
+    &unroll::BENCH,
+    &classical::BENCH,
 ];
 
 /// The bench of that id.

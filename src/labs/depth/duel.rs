@@ -23,7 +23,7 @@ impl Duel {
         let seed = settings.count("seed") as u64;
         let points = points(SPIRAL, 300, 0.1, 1);
         let layers = settings.count("layers");
-        let activation = settings.count("activation");
+        let activation = settings.count("unit");
         let network = |shape| {
             let plan = Plan {
                 shape,

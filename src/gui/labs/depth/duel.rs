@@ -75,7 +75,7 @@ impl DuelView {
     }
 
     fn make(&mut self, settings: &Settings) {
-        let of = ["layers", "activation", "rate", "seed"].map(|key| settings.number(key));
+        let of = ["layers", "unit", "rate", "seed"].map(|key| settings.number(key));
         if self.made_of == Some(of) {
             return;
         }
