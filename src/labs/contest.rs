@@ -52,7 +52,6 @@ pub struct Contest {
     pub runs: Vec<Run>,
     opening: Vec<(DataConfig, Opening)>,
     feeds: Vec<(DataConfig, Result<Arc<Feed>, String>)>,
-    base: PathBuf,
     wake: Wake,
     paused: bool,
     priority: Priority,
@@ -88,15 +87,21 @@ impl Contest {
             runs: entries.into_iter().map(run).collect(),
             opening,
             feeds: Vec::new(),
-            base,
             wake,
             paused: false,
             priority,
         }
     }
 
-    pub fn base(&self) -> &PathBuf {
-        &self.base
+    /// The data of a run, once they are open.
+    pub fn feed(&self, run: &Run) -> Option<&Feed> {
+        let found = self
+            .feeds
+            .iter()
+            .find(|(config, _)| *config == run.entry.data);
+        found
+            .and_then(|(_, feed)| feed.as_ref().ok())
+            .map(|feed| &**feed)
     }
 
     pub fn is_done(&self) -> bool {

@@ -30,14 +30,6 @@ impl Axes {
         (axes, response)
     }
 
-    /// Without numbers at its sides.
-    pub fn bare(ui: &mut Ui, size: Vec2, x: [f64; 2], y: [f64; 2]) -> (Self, Response) {
-        let (rect, response) = ui.allocate_exact_size(size, Sense::click_and_drag());
-        ui.painter()
-            .rect_filled(rect, 2.0, ui.visuals().extreme_bg_color);
-        (Self { rect, x, y }, response)
-    }
-
     fn grid(&self, ui: &Ui) {
         let painter = ui.painter();
         let line = Stroke::new(1.0, ui.visuals().text_color().gamma_multiply(0.13));

@@ -169,7 +169,6 @@ impl ConvolutionView {
                 side,
                 marked: &marked,
                 signed: false,
-                id: "image",
             };
             let found = cells_ui(ui, &cells);
             if let Some(place) = found.pressed {
@@ -205,7 +204,6 @@ impl ConvolutionView {
                 side,
                 marked: &marked,
                 signed: true,
-                id: "output",
             };
             if let Some(place) = cells_ui(ui, &cells).hovered {
                 self.place = place;
@@ -224,7 +222,6 @@ impl ConvolutionView {
                 side,
                 marked,
                 signed: true,
-                id: "kernel",
             };
             let found = cells_ui(ui, &cells);
             if let Some((place, moved)) = found.dragged {
@@ -248,7 +245,6 @@ impl ConvolutionView {
                 side,
                 marked: &marked,
                 signed: true,
-                id: "pooled",
             };
             cells_ui(ui, &cells);
         });

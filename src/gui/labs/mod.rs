@@ -4,8 +4,11 @@
 //! One list joins each bench to its view. A bench that takes the whole window has the plain keys.
 
 mod approximation;
+mod arena;
 mod canvas;
 mod chart;
+mod classical;
+mod contest;
 mod controls;
 mod convolution;
 mod depth;
@@ -14,7 +17,10 @@ mod losses;
 mod neuron;
 mod player;
 mod policies;
+mod preprocessing;
+mod regularity;
 mod text;
+mod unroll;
 
 use egui::{Align, Layout, RichText, ScrollArea, Ui};
 use serde::{Deserialize, Serialize};
@@ -53,6 +59,18 @@ static VIEWS: &[(&str, Make)] = &[
     ("descent", || Box::new(descent::DescentView::default())),
     ("policies", || Box::new(policies::PoliciesView::default())),
     ("losses", || Box::new(losses::LossesView::default())),
+    ("arena", || Box::new(arena::ArenaView::default())),
+    ("regularity", || {
+        Box::new(regularity::RegularityView::default())
+    }),
+    ("preprocessing", || {
+        Box::new(preprocessing::PreprocessingView::default())
+    }),
+    ("unroll", || Box::new(unroll::UnrollView::default())),
+    (
+        "classical",
+        || Box::new(classical::ClassicalView::default()),
+    ),
 ];
 
 /// The panel of the benches.
@@ -130,7 +148,10 @@ impl View for Labs {
             });
             let panel = egui::Panel::left("benches").resizable(false);
             panel.exact_size(178.0).frame(frame).show(ui, |ui| {
-                ScrollArea::vertical().show(ui, |ui| self.list_ui(ui));
+                ScrollArea::vertical().show(ui, |ui| {
+                    let layout = Layout::top_down_justified(Align::Min);
+                    ui.with_layout(layout, |ui| self.list_ui(ui));
+                });
             });
         }
         let (fills, shows_text) = (self.fills, self.shows_text);
@@ -167,12 +188,7 @@ impl Labs {
             for bench in BENCHES.iter().filter(|bench| bench.chapter == chapter) {
                 let button = egui::Button::selectable(self.chosen == bench.id, bench.title.get())
                     .wrap_mode(egui::TextWrapMode::Truncate);
-                let row = ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
-                    ui.set_height(24.0);
-                    ui.with_layout(Layout::top_down_justified(Align::Min), |ui| ui.add(button))
-                });
-                let row = row.inner.inner;
-                if row.on_hover_text(bench.about.get()).clicked() {
+                if ui.add(button).on_hover_text(bench.about.get()).clicked() {
                     self.choose(bench);
                 }
             }

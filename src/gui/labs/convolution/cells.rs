@@ -15,7 +15,6 @@ pub struct Cells<'a> {
     pub marked: &'a [[usize; 2]],
     /// Whether numbers below 0 mean something of their own.
     pub signed: bool,
-    pub id: &'a str,
 }
 
 /// What the pointer does there.
