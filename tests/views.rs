@@ -816,3 +816,47 @@ fn frame_times_after_a_hundred_thousand_iterations() {
     measure::<DataView>("data");
     measure::<ConfusionView>("confusion matrix");
 }
+
+/// Every bench, each of its parts, in both languages: drawn, played, and quick.
+#[test]
+fn benches_are_drawn_and_played_within_a_frame() {
+    use layerlab::gui::labs::Labs;
+    use layerlab::labs::{BENCHES, Range, SHOW, Settings};
+    for lang in [Lang::English, Lang::Chinese] {
+        let _turn = turn(lang);
+        for bench in BENCHES {
+            let show = bench.controls.iter().find(|control| control.key == SHOW);
+            let parts = match show.map(|control| control.range) {
+                Some(Range::Choice { options, .. }) => options.len(),
+                _ => 1,
+            };
+            for part in 0..parts {
+                let mut settings = Settings::of(bench);
+                if show.is_some() {
+                    settings.set(SHOW, part as f64);
+                }
+                let mut labs = Labs::default();
+                labs.set(settings);
+                labs.fills = true;
+                let mut harness = window(World::new(), labs, [1100.0, 700.0]);
+                let said = texts(&harness);
+                assert!(said.contains(bench.title.get()), "{}", bench.id);
+                assert!(said.contains(bench.takeaway.get()), "{}", bench.id);
+                harness.key_press(egui::Key::Space);
+                harness.run_steps(6);
+                harness.state_mut().0.seconds.clear();
+                harness.run_steps(24);
+                let mut seconds = harness.state().0.seconds.clone();
+                seconds.sort_by(f64::total_cmp);
+                let median = seconds[seconds.len() / 2] * 1e3;
+                let most = seconds[seconds.len() - 1] * 1e3;
+                if lang == Lang::English {
+                    println!(
+                        "{} {part}: median {median:.2} ms, most {most:.2} ms",
+                        bench.id
+                    );
+                }
+            }
+        }
+    }
+}

@@ -47,7 +47,7 @@ pub static BENCH: Bench = Bench {
         "With a symmetric kernel, convolution and cross-correlation agree. A transposed convolution restores the size, not the image: it only carries each number back to where it came from, which blurs once more. As a gradient, though, it leads back to the image.",
         "核对称时，卷积与互相关相同。转置卷积恢复的是尺寸，不是图像：它只是把每个数送回来处，等于又模糊一次。但把它当作梯度，就能一步步找回图像。",
     ),
-    formula: "correlation y[i] = Σ w[k] x[s·i + d·k − p]\nconvolution y[i] = Σ w[−k] x[s·i + d·k − p]\ntranspose x̃ = Wᵀ y\nrestore x ← x + η Wᵀ (y − W x)",
+    formula: "correlation y[i] = Σ w[k] x[s·i + d·k − p]\nconvolution y[i] = Σ w[−k] x[s·i + d·k − p]\ntranspose x̃ = W^T y\nrestore x ← x + η W^T (y − W x)",
     takeaway: Text::new(
         "Convolution is a local connection with shared weights; its transpose goes back to the input's size, but is not its inverse.",
         "卷积是权重共享的局部连接；它的转置能回到输入的尺寸，却不是它的逆。",

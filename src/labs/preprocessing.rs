@@ -30,7 +30,7 @@ pub static BENCH: Bench = Bench {
         "Scaling alone leaves the correlation, subtracting the mean frees the bias, and only whitening brings the condition number to 1. ZCA whitens too, but turns back, so that an image stays an image.",
         "只缩放去不掉相关性；减均值让偏置独立出来；只有白化能把条件数降到 1。ZCA 同样白化，但会再转回去，所以图像仍是图像。",
     ),
-    formula: "H = E[(x, 1)(x, 1)ᵀ],  κ = λ_max / λ_min\nPCA y = (Λ + ε)^(−1/2) Uᵀ (x − μ)\nZCA y = U (Λ + ε)^(−1/2) Uᵀ (x − μ)",
+    formula: "H = E[(x, 1)(x, 1)^T],  κ = λ_max / λ_min\nPCA y = (Λ + ε)^(−1/2) U^T (x − μ)\nZCA y = U (Λ + ε)^(−1/2) U^T (x − μ)",
     takeaway: Text::new(
         "Descent takes steps in proportion to the condition number; subtracting the mean and whitening make it one.",
         "梯度下降所需步数与条件数成正比；减均值并白化能把条件数变为 1。",

@@ -32,7 +32,7 @@ pub static BENCH: Bench = Bench {
         "Divided by 1 − p in training, a unit's expectation is what testing uses, so nothing needs to change there. Batch normalisation needs running statistics for that; and it bears learning rates under which the plain network learns nothing.",
         "训练时除以 1 − p，单元的期望就等于测试时的值，因此测试无需改动。批归一化则为此需要滑动统计量；而且它能承受普通网络学不动的学习率。",
     ),
-    formula: "dropout y = m x / (1 − p),  E[y] = x\nBN x̂ = (x − μ_B) / √(σ²_B + ε)\n   y = γ x̂ + β\nrunning ← (1 − a)·running + a·batch",
+    formula: "dropout y = m x / (1 − p),  E[y] = x\nBN z = (x − μ_B) / √(σ²_B + ε)\n   y = γ z + β\nrunning ← (1 − a)·running + a·batch",
     takeaway: Text::new(
         "Dropout keeps the expectation by dividing by 1 − p; batch normalisation takes batch statistics in training and running ones in testing, and reaches the same accuracy in far fewer steps.",
         "Dropout 除以 1 − p 以保持期望；批归一化训练时用批次统计量、测试时用滑动统计量，达到同样准确率所需的步数少得多。",

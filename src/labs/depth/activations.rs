@@ -30,10 +30,10 @@ pub fn at(kind: usize, x: f64, pieces: &Pieces) -> [f64; 2] {
 /// Its formula.
 pub fn formula(kind: usize) -> &'static str {
     match kind {
-        0 => "σ(x) = 1 / (1 + e⁻ˣ),  σ′ = σ (1 − σ) ≤ ¼",
+        0 => "σ(x) = 1 / (1 + e^−x),  σ′ = σ (1 − σ) ≤ ¼",
         1 => "tanh x,  tanh′ = 1 − tanh² ≤ 1",
         3 => "max(x, 0) + a · min(x, 0)",
-        4 => "x > 0: x;  else α (eˣ − 1)",
+        4 => "x > 0: x;  else α (e^x − 1)",
         5 => "max(w₁x + b₁, w₂x + b₂)",
         _ => "max(x, 0)",
     }

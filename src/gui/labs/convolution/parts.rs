@@ -135,8 +135,8 @@ impl Parts {
                 "模糊 y = W x · 误差 {blurred}"
             ),
             tr_format!(
-                "transposed, Wᵀ y · error {transposed}",
-                "转置 Wᵀ y · 误差 {transposed}"
+                "transposed, W^T y · error {transposed}",
+                "转置 W^T y · 误差 {transposed}"
             ),
             tr_format!(
                 "descent, {iterations} iterations · error {restored}",
