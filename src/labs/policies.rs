@@ -25,7 +25,7 @@ pub static BENCH: Bench = Bench {
         "With gradients of single batches, a fixed rate never comes to rest: it trembles around the minimum, the more the larger the rate. Every policy that ends near zero gets closer.",
         "梯度来自单个批次时，固定学习率永远停不下来：它在极小值附近抖动，学习率越大抖得越厉害。凡是最终趋近零的策略都能更接近极小值。",
     ),
-    formula: "fixed η₀\nstep η₀ γ^⌊t/s⌋\nexp η₀ γ^t\ninv η₀ (1 + γ t)^−p\npoly η₀ (1 − t/T)^p\nsigmoid η₀ / (1 + e^(−γ(t − s)))\ncosine η₀ (1 + cos(π t/T)) / 2",
+    formula: "fixed η₀\nstep η₀ γ^int(t/s)\nexp η₀ γ^t\ninv η₀ (1 + γ t)^−p\npoly η₀ (1 − t/T)^p\nsigmoid η₀ / (1 + e^(−γ(t − s)))\ncosine η₀ (1 + cos(π t/T)) / 2",
     takeaway: Text::new(
         "Begin with a rate as large as the curvature allows and let it fall: a fixed rate leaves the noise of the batches in the weights.",
         "以曲率允许的最大学习率起步，再让它下降：固定学习率会把批次噪声留在权重里。",

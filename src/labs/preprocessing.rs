@@ -90,7 +90,7 @@ static CONTROLS: &[Control] = &[
     Control::log_number(
         "rate",
         Text::new("Learning rate η", "学习率 η"),
-        (0.001, 0.1, 3.0),
+        (0.001, 1.0, 3.0),
         Text::new("Of all five runs.", "五个训练共用。"),
     )
     .only(&[1]),

@@ -21,22 +21,42 @@ pub struct Axes {
 impl Axes {
     /// Takes room and draws a ground with a grid and numbers; the response is of the inside.
     pub fn show(ui: &mut Ui, size: Vec2, x: [f64; 2], y: [f64; 2]) -> (Self, Response) {
+        Self::with_grid(ui, size, [x, y], [true, true])
+    }
+
+    /// Without numbers at the side, where up and down mean nothing.
+    pub fn flat(ui: &mut Ui, size: Vec2, x: [f64; 2], y: [f64; 2]) -> (Self, Response) {
+        Self::with_grid(ui, size, [x, y], [true, false])
+    }
+
+    /// Without numbers below, where left and right mean nothing.
+    pub fn upright(ui: &mut Ui, size: Vec2, x: [f64; 2], y: [f64; 2]) -> (Self, Response) {
+        Self::with_grid(ui, size, [x, y], [false, true])
+    }
+
+    fn with_grid(
+        ui: &mut Ui,
+        size: Vec2,
+        [x, y]: [[f64; 2]; 2],
+        grid: [bool; 2],
+    ) -> (Self, Response) {
         let (whole, response) = ui.allocate_exact_size(size, Sense::click_and_drag());
         let rect = Rect::from_min_max(whole.min + vec2(34.0, 4.0), whole.max - vec2(6.0, 18.0));
         let axes = Self { rect, x, y };
         let painter = ui.painter();
         painter.rect_filled(rect, 2.0, ui.visuals().extreme_bg_color);
-        axes.grid(ui);
+        axes.grid(ui, grid);
         (axes, response)
     }
 
-    fn grid(&self, ui: &Ui) {
+    fn grid(&self, ui: &Ui, [across, up]: [bool; 2]) {
         let painter = ui.painter();
         let line = Stroke::new(1.0, ui.visuals().text_color().gamma_multiply(0.13));
         let zero = Stroke::new(1.0, ui.visuals().text_color().gamma_multiply(0.35));
         let ink = ui.visuals().weak_text_color();
         let font = FontId::proportional(10.5);
-        for x in ticks(self.x, (self.rect.width() / 64.0) as usize) {
+        let places = ticks(self.x, (self.rect.width() / 64.0) as usize);
+        for x in places.into_iter().filter(|_| across) {
             let at = self.to_screen([x, 0.0]).x;
             let stroke = if x == 0.0 { zero } else { line };
             painter.vline(at, self.rect.y_range(), stroke);
@@ -49,7 +69,8 @@ impl Axes {
                 ink,
             );
         }
-        for y in ticks(self.y, (self.rect.height() / 40.0) as usize) {
+        let places = ticks(self.y, (self.rect.height() / 40.0) as usize);
+        for y in places.into_iter().filter(|_| up) {
             let at = self.to_screen([0.0, y]).y;
             let stroke = if y == 0.0 { zero } else { line };
             painter.hline(self.rect.x_range(), at, stroke);

@@ -36,6 +36,8 @@ pub struct Chart<'a> {
     pub log: bool,
     pub x: &'a str,
     pub y: &'a str,
+    /// Whether names stand in the plot; not where a table beside it has them.
+    pub legend: bool,
     /// Values of y that are always in sight.
     pub include: &'a [f64],
 }
@@ -58,12 +60,13 @@ impl Chart<'_> {
             .x_axis_label(self.x.to_owned())
             .y_axis_label(self.y.to_owned())
             .y_axis_formatter(move |mark, _| short_number(value(mark.value)))
-            .x_axis_formatter(|mark, _| short_number(mark.value))
-            .legend(
-                Legend::default()
-                    .follow_insertion_order(true)
-                    .background_alpha(0.6),
-            );
+            .x_axis_formatter(|mark, _| short_number(mark.value));
+        if self.legend {
+            let legend = Legend::default()
+                .follow_insertion_order(true)
+                .background_alpha(0.6);
+            plot = plot.legend(legend);
+        }
         plot = match log {
             true => plot.y_grid_spacer(log_grid),
             false => plot.y_grid_spacer(round_grid),

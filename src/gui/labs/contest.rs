@@ -142,6 +142,7 @@ impl ContestView {
                     },
                     size: half,
                     log: !accuracy,
+                    legend: false,
                     x: tr("iteration", "迭代"),
                     y: if accuracy {
                         tr("validation accuracy, %", "验证准确率（%）")

@@ -55,7 +55,7 @@ impl LossesView {
     }
 
     fn bars_ui(&self, ui: &mut Ui, lab: &mut Lab<'_>, size: Vec2, scores: [f64; 3], truth: usize) {
-        let (axes, response) = Axes::show(ui, size, [0.0, 3.0], [-7.5, 6.5]);
+        let (axes, response) = Axes::upright(ui, size, [0.0, 3.0], [-7.5, 6.5]);
         let painter = ui.painter_at(axes.rect);
         for (class, score) in scores.into_iter().enumerate() {
             let x = class as f64 + 0.2;
@@ -209,7 +209,7 @@ fn margin_ui(ui: &mut Ui, lab: &mut Lab<'_>) {
         ));
     }
     let size = vec2(ui.available_width(), ui.available_height() - 4.0);
-    let (axes, _) = Axes::show(ui, size, [-4.0, 4.0], [-0.4, 5.0]);
+    let (axes, _) = Axes::show(ui, size, [-4.0, 4.0], [-0.5, 5.0]);
     let mut at = axes.rect.left_top() + vec2(axes.rect.width() * 0.55, 10.0);
     for (name, of, ink) in curves {
         let ink = color(ink, ui.visuals());
@@ -227,14 +227,14 @@ fn margin_ui(ui: &mut Ui, lab: &mut Lab<'_>) {
     let wrong = ui.visuals().weak_text_color();
     axes.text(
         ui,
-        [-3.9, 4.8],
+        [-3.9, -0.12],
         Align2::LEFT_TOP,
         tr("wrong answer", "回答错误"),
         wrong,
     );
     axes.text(
         ui,
-        [0.1, 4.8],
+        [0.1, -0.12],
         Align2::LEFT_TOP,
         tr("right answer", "回答正确"),
         wrong,

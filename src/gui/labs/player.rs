@@ -10,7 +10,7 @@ use egui::{Key, Modifiers, Slider, Ui};
 use crate::i18n::tr;
 
 /// A frame's time for a simulation; 60 frames a second leave 16 ms for everything.
-const BUDGET: Duration = Duration::from_millis(5);
+const BUDGET: Duration = Duration::from_millis(4);
 
 pub struct Player {
     playing: bool,

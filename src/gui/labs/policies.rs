@@ -137,13 +137,19 @@ impl PoliciesView {
             );
         }
         if let Some(stage) = self.stages.first() {
-            let formula = stage.solver.policy.formula();
+            // The fonts lack the signs of rounding down.
+            let formula = stage
+                .solver
+                .policy
+                .formula()
+                .replace('⌊', "int(")
+                .replace('⌋', ")");
             let at = [end * 0.99, top * 0.96];
             axes.text(
                 ui,
                 at,
                 egui::Align2::RIGHT_TOP,
-                formula,
+                &formula,
                 ui.visuals().text_color(),
             );
         }

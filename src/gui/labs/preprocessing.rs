@@ -81,6 +81,7 @@ impl PreprocessingView {
             id: "preprocessing",
             size: vec2(ui.available_width(), ui.available_height() - 4.0),
             log: true,
+            legend: true,
             x: tr(
                 "step, each at the best rate for its bowl",
                 "步数（各用自身最佳学习率）",

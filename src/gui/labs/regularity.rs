@@ -8,7 +8,7 @@ use super::{BenchView, Lab};
 use crate::gui::plots::{color, empty_ui, number, short};
 use crate::i18n::{tr, tr_format};
 use crate::inspect::Histogram;
-use crate::labs::regularity::compare::Race;
+use crate::labs::regularity::compare::{NORMALISED, PLAIN, Race, fewest};
 use crate::labs::regularity::numbers::{Batch, EXAMPLE, dropped, transformed};
 
 /// Masks of the histogram.
@@ -175,7 +175,7 @@ impl RegularityView {
         for (row, title) in titles.into_iter().enumerate() {
             let shown = [&self.values, &train, &test][row].clone();
             let size = vec2(ui.available_width(), height);
-            let (axes, _) = Axes::show(ui, size, [-6.0, 8.0], [0.0, 1.0]);
+            let (axes, _) = Axes::flat(ui, size, [-6.0, 8.0], [0.0, 1.0]);
             let ink = color([0, 2, 4][row], ui.visuals());
             let of = Batch::of(&shown);
             let deviation = of.variance.sqrt();
@@ -232,17 +232,9 @@ impl RegularityView {
             return empty_ui(ui, tr("No runs yet", "尚无训练"), hint);
         };
         let goal = lab.settings.number("goal");
-        let reached: Vec<Option<f64>> = contest.runs.iter().map(|run| run.reached(goal)).collect();
-        let best = reached[1..3]
-            .iter()
-            .flatten()
-            .copied()
-            .fold(f64::INFINITY, f64::min);
+        let best = fewest(contest, NORMALISED, goal);
         // The plain network's better one of two rates against the better one with normalisation.
-        let plain = [reached[0], reached[3]]
-            .into_iter()
-            .flatten()
-            .fold(f64::INFINITY, f64::min);
+        let plain = fewest(contest, PLAIN, goal);
         if best.is_finite() {
             let text = match plain.is_finite() {
                 true => {

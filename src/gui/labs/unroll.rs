@@ -63,7 +63,7 @@ impl BenchView for UnrollView {
             "h of the last step: {last} · its gradient by the first input: {first}",
             "末步的 h：{last} · 它对首个输入的梯度：{first}"
         ));
-        let dials = if lstm { 124.0 } else { 92.0 };
+        let dials = if lstm { 140.0 } else { 92.0 };
         let height = ui.available_height() - dials - 10.0;
         self.steps_ui(ui, &steps, height, lstm);
         dials_ui(ui, &steps, self.at, lstm, dials);
@@ -210,12 +210,12 @@ fn dials_ui(ui: &mut Ui, steps: &[Step], at: usize, lstm: bool, height: f32) {
         true => {
             let [f, c, i, g, new] = [step.forget, before, step.input, step.candidate, step.cell]
                 .map(|v| short((v * 1e3).round() / 1e3));
-            format!("c = f·c + i·g = {f}·{c} + {i}·{g} = {new}")
+            format!("c = f·c + i·g = {f} × {c} + {i} × {g} = {new}")
         }
         false => {
             let h = at.checked_sub(1).map_or(0.0, |before| steps[before].hidden);
             let [x, h, new] = [step.x, h, step.hidden].map(|v| short((v * 1e3).round() / 1e3));
-            format!("h = tanh(u·{x} + w·{h}) = {new}")
+            format!("h = tanh(u × {x} + w × {h}) = {new}")
         }
     };
     let at = if lstm {

@@ -3,7 +3,6 @@
 use egui::{Align2, Color32, FontId, Rect, Sense, Stroke, StrokeKind, Ui, pos2, vec2};
 
 use crate::gui::labs::canvas::rgb;
-use crate::gui::theme;
 use crate::inspect::{ColorMap, Range};
 use crate::labs::convolution::plane::Plane;
 
@@ -69,9 +68,15 @@ pub fn cells_ui(ui: &mut Ui, cells: &Cells<'_>) -> Found {
             }
         }
     }
-    let frame = Stroke::new(2.0, theme::accent(ui.visuals()));
+    // Two strokes, so that one stands out on every ground.
+    let frames = [
+        Stroke::new(3.5, Color32::BLACK),
+        Stroke::new(2.0, Color32::from_rgb(0xff, 0xc2, 0x2e)),
+    ];
     for place in cells.marked {
-        painter.rect_stroke(place_of(*place), 1.0, frame, StrokeKind::Inside);
+        for frame in frames {
+            painter.rect_stroke(place_of(*place), 1.0, frame, StrokeKind::Inside);
+        }
     }
     let cell_at = |at: egui::Pos2| {
         let (row, column) = ((at.y - rect.top()) / cell, (at.x - rect.left()) / cell);

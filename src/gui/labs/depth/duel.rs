@@ -22,7 +22,9 @@ pub struct DuelView {
     made_of: Option<[f64; 4]>,
     player: Player,
     pictures: [Vec<Vec<Picture>>; 2],
-    painted: Option<u64>,
+    /// Frames, over and over, and the steps after which each network was painted.
+    frame: u8,
+    painted: [Option<u64>; 2],
     accuracies: [f64; 2],
     problem: Option<String>,
 }
@@ -34,7 +36,8 @@ impl Default for DuelView {
             made_of: None,
             player: Player::new(100.0, 1000.0),
             pictures: Default::default(),
-            painted: None,
+            frame: 3,
+            painted: [None; 2],
             accuracies: [f64::NAN; 2],
             problem: None,
         }
@@ -80,7 +83,7 @@ impl DuelView {
             return;
         }
         self.made_of = Some(of);
-        self.painted = None;
+        self.painted = [None; 2];
         self.problem = None;
         let made = Duel::new(settings);
         self.duel = made
@@ -88,32 +91,34 @@ impl DuelView {
             .ok();
     }
 
-    /// Paints one network a frame, in turn, so that a frame stays short.
+    /// Paints the networks in turn, each after some frames, so that a frame stays short.
     fn paint(&mut self, ui: &Ui) {
         let Some(duel) = &self.duel else { return };
+        self.frame = (self.frame + 1) % 8;
+        let which = usize::from(self.frame >= 4);
         let now = duel.deep.steps();
-        if self.painted == Some(now) {
+        if self.painted[which] == Some(now) || !self.frame.is_multiple_of(4) {
+            if self.painted != [Some(now); 2] {
+                ui.ctx().request_repaint();
+            }
             return;
         }
-        self.painted = Some(now);
-        for (which, network) in [&duel.shallow, &duel.deep].into_iter().enumerate() {
-            self.accuracies[which] = network.accuracy().unwrap_or(f64::NAN);
-            let Ok(maps) = network.maps(SIDE) else {
-                continue;
-            };
-            let last = maps.len() - 1;
-            let pictures = &mut self.pictures[which];
-            pictures.resize_with(maps.len(), Vec::new);
-            for (layer, neurons) in maps.iter().enumerate() {
-                pictures[layer].resize_with(neurons.len().min(SHOWN), Picture::default);
-                for (picture, map) in pictures[layer].iter_mut().zip(neurons) {
-                    let answer = |value: &f64| match layer == last {
-                        true => 2.0 * value - 1.0,
-                        false => value.tanh(),
-                    };
-                    let answers: Vec<f64> = map.iter().map(answer).collect();
-                    picture.set(ui, [SIDE, SIDE], shades(&answers), true);
-                }
+        self.painted[which] = Some(now);
+        let network = [&duel.shallow, &duel.deep][which];
+        self.accuracies[which] = network.accuracy().unwrap_or(f64::NAN);
+        let Ok(maps) = network.maps(SIDE) else { return };
+        let last = maps.len() - 1;
+        let pictures = &mut self.pictures[which];
+        pictures.resize_with(maps.len(), Vec::new);
+        for (layer, neurons) in maps.iter().enumerate() {
+            pictures[layer].resize_with(neurons.len().min(SHOWN), Picture::default);
+            for (picture, map) in pictures[layer].iter_mut().zip(neurons) {
+                let answer = |value: &f64| match layer == last {
+                    true => 2.0 * value - 1.0,
+                    false => value.tanh(),
+                };
+                let answers: Vec<f64> = map.iter().map(answer).collect();
+                picture.set(ui, [SIDE, SIDE], shades(&answers), true);
             }
         }
     }
@@ -190,6 +195,7 @@ impl DuelView {
             id: "duel",
             size,
             log: false,
+            legend: true,
             x: "",
             y: "",
             include: &[0.0],

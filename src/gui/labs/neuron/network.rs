@@ -35,6 +35,7 @@ pub struct NetworkView {
     maps: Vec<Vec<Picture>>,
     /// The steps after which the maps were painted.
     painted: Option<u64>,
+    frame: u8,
     accuracy: f64,
     /// The wire that is dragged: layer, and place among its weights.
     wire: Option<(usize, usize)>,
@@ -50,6 +51,7 @@ impl Default for NetworkView {
             player: Player::new(200.0, 2000.0),
             maps: Vec::new(),
             painted: None,
+            frame: 0,
             accuracy: f64::NAN,
             wire: None,
             path: String::new(),
@@ -140,7 +142,10 @@ impl NetworkView {
     /// Paints the maps anew when the weights have changed.
     fn paint(&mut self, ui: &Ui) {
         let Some(network) = &self.network else { return };
-        if self.painted == Some(network.steps()) {
+        // While it plays, the eye misses nothing if every third frame is painted.
+        self.frame = (self.frame + 1) % 3;
+        let playing = self.player.is_playing() && self.frame != 0 && self.painted.is_some();
+        if self.painted == Some(network.steps()) || playing {
             return;
         }
         self.painted = Some(network.steps());
@@ -312,6 +317,7 @@ impl NetworkView {
             id: "playground losses",
             size,
             log: false,
+            legend: true,
             x: "",
             y: "",
             include: &[0.0],
