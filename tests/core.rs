@@ -11,3 +11,4 @@ mod graph;
 mod layering;
 mod rewrite;
 mod train;
+mod zoo;

@@ -24,6 +24,7 @@ pub mod frame_times;
 mod menus;
 mod modals;
 mod perform;
+mod rewrite;
 pub mod settings;
 mod status;
 pub mod theme;
