@@ -8,6 +8,7 @@ mod bench;
 mod check;
 mod convert;
 mod eval;
+mod generate;
 mod infer;
 mod layers;
 mod sample;
@@ -88,6 +89,11 @@ enum Command {
         "按扩展名把项目、网络、求解器或权重转换为其他程序的文件"
     ))]
     Convert(convert::Options),
+    #[command(about = tr(
+        "Write generated images with their labels, boxes and masks",
+        "写出生成的图像及其标签、外框与掩码"
+    ))]
+    Generate(generate::Options),
     #[command(about = tr("List the layers, or explain one", "列出所有层，或说明其中一个"))]
     Layers(layers::Options),
     #[command(about = tr(
@@ -179,6 +185,7 @@ pub fn main(
         Some(Command::Infer(options)) => infer::run(&options),
         Some(Command::Sample(options)) => sample::run(&options),
         Some(Command::Convert(options)) => convert::run(&options),
+        Some(Command::Generate(options)) => generate::run(&options),
         Some(Command::Layers(options)) => layers::run(&options),
         Some(Command::Bench(options)) => bench::run(&options),
         None => match window(cli.file.clone(), cli.lang) {
