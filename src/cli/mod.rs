@@ -8,6 +8,7 @@ mod bench;
 mod check;
 mod convert;
 mod eval;
+mod generate;
 mod gradients;
 mod infer;
 mod layers;
@@ -90,6 +91,11 @@ enum Command {
         "按扩展名把项目、网络、求解器或权重转换为其他程序的文件"
     ))]
     Convert(convert::Options),
+    #[command(about = tr(
+        "Write generated images with their labels, boxes and masks",
+        "写出生成的图像及其标签、外框与掩码"
+    ))]
+    Generate(generate::Options),
     #[command(about = tr(
         "Change a project's graph: a wide convolution to 3 × 3 ones, full connections to convolutions",
         "更改项目的网络：大卷积换成 3 × 3 堆叠，全连接换成卷积"
@@ -191,6 +197,7 @@ pub fn main(
         Some(Command::Infer(options)) => infer::run(&options),
         Some(Command::Sample(options)) => sample::run(&options),
         Some(Command::Convert(options)) => convert::run(&options),
+        Some(Command::Generate(options)) => generate::run(&options),
         Some(Command::Gradients(options)) => gradients::run(&options),
         Some(Command::Rewrite(options)) => rewrite::run(&options),
         Some(Command::Layers(options)) => layers::run(&options),
