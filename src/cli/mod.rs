@@ -12,6 +12,7 @@ mod infer;
 mod layers;
 mod sample;
 mod train;
+mod weights;
 
 mod interrupt;
 mod npy;
@@ -78,6 +79,11 @@ enum Command {
         "写出网络对一幅图像或一个张量的输出"
     ))]
     Infer(infer::Options),
+    #[command(about = tr(
+        "Compare a file of weights with a project: what matches, what differs, what is missing",
+        "对照权重文件与项目：哪些匹配，哪些形状不同，哪些缺失"
+    ))]
+    Weights(weights::Options),
     #[command(about = tr(
         "Let a network that was trained on text write some",
         "让用文本训练的网络生成文本"
@@ -177,6 +183,7 @@ pub fn main(
         Some(Command::Train(options)) => train::run(&options),
         Some(Command::Eval(options)) => eval::run(&options),
         Some(Command::Infer(options)) => infer::run(&options),
+        Some(Command::Weights(options)) => weights::run(&options),
         Some(Command::Sample(options)) => sample::run(&options),
         Some(Command::Convert(options)) => convert::run(&options),
         Some(Command::Layers(options)) => layers::run(&options),

@@ -97,6 +97,7 @@ impl Training {
             device: DeviceChoice::Auto,
             threads: self.threads,
             priority: self.priority,
+            initial: None,
             resume: start.resume,
             save_to: None,
             project: project.to_ron().unwrap_or_default(),
