@@ -499,7 +499,12 @@ fn a_snapshot_equals_inference_with_the_saved_weights() {
     );
 
     let mut net = Net::compile(&graph, &facts(&feed), NetConfig::default()).unwrap();
-    load(&mut net, &folder.path().join("weights.safetensors"), Fit::Strict).unwrap();
+    load(
+        &mut net,
+        &folder.path().join("weights.safetensors"),
+        Fit::Strict,
+    )
+    .unwrap();
     let example = feed.preprocessed(SplitName::Validation, 4).unwrap();
     let input = NetFeed::only(example, &net);
     let pass = net.forward(Phase::Test, &input, ForwardOptions::default());

@@ -60,20 +60,35 @@ fn print(report: &Report) -> anyhow::Result<()> {
     let mut table = Table::new(&headings, &[]);
     let mut add = |mark: &str, key: &str, file: Option<&[usize]>, network: Option<&[usize]>| {
         let cell = |shape: Option<&[usize]>| shape.map_or("—".to_owned(), shape_text);
-        table.add(vec![mark.to_owned(), key.to_owned(), cell(file), cell(network)]);
+        table.add(vec![
+            mark.to_owned(),
+            key.to_owned(),
+            cell(file),
+            cell(network),
+        ]);
     };
     for named in &report.matched {
         add("", &named.key, Some(&named.shape), Some(&named.shape));
     }
     for differing in &report.differing {
         let mark = tr("differs", "形状不同");
-        add(mark, &differing.key, Some(&differing.file), Some(&differing.network));
+        add(
+            mark,
+            &differing.key,
+            Some(&differing.file),
+            Some(&differing.network),
+        );
     }
     for named in &report.missing {
         add(tr("missing", "缺失"), &named.key, None, Some(&named.shape));
     }
     for named in &report.unused {
-        add(tr("not used", "未使用"), &named.key, Some(&named.shape), None);
+        add(
+            tr("not used", "未使用"),
+            &named.key,
+            Some(&named.shape),
+            None,
+        );
     }
     for line in table.lines() {
         print_line(&line)?;

@@ -24,7 +24,12 @@ impl Graph {
     /// Freezes these nodes, or trains them again at the solver's own rate: sets the rates'
     /// multipliers of all their parameters, and of those that share one, to 0 or 1.
     /// `inference` is the graph's. Returns how many nodes it changed.
-    pub fn freeze(&mut self, chosen: &BTreeSet<NodeId>, inference: &Inference, frozen: bool) -> usize {
+    pub fn freeze(
+        &mut self,
+        chosen: &BTreeSet<NodeId>,
+        inference: &Inference,
+        frozen: bool,
+    ) -> usize {
         let params = |id: NodeId| inference.node(id).map_or(&[][..], |info| &info.params);
         let learnable = |id: NodeId| params(id).iter().filter(|(_, spec)| spec.learnable);
         let keys: BTreeSet<&String> = (chosen.iter())

@@ -262,7 +262,8 @@ impl Node {
     /// Whether it has something to learn, and none of it is trained; `params` are the node's.
     pub fn is_frozen(&self, params: &[(String, ParamSpec)]) -> bool {
         let mut learnable = params.iter().filter(|(_, spec)| spec.learnable).peekable();
-        learnable.peek().is_some() && learnable.all(|(_, spec)| self.multiplier(spec.suffix).lr == 0.0)
+        learnable.peek().is_some()
+            && learnable.all(|(_, spec)| self.multiplier(spec.suffix).lr == 0.0)
     }
 
     /// The factor on this node's first output in the objective.

@@ -18,9 +18,7 @@ mod session;
 mod solver;
 mod stage;
 
-pub use checkpoint::{
-    Checkpoint, CheckpointError, WEIGHTS, weights_to_bytes,
-};
+pub use checkpoint::{Checkpoint, CheckpointError, WEIGHTS, weights_to_bytes};
 pub use device::DeviceChoice;
 pub use evaluate::evaluate;
 pub use history::History;

@@ -299,7 +299,11 @@ mod tests {
     #[test]
     fn lists_mean_nodes_groups_and_patterns() {
         let check = |entry: &str, node: &str, expected: bool| {
-            assert_eq!(selects(&[entry.to_owned()], node), expected, "{entry} {node}");
+            assert_eq!(
+                selects(&[entry.to_owned()], node),
+                expected,
+                "{entry} {node}"
+            );
         };
         check("conv", "conv", true);
         check("conv", "conv/1", true);

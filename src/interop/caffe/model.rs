@@ -97,7 +97,9 @@ pub fn weights_for(
     for node in graph.nodes() {
         let params = inference.node(node.id).map_or(&[][..], |info| &info.params);
         if !params.is_empty() {
-            let params = params.iter().map(|(key, spec)| (key, spec.shape.as_slice()));
+            let params = params
+                .iter()
+                .map(|(key, spec)| (key, spec.shape.as_slice()));
             places.insert(&node.name, params.collect());
         }
     }

@@ -22,10 +22,7 @@ pub fn is_older(head: &[u8]) -> bool {
 }
 
 /// What the pickle says, and where its storages are, by key.
-pub fn read<R: Read + Seek>(
-    file: &mut R,
-    length: u64,
-) -> Result<(Pickle, Places), String> {
+pub fn read<R: Read + Seek>(file: &mut R, length: u64) -> Result<(Pickle, Places), String> {
     let said = |error: PickleError| error.to_string();
     let failed = |error: std::io::Error| error.to_string();
     let mut head = Vec::new();

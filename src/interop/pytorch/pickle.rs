@@ -24,20 +24,26 @@ const MAX_NAME: usize = 256;
 /// Why a pickle is not read.
 #[derive(Debug, thiserror::Error, PartialEq)]
 pub enum PickleError {
-    #[error("{}", tr(
-        "is damaged or no PyTorch file: its pickle breaks off or makes no sense",
-        "已损坏或不是 PyTorch 文件：其 pickle 数据中断或无意义"
-    ))]
+    #[error(
+        "{}",
+        tr(
+            "is damaged or no PyTorch file: its pickle breaks off or makes no sense",
+            "已损坏或不是 PyTorch 文件：其 pickle 数据中断或无意义"
+        )
+    )]
     Damaged,
     #[error("{}", tr_format!(
         "asks for {what}, which no tensor needs; nothing was executed. Save only the weights: torch.save(model.state_dict(), …)",
         "要求 {what}，而张量并不需要它；未执行任何代码。请只保存权重：torch.save(model.state_dict(), …)"
     ))]
     Refused { what: String },
-    #[error("{}", tr(
-        "holds far more objects than a state dictionary; it is damaged or made to do harm",
-        "所含对象远多于一个状态字典；文件已损坏或带有恶意"
-    ))]
+    #[error(
+        "{}",
+        tr(
+            "holds far more objects than a state dictionary; it is damaged or made to do harm",
+            "所含对象远多于一个状态字典；文件已损坏或带有恶意"
+        )
+    )]
     TooLarge,
 }
 

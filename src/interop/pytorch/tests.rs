@@ -138,7 +138,10 @@ fn tensors_stay_within_their_storage() {
         (8, 0, &[2, 2], &[1]),
     ];
     for (count, offset, shape, stride) in wrong {
-        assert!(open(count, offset, shape, stride).is_err(), "{count} {offset} {shape:?}");
+        assert!(
+            open(count, offset, shape, stride).is_err(),
+            "{count} {offset} {shape:?}"
+        );
     }
 }
 
@@ -162,7 +165,10 @@ fn code_is_refused_by_name() {
     };
     check(b"cos\nsystem\nU\x02ls\x85R", "os.system");
     check(b"c__builtin__\neval\nU\x01x\x85R", "__builtin__.eval");
-    check(b"\x8c\x08builtins\x8c\x04exec\x93U\x01x\x85R", "builtins.exec");
+    check(
+        b"\x8c\x08builtins\x8c\x04exec\x93U\x01x\x85R",
+        "builtins.exec",
+    );
     check(b"(ios\nsystem\n", "os.system");
     check(b"(cos\nsystem\nU\x02lso", "os.system");
     check(b"ctorch\nFloatStorage\n)R", "storage");
@@ -181,15 +187,27 @@ fn harm_is_refused_before_it_is_done() {
     // A million lists in lists, marks in marks, and a list that holds itself.
     check_refused(&pickle(b"]".repeat(2_000_000)), "objects");
     check_refused(&pickle(b"(".repeat(2_000_000)), "objects");
-    check_refused(&pickle([b"]".repeat(400_000), b"a".repeat(399_999)].concat()), "state dict");
-    check_refused(&pickle([b"N".to_vec(), b"\x85".repeat(400_000)].concat()), "state dict");
+    check_refused(
+        &pickle([b"]".repeat(400_000), b"a".repeat(399_999)].concat()),
+        "state dict",
+    );
+    check_refused(
+        &pickle([b"N".to_vec(), b"\x85".repeat(400_000)].concat()),
+        "state dict",
+    );
     check_refused(&pickle(b"]q\0h\0a".to_vec()), "state dict");
     check_refused(&pickle(b"}q\0X\x0a\0\0\0state_dicth\0s".to_vec()), "");
     // Each doubles the last.
-    check_refused(&pickle([b"N".to_vec(), b"2\x86".repeat(600_000)].concat()), "objects");
+    check_refused(
+        &pickle([b"N".to_vec(), b"2\x86".repeat(600_000)].concat()),
+        "objects",
+    );
     // Counts of what is not there.
     check_refused(&pickle(b"X\xff\xff\xff\x7f".to_vec()), "damaged");
-    check_refused(&pickle([b"\x8d".to_vec(), vec![0xff; 8]].concat()), "damaged");
+    check_refused(
+        &pickle([b"\x8d".to_vec(), vec![0xff; 8]].concat()),
+        "damaged",
+    );
     check_refused(&pickle(b"\x8b\xff\xff\xff\x7f".to_vec()), "damaged");
     check_refused(&archive(&vec![b'N'; pickle::MAX_BYTES + 1]), "objects");
     check_refused(b"", "neither");

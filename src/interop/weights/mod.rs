@@ -19,9 +19,7 @@ mod tests;
 pub use report::{Differing, Named, Report, shape_text};
 
 pub(in crate::interop) use numbers::Number;
-pub(in crate::interop) use store::{
-    MAX_RANK, Source, Storage, Store, View, inflate, truncated,
-};
+pub(in crate::interop) use store::{MAX_RANK, Source, Storage, Store, View, inflate, truncated};
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -237,8 +235,7 @@ pub fn is_weights(path: &Path) -> bool {
         return ENDINGS.contains(&ending.as_str());
     }
     let mut head = Vec::new();
-    let read = File::open(path).and_then(|file| {
-        file.take(pytorch::HEAD as u64).read_to_end(&mut head)
-    });
+    let read =
+        File::open(path).and_then(|file| file.take(pytorch::HEAD as u64).read_to_end(&mut head));
     read.is_ok() && pytorch::is_torch(&head)
 }

@@ -229,7 +229,8 @@ impl Store {
         self.file.seek(SeekFrom::Start(storage.start))?;
         let mut crc = flate2::CrcReader::new((&mut self.file).take(storage.length));
         io::copy(&mut crc, &mut io::sink())?;
-        if crc.crc().sum() != expected || u64::from(crc.crc().amount()) != storage.length % (1 << 32)
+        if crc.crc().sum() != expected
+            || u64::from(crc.crc().amount()) != storage.length % (1 << 32)
         {
             return Err(damaged());
         }
@@ -239,7 +240,11 @@ impl Store {
 
     /// The bytes of a compressed storage; the last one is kept for the next tensor in it.
     fn unpack(&mut self, index: usize) -> io::Result<&[u8]> {
-        if self.unpacked.as_ref().is_none_or(|(held, _)| *held != index) {
+        if self
+            .unpacked
+            .as_ref()
+            .is_none_or(|(held, _)| *held != index)
+        {
             self.unpacked = None;
             let storage = self.storages[index];
             self.file.seek(SeekFrom::Start(storage.start))?;
@@ -256,7 +261,9 @@ impl Store {
 pub fn inflate(packed: impl Read, length: u64, crc: Option<u32>) -> io::Result<Vec<u8>> {
     let mut reader = flate2::CrcReader::new(flate2::read::DeflateDecoder::new(packed));
     let mut bytes = Vec::new();
-    (&mut reader).take(length.saturating_add(1)).read_to_end(&mut bytes)?;
+    (&mut reader)
+        .take(length.saturating_add(1))
+        .read_to_end(&mut bytes)?;
     let sound = crc.is_none_or(|crc| reader.crc().sum() == crc);
     if bytes.len() as u64 != length || !sound {
         return Err(damaged());
@@ -311,7 +318,9 @@ mod tests {
     fn strides_and_offsets_are_honoured() {
         let mut store = store(24);
         let mut check = |view: View, expected: &[f32]| {
-            store.check(&[(String::new(), view.clone())].into()).unwrap();
+            store
+                .check(&[(String::new(), view.clone())].into())
+                .unwrap();
             let tensor = store.read(&view).unwrap();
             assert_eq!(tensor.dims(), view.shape);
             let found: Vec<f32> = tensor.flatten_all().unwrap().to_vec1().unwrap();

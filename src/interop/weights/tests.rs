@@ -17,7 +17,8 @@ fn net(outputs: usize) -> Net {
     for (name, layer, input) in layers {
         let mut node = Node::new(name, layers::parse(&layer).unwrap());
         if !input.is_empty() {
-            node.inputs.set(0, Some(crate::graph::PortRef::new(input, 0)));
+            node.inputs
+                .set(0, Some(crate::graph::PortRef::new(input, 0)));
         }
         graph.add(node);
     }
@@ -50,7 +51,9 @@ fn everything_fits_its_own_network() {
     let path = saved(folder.path(), &trained);
     let mut fresh = net(5);
     let weight = fresh.params()["fc.weight"].tensor.clone();
-    fresh.set_param("fc.weight", weight.zeros_like().unwrap()).unwrap();
+    fresh
+        .set_param("fc.weight", weight.zeros_like().unwrap())
+        .unwrap();
     let report = load(&mut fresh, &path, Fit::Strict).unwrap();
     assert_eq!((report.matched.len(), report.unused.len()), (8, 0));
     assert!(report.is_complete());
@@ -66,14 +69,25 @@ fn a_new_last_layer_stays_fresh() {
     let path = saved(folder.path(), &trained);
     let mut other = net(7);
     let fresh = numbers(&other, "fc.weight");
-    let error = load(&mut other, &path, Fit::Strict).unwrap_err().to_string();
-    assert!(error.contains("“fc.weight” is 5 × 144 in the file, but 7 × 144"), "{error}");
-    assert_ne!(numbers(&other, "conv.weight"), numbers(&trained, "conv.weight"));
+    let error = load(&mut other, &path, Fit::Strict)
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("“fc.weight” is 5 × 144 in the file, but 7 × 144"),
+        "{error}"
+    );
+    assert_ne!(
+        numbers(&other, "conv.weight"),
+        numbers(&trained, "conv.weight")
+    );
     let report = load(&mut other, &path, Fit::WhatFits).unwrap();
     assert_eq!((report.matched.len(), report.differing.len()), (6, 2));
     assert_eq!(report.differing[0].key, "fc.weight");
     assert_eq!(report.differing[0].file, [5, 144]);
-    assert_eq!(numbers(&other, "conv.weight"), numbers(&trained, "conv.weight"));
+    assert_eq!(
+        numbers(&other, "conv.weight"),
+        numbers(&trained, "conv.weight")
+    );
     assert_eq!(numbers(&other, "fc.weight"), fresh);
 }
 
@@ -88,8 +102,13 @@ fn what_is_left_over_is_named() {
     let report = load(&mut net(5), &path, Fit::WhatFits).unwrap();
     assert_eq!(report.missing[0].key, "conv.bias");
     assert_eq!(report.unused[0].key, "layer9.bias");
-    let error = load(&mut net(5), &path, Fit::Strict).unwrap_err().to_string();
-    assert!(error.contains("“conv.bias”") && error.contains("“layer9.bias”"), "{error}");
+    let error = load(&mut net(5), &path, Fit::Strict)
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("“conv.bias”") && error.contains("“layer9.bias”"),
+        "{error}"
+    );
 }
 
 #[test]

@@ -105,7 +105,14 @@ fn the_older_forms_are_read() {
     let found = weights_for(layers.clone(), &project.graph, net.inference());
     let keys: Vec<&String> = found.keys().collect();
     // One layer of the file is not in the network; BatchNorm and Scale are not in the file.
-    let expected = ["c.1.bias", "c.1.weight", "gone.bias", "gone.weight", "ip.bias", "ip.weight"];
+    let expected = [
+        "c.1.bias",
+        "c.1.weight",
+        "gone.bias",
+        "gone.weight",
+        "ip.bias",
+        "ip.weight",
+    ];
     assert_eq!(keys, expected);
     assert_eq!(
         found["ip.bias"].to_vec1::<f32>().unwrap(),
