@@ -10,6 +10,7 @@ mod convert;
 mod eval;
 mod infer;
 mod layers;
+mod rewrite;
 mod sample;
 mod train;
 mod weights;
@@ -94,6 +95,11 @@ enum Command {
         "按扩展名把项目、网络、求解器或权重转换为其他程序的文件"
     ))]
     Convert(convert::Options),
+    #[command(about = tr(
+        "Change a project's graph: a wide convolution to 3 × 3 ones, full connections to convolutions",
+        "更改项目的网络：大卷积换成 3 × 3 堆叠，全连接换成卷积"
+    ))]
+    Rewrite(rewrite::Options),
     #[command(about = tr("List the layers, or explain one", "列出所有层，或说明其中一个"))]
     Layers(layers::Options),
     #[command(about = tr(
@@ -186,6 +192,7 @@ pub fn main(
         Some(Command::Weights(options)) => weights::run(&options),
         Some(Command::Sample(options)) => sample::run(&options),
         Some(Command::Convert(options)) => convert::run(&options),
+        Some(Command::Rewrite(options)) => rewrite::run(&options),
         Some(Command::Layers(options)) => layers::run(&options),
         Some(Command::Bench(options)) => bench::run(&options),
         None => match window(cli.file.clone(), cli.lang) {

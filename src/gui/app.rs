@@ -279,8 +279,6 @@ impl eframe::App for App {
 
 /// What a start without a file shows: the first example.
 fn first_project() -> Project {
-    let example = EXAMPLES
-        .first()
-        .and_then(|(_, text)| Project::from_ron(text).ok());
+    let example = EXAMPLES.first().and_then(|example| example.open().ok());
     example.unwrap_or_default()
 }

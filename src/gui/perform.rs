@@ -245,10 +245,10 @@ impl App {
             Next::AskOpen => self.files.ask(Purpose::OpenProject, self.start_folder()),
             Next::Open(path) => self.open(path),
             Next::Example(index) => {
-                let Some((_, text)) = EXAMPLES.get(index) else {
+                let Some(example) = EXAMPLES.get(index) else {
                     return;
                 };
-                match Project::from_ron(text) {
+                match example.open() {
                     Ok(project) => self.show(Document::new(project, None)),
                     Err(error) => self.toasts.show(Tone::Error, error.to_string()),
                 }

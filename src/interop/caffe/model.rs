@@ -93,19 +93,21 @@ pub fn weights_for(
     inference: &Inference,
 ) -> BTreeMap<String, Tensor> {
     let mut weights = BTreeMap::new();
-    let mut places: BTreeMap<&str, Vec<(&String, &[usize])>> = BTreeMap::new();
+    let mut places: BTreeMap<String, Vec<(&String, &[usize])>> = BTreeMap::new();
     for node in graph.nodes() {
         let params = inference.node(node.id).map_or(&[][..], |info| &info.params);
         if !params.is_empty() {
             let params = params
                 .iter()
                 .map(|(key, spec)| (key, spec.shape.as_slice()));
-            places.insert(&node.name, params.collect());
+            // By its key, so that a node in a group (`conv1/conv`) still finds its layer (`conv1`).
+            let key = node.param_key("");
+            places.insert(key.trim_end_matches('.').to_owned(), params.collect());
         }
     }
     let mut others = Vec::new();
     for layer in layers {
-        let Some(params) = places.get(node_name(&layer.name).as_str()) else {
+        let Some(params) = places.get(&node_name(&layer.name).replace('/', ".")) else {
             others.push(layer);
             continue;
         };
