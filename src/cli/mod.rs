@@ -15,6 +15,7 @@ mod layers;
 mod rewrite;
 mod sample;
 mod train;
+mod weights;
 
 mod interrupt;
 mod npy;
@@ -81,6 +82,11 @@ enum Command {
         "写出网络对一幅图像或一个张量的输出"
     ))]
     Infer(infer::Options),
+    #[command(about = tr(
+        "Compare a file of weights with a project: what matches, what differs, what is missing",
+        "对照权重文件与项目：哪些匹配，哪些形状不同，哪些缺失"
+    ))]
+    Weights(weights::Options),
     #[command(about = tr(
         "Let a network that was trained on text write some",
         "让用文本训练的网络生成文本"
@@ -195,6 +201,7 @@ pub fn main(
         Some(Command::Train(options)) => train::run(&options),
         Some(Command::Eval(options)) => eval::run(&options),
         Some(Command::Infer(options)) => infer::run(&options),
+        Some(Command::Weights(options)) => weights::run(&options),
         Some(Command::Sample(options)) => sample::run(&options),
         Some(Command::Convert(options)) => convert::run(&options),
         Some(Command::Generate(options)) => generate::run(&options),
