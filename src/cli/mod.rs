@@ -8,6 +8,7 @@ mod bench;
 mod check;
 mod convert;
 mod eval;
+mod export;
 mod infer;
 mod layers;
 mod sample;
