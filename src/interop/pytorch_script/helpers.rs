@@ -194,7 +194,7 @@ const ARG_MAX: &str = r#"def arg_max(x, top_k, axis, values):
     """Caffe's ArgMax: of equal values the later one goes first."""
     rows = x.flatten(1) if axis is None else x
     at = 1 if axis is None else axis
-    best, order = rows.flip(at).sort(at, descending=True, stable=True)
+    best, order = rows.flip(at).sort(stable=True, dim=at, descending=True)
     best = best.narrow(at, 0, top_k)
     places = (rows.shape[at] - 1 - order.narrow(at, 0, top_k)).to(x.dtype)
     if axis is not None:

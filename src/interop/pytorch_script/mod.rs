@@ -30,7 +30,7 @@ use crate::i18n::tr_format;
 use crate::project::{Project, write_atomically};
 use crate::train::{self, CheckpointError};
 use helpers::Helper;
-use text::{comment, literal, one_line};
+use text::{comment, one_line};
 use walk::Walk;
 
 /// More class names than this are left out of a script.
@@ -157,16 +157,11 @@ fn header(project: &Project, options: &ScriptOptions) -> String {
     text += &comment(&one_line(&project.title), "");
     text += &comment(&project.about, "");
     text += IMPORTS;
-    if !options.classes.is_empty() && options.classes.len() <= MOST_CLASSES {
-        text += "CLASSES = [\n";
-        for name in &options.classes {
-            _ = writeln!(text, "    {},", literal(name));
-        }
-        text += "]\n\n\n";
-    } else {
-        text += "CLASSES = []\n\n\n";
-    }
-    text
+    let classes = match options.classes.len() {
+        0..=MOST_CLASSES => &options.classes[..],
+        _ => &[],
+    };
+    text + &text::list("CLASSES", classes) + "\n\n"
 }
 
 const IMPORTS: &str = "

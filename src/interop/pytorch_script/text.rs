@@ -6,6 +6,8 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
+use unicode_width::UnicodeWidthStr;
+
 /// Words that mean something else in Python, or that the script uses itself.
 const TAKEN: &[&str] = &[
     "False", "None", "True", "and", "as", "assert", "async", "await", "break", "case", "class",
@@ -69,7 +71,7 @@ pub(super) fn comment(text: &str, indent: &str) -> String {
     for paragraph in text.lines() {
         let mut line = String::new();
         for word in one_line(paragraph).split(' ') {
-            if !line.is_empty() && line.chars().count() + word.chars().count() > 88 {
+            if !line.is_empty() && line.width() + word.width() > 88 {
                 _ = writeln!(lines, "{indent}# {line}");
                 line.clear();
             }
@@ -83,6 +85,25 @@ pub(super) fn comment(text: &str, indent: &str) -> String {
         }
     }
     lines
+}
+
+/// A list of strings under a name, several on a line.
+pub(super) fn list(name: &str, values: &[String]) -> String {
+    let mut text = format!("{name} = [");
+    let mut line = String::new();
+    for value in values {
+        let value = literal(value);
+        if !line.is_empty() && line.width() + value.width() > 90 {
+            _ = write!(text, "\n   {line}");
+            line.clear();
+        }
+        _ = write!(line, " {value},");
+    }
+    match (line.is_empty(), text.ends_with('[')) {
+        (true, _) => text + "]\n",
+        (false, true) => format!("{text}{}]\n", line.trim_start().trim_end_matches(',')),
+        (false, false) => format!("{text}\n   {line}\n]\n"),
+    }
 }
 
 /// A number as Python reads it.

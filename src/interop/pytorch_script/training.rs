@@ -102,24 +102,29 @@ fn optimizer(solver: &Solver) -> String {
 
 /// The learning rate's factor at iteration t.
 fn policy(solver: &Solver) -> String {
+    // A sign before a power would be applied after it.
+    let number = |value: f64| match value < 0.0 {
+        true => format!("({})", number(value)),
+        false => number(value),
+    };
     let factor = match &solver.policy {
         Policy::Fixed => "1.0".to_owned(),
         Policy::Step { gamma, stepsize } => {
-            format!("({}) ** (t // {})", number(*gamma), (*stepsize).max(1))
+            format!("{} ** (t // {})", number(*gamma), (*stepsize).max(1))
         }
         Policy::Multistep { gamma, stepvalues } => {
             let steps: Vec<String> = stepvalues.iter().map(u64::to_string).collect();
-            format!("({}) ** sum(step <= t for step in [{}])", number(*gamma), steps.join(", "))
+            format!("{} ** sum(step <= t for step in [{}])", number(*gamma), steps.join(", "))
         }
-        Policy::Exp { gamma } => format!("({}) ** t", number(*gamma)),
+        Policy::Exp { gamma } => format!("{} ** t", number(*gamma)),
         Policy::Inv { gamma, power } => {
-            format!("(1 + {} * t) ** -({})", number(*gamma), number(*power))
+            format!("(1 + {} * t) ** -{}", number(*gamma), number(*power))
         }
         Policy::Poly { power } => {
-            format!("(1 - min(t / iterations, 1)) ** ({})", number(*power))
+            format!("(1 - min(t / iterations, 1)) ** {}", number(*power))
         }
         Policy::Sigmoid { gamma, stepsize } => {
-            format!("1 / (1 + math.exp(-({}) * (t - {stepsize})))", number(*gamma))
+            format!("1 / (1 + math.exp(-{} * (t - {stepsize})))", number(*gamma))
         }
         Policy::Cosine => "(1 + math.cos(math.pi * min(t / iterations, 1))) / 2".to_owned(),
     };
