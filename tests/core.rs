@@ -8,5 +8,6 @@ mod golden_layers;
 mod golden_solvers;
 mod gradcheck;
 mod graph;
+mod groups;
 mod layering;
 mod train;
