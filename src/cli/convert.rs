@@ -37,7 +37,7 @@ pub(super) struct Options {
     export: export::Options,
 }
 
-fn ending(path: &Path) -> String {
+pub(super) fn ending(path: &Path) -> String {
     let ending = path.extension().unwrap_or_default().to_string_lossy();
     ending.to_ascii_lowercase()
 }

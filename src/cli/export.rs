@@ -1,15 +1,19 @@
-//! What `layerlab convert` makes of a project for others to read: a PyTorch script.
+//! What `layerlab convert` makes of a project for others to read: a PyTorch script, a drawing, a
+//! table of the layers.
 
 use std::path::{Path, PathBuf};
 
+use anyhow::Context;
 use clap::Args;
 
 use super::{check, source};
 use crate::data::{DataConfig, Dataset, Feed, Statistics};
-use crate::graph::Facts;
+use crate::graph::{Facts, infer};
 use crate::i18n::{tr, tr_format};
+use crate::interop::drawing::{self, Figure, Folding};
+use crate::interop::layer_table;
 use crate::interop::pytorch_script::{self, Preprocessing, ScriptOptions};
-use crate::project::Project;
+use crate::project::{Project, write_atomically};
 use crate::train;
 
 #[derive(Debug, Args)]
@@ -29,11 +33,21 @@ pub(super) struct Options {
         )
     )]
     shapes: Vec<(String, Vec<usize>)>,
+    #[arg(long, conflicts_with = "unfold", help = tr(
+        "In a drawing: every group as one box",
+        "绘图时：每个组画成一个方框"
+    ))]
+    fold: bool,
+    #[arg(long, help = tr(
+        "In a drawing: every node of every group (default: as in the editor)",
+        "绘图时：画出组内的所有节点（默认与编辑器一致）"
+    ))]
+    unfold: bool,
 }
 
 /// Whether a file with this ending is made for others to read.
 pub(super) fn is_export(ending: &str) -> bool {
-    matches!(ending, "py")
+    matches!(ending, "py" | "dot" | "svg" | "png" | "csv" | "md")
 }
 
 /// Writes what the output's ending says, and returns the files.
@@ -46,7 +60,26 @@ pub(super) fn write(
     let feed = open(project, input, options.weights.as_deref());
     let mut facts = feed.as_ref().map(train::facts).unwrap_or_default();
     facts.shapes = options.shapes.iter().cloned().collect();
-    write_script(project, feed.as_ref(), facts, output, options)
+    let ending = super::convert::ending(output);
+    if ending == "py" {
+        return write_script(project, feed.as_ref(), facts, output, options);
+    }
+    let (graph, inference) = (&project.graph, infer(&project.graph, &facts));
+    let folding = match (options.fold, options.unfold) {
+        (true, _) => Folding::Folded,
+        (_, true) => Folding::Unfolded,
+        _ => Folding::AsIs,
+    };
+    let figure = || Figure::new(&project.title, graph, &inference, folding);
+    let bytes = match ending.as_str() {
+        "dot" => drawing::dot(&figure()).into_bytes(),
+        "svg" => drawing::svg(&figure()).into_bytes(),
+        "png" => drawing::png(&figure())?,
+        "csv" => layer_table::csv(graph, &inference)?,
+        _ => layer_table::markdown(&project.title, graph, &inference).into_bytes(),
+    };
+    write_atomically(output, &bytes).with_context(|| output.display().to_string())?;
+    Ok(vec![output.to_owned()])
 }
 
 /// The project's data, if they are there; else what is missing is said.

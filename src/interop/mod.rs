@@ -1,4 +1,7 @@
 //! Files of other programs as projects and weights, and back.
 
 pub mod caffe;
+pub mod drawing;
+pub mod layer_table;
 pub mod pytorch_script;
+pub mod words;
