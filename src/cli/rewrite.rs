@@ -10,11 +10,12 @@ use candle_core::Tensor;
 use clap::Args;
 use serde::Serialize;
 
-use super::table::{Table, thousands};
+use super::table::Table;
 use super::{ProjectArgs, print_json, print_line, source};
 use crate::data::DataSummary;
 use crate::graph::{Facts, Graph, Inference, infer};
 use crate::i18n::tr;
+use crate::interop::layer_table::thousands;
 use crate::layers::rewrite::{self, Cost, RewriteError};
 use crate::project::write_atomically;
 use crate::train;
