@@ -204,6 +204,7 @@ impl Entry {
             threads: Some(1),
             priority,
             resume: None,
+            initial: None,
             save_to: None,
             project: String::new(),
             watch: Watch::default(),

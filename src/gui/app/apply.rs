@@ -35,13 +35,13 @@ impl App {
             Action::ShowExample(split, index) => self.example = (split, index),
             Action::Start { resume } => self.start(Start {
                 resume,
-                one_step: false,
+                ..Start::default()
             }),
             Action::Train(Command::Watch(watch)) => self.training.asked = watch.nodes,
             Action::Train(command) => self.training.send(command),
             Action::Open(kind) => self.open_view(kind),
             Action::OpenExample(name) => {
-                let place = EXAMPLES.iter().position(|(example, _)| *example == name);
+                let place = EXAMPLES.iter().position(|example| example.name == name);
                 if let Some(place) = place {
                     self.open_view(ViewKind::Editor);
                     self.guarded(Next::Example(place), ctx);

@@ -55,6 +55,25 @@ pub static COMMANDS: &[Command] = &[
         "Export for Caffe (.prototxt)…",
         "导出为 Caffe（.prototxt）…",
     ),
+    command(
+        Menu::File,
+        CommandId::LoadWeights,
+        "Load weights…",
+        "载入权重…",
+    )
+    .section(),
+    command(
+        Menu::File,
+        CommandId::SaveWeights,
+        "Save weights (.safetensors)…",
+        "保存权重（.safetensors）…",
+    ),
+    command(
+        Menu::File,
+        CommandId::FreshWeights,
+        "Begin with fresh weights again",
+        "恢复为随机初始权重",
+    ),
     command(Menu::File, CommandId::Quit, "Quit", "退出")
         .any_key(COMMAND, Key::Q)
         .section(),
@@ -100,6 +119,26 @@ pub static COMMANDS: &[Command] = &[
     )
     .key(COMMAND, Key::OpenBracket),
     command(Menu::Graph, CommandId::Unfold, "Unfold", "展开").key(COMMAND, Key::CloseBracket),
+    command(
+        Menu::Graph,
+        CommandId::StackOf3x3,
+        "Stack of 3 × 3 for a convolution…",
+        "以 3 × 3 堆叠替换卷积…",
+    )
+    .section(),
+    command(
+        Menu::Graph,
+        CommandId::FullToConv,
+        "Full connections to convolutions…",
+        "全连接转换为卷积…",
+    ),
+    command(
+        Menu::Graph,
+        CommandId::Freeze,
+        "Freeze or unfreeze the selection",
+        "冻结 / 解冻所选",
+    )
+    .key(COMMAND_SHIFT, Key::L),
     command(Menu::Graph, CommandId::AlignLeft, "Align left", "左对齐").section(),
     command(Menu::Graph, CommandId::AlignTop, "Align top", "顶端对齐"),
     command(
@@ -187,6 +226,7 @@ pub static COMMANDS: &[Command] = &[
     show(ViewKind::Weights),
     show(ViewKind::Data),
     show(ViewKind::Confusion),
+    show(ViewKind::Depth),
     show(ViewKind::Text),
     show(ViewKind::Prototxt),
     show(ViewKind::Labs).any_key(COMMAND, Key::B),
