@@ -6,7 +6,9 @@
 
 mod bench;
 pub mod contest;
+mod control;
 mod error;
+mod figure;
 pub mod trial;
 pub mod variants;
 
@@ -23,8 +25,10 @@ pub mod preprocessing;
 pub mod regularity;
 pub mod unroll;
 
-pub use bench::{Bench, Chapter, Control, Figure, FigureValue, Range, SHOW, Settings, figure};
+pub use bench::{Bench, Chapter};
+pub use control::{Control, Range, SHOW, Settings};
 pub use error::LabError;
+pub use figure::{Figure, FigureValue, figure};
 
 use crate::i18n::Text;
 use crate::layers;
