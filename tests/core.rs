@@ -8,6 +8,8 @@ mod golden_layers;
 mod golden_solvers;
 mod gradcheck;
 mod graph;
+mod groups;
 mod layering;
 mod rewrite;
 mod train;
+mod zoo;

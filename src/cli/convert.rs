@@ -8,7 +8,7 @@ use anyhow::{Context, bail};
 use candle_core::Tensor;
 use clap::Args;
 
-use super::{npy, print_line, source};
+use super::{export, npy, print_line, source};
 use crate::data::{Blob, DataSummary};
 use crate::graph::infer;
 use crate::i18n::{tr, tr_format};
@@ -25,8 +25,8 @@ pub(super) struct Options {
     ))]
     input: PathBuf,
     #[arg(value_name = "OUT", help = tr(
-        "What to write: .ron or .prototxt for a project, .safetensors or .caffemodel for weights, .npy for a mean image",
-        "要写出的文件：项目为 .ron 或 .prototxt，权重为 .safetensors 或 .caffemodel，均值图像为 .npy"
+        "What to write: .ron or .prototxt for a project, or .py (PyTorch), .dot, .svg, .png (a drawing), .csv, .md (the table of layers) of it; .safetensors or .caffemodel for weights, .npy for a mean image",
+        "要写出的文件：项目为 .ron 或 .prototxt，也可导出为 .py（PyTorch）、.dot、.svg、.png（图）、.csv、.md（层表）；权重为 .safetensors 或 .caffemodel，均值图像为 .npy"
     ))]
     output: PathBuf,
     #[arg(long, value_name = "FILE", help = tr(
@@ -34,9 +34,11 @@ pub(super) struct Options {
         "这些权重所属的项目或网络：由它给出名称和形状"
     ))]
     net: Option<PathBuf>,
+    #[command(flatten)]
+    export: export::Options,
 }
 
-fn ending(path: &Path) -> String {
+pub(super) fn ending(path: &Path) -> String {
     let ending = path.extension().unwrap_or_default().to_string_lossy();
     ending.to_ascii_lowercase()
 }
@@ -53,6 +55,10 @@ pub(super) fn run(options: &Options) -> anyhow::Result<ExitCode> {
         ("ron" | "prototxt", "ron") => {
             read_project(input)?.save(output)?;
             said(output)?;
+        }
+        ("ron" | "prototxt", ending) if export::is_export(ending) => {
+            let paths = export::write(&read_project(input)?, input, output, &options.export)?;
+            paths.iter().try_for_each(|path| said(path))?;
         }
         ("ron" | "prototxt", "prototxt") => write_caffe(&read_project(input)?, output)?,
         ("caffemodel" | "pth" | "pt" | "bin", "safetensors") => {

@@ -8,6 +8,9 @@ mod bench;
 mod check;
 mod convert;
 mod eval;
+mod export;
+mod generate;
+mod gradients;
 mod infer;
 mod layers;
 mod rewrite;
@@ -96,10 +99,20 @@ enum Command {
     ))]
     Convert(convert::Options),
     #[command(about = tr(
+        "Write generated images with their labels, boxes and masks",
+        "写出生成的图像及其标签、外框与掩码"
+    ))]
+    Generate(generate::Options),
+    #[command(about = tr(
         "Change a project's graph: a wide convolution to 3 × 3 ones, full connections to convolutions",
         "更改项目的网络：大卷积换成 3 × 3 堆叠，全连接换成卷积"
     ))]
     Rewrite(rewrite::Options),
+    #[command(about = tr(
+        "Measure how large the gradient of each layer is, from the first to the last",
+        "测量从第一层到最后一层各层梯度的大小"
+    ))]
+    Gradients(gradients::Options),
     #[command(about = tr("List the layers, or explain one", "列出所有层，或说明其中一个"))]
     Layers(layers::Options),
     #[command(about = tr(
@@ -192,6 +205,8 @@ pub fn main(
         Some(Command::Weights(options)) => weights::run(&options),
         Some(Command::Sample(options)) => sample::run(&options),
         Some(Command::Convert(options)) => convert::run(&options),
+        Some(Command::Generate(options)) => generate::run(&options),
+        Some(Command::Gradients(options)) => gradients::run(&options),
         Some(Command::Rewrite(options)) => rewrite::run(&options),
         Some(Command::Layers(options)) => layers::run(&options),
         Some(Command::Bench(options)) => bench::run(&options),

@@ -10,12 +10,13 @@ use candle_core::Tensor;
 use clap::Args;
 use serde::Serialize;
 
-use super::table::{Table, thousands};
+use super::table::Table;
 use super::{ProjectArgs, print_json, print_line, source};
 use crate::data::DataSummary;
 use crate::graph::{Facts, Graph, Inference, infer};
 use crate::i18n::tr;
-use crate::layers::rewrite::{self, RewriteError};
+use crate::interop::layer_table::thousands;
+use crate::layers::rewrite::{self, Cost, RewriteError};
 use crate::project::write_atomically;
 use crate::train;
 
@@ -48,14 +49,11 @@ pub(super) struct Options {
 }
 
 /// What a network, or a part of it, costs.
-#[derive(Clone, Debug, Serialize)]
-struct Cost {
+#[derive(Serialize)]
+struct Row {
     what: String,
-    params: [u64; 2],
-    /// Multiply-adds per image.
-    macs: [u64; 2],
-    /// Of what stands at the place, height and width in pixels.
-    receptive_field: Option<[[f64; 2]; 2]>,
+    #[serde(flatten)]
+    cost: Cost,
 }
 
 pub(super) fn run(options: &Options) -> anyhow::Result<ExitCode> {
@@ -77,20 +75,21 @@ pub(super) fn run(options: &Options) -> anyhow::Result<ExitCode> {
         let id = node.map(|node| node.id);
         let id = id.ok_or_else(|| RewriteError::NoNode(name.clone()))?;
         let graph = rewrite::stack_of_3x3(&project.graph, id)?;
-        let inside = format!("{name}/");
-        let whole = |other: &str| other == name || other.starts_with(&inside);
         let new = infer(&graph, &facts);
-        costs.push(cost(name, (&project.graph, &old), (&graph, &new), &whole));
+        costs.push(Row {
+            what: name.clone(),
+            cost: Cost::at((&project.graph, &old), (&graph, &new), name),
+        });
         project.graph = graph;
     }
     if options.full_to_conv {
         project.graph = rewrite::full_to_conv(&project.graph, &infer(&project.graph, &facts))?;
     }
     let (old, new) = (infer(&before, &facts), infer(&project.graph, &facts));
-    let mut total = cost("", (&before, &old), (&project.graph, &new), &|_| true);
-    total.what = tr("the network", "整个网络").to_owned();
-    total.receptive_field = None;
-    costs.push(total);
+    costs.push(Row {
+        what: tr("the network", "整个网络").to_owned(),
+        cost: Cost::whole((&before, &old), (&project.graph, &new)),
+    });
     project.save(&options.output)?;
     if let (Some(from), Some(to)) = (&options.weights, &options.weights_out) {
         let weights = carried(&before, &facts, from, &new)?;
@@ -102,31 +101,6 @@ pub(super) fn run(options: &Options) -> anyhow::Result<ExitCode> {
         false => print(&costs)?,
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// The nodes whose names `counts` accepts, before and after.
-fn cost(
-    what: &str,
-    before: (&Graph, &Inference),
-    after: (&Graph, &Inference),
-    counts: &dyn Fn(&str) -> bool,
-) -> Cost {
-    let sums = [before, after].map(|(graph, inference)| {
-        let infos = (graph.nodes().iter().filter(|node| counts(&node.name)))
-            .filter_map(|node| inference.node(node.id));
-        let infos: Vec<_> = infos.collect();
-        let params: u64 = infos.iter().map(|info| info.param_count()).sum();
-        let macs: u64 = infos.iter().filter_map(|info| info.macs).sum();
-        let field = infos.last().and_then(|info| info.field);
-        (params, macs, field.map(|field| field.size))
-    });
-    let [old, new] = sums;
-    Cost {
-        what: what.to_owned(),
-        params: [old.0, new.0],
-        macs: [old.1, new.1],
-        receptive_field: old.2.zip(new.2).map(|(old, new)| [old, new]),
-    }
 }
 
 /// The weights in the shapes of the changed network: those of a full connection are those of the
@@ -155,7 +129,7 @@ fn carried(
     Ok(weights)
 }
 
-fn print(costs: &[Cost]) -> anyhow::Result<()> {
+fn print(costs: &[Row]) -> anyhow::Result<()> {
     let headings = [
         "",
         tr("parameters", "参数"),
@@ -166,7 +140,7 @@ fn print(costs: &[Cost]) -> anyhow::Result<()> {
         tr("after", "之后"),
     ];
     let mut table = Table::new(&headings, &[1, 2, 3, 4, 5, 6]);
-    for cost in costs {
+    for Row { what, cost } in costs {
         let field = |index: usize| {
             cost.receptive_field.map_or_else(String::new, |fields| {
                 let [height, width] = fields[index];
@@ -174,7 +148,7 @@ fn print(costs: &[Cost]) -> anyhow::Result<()> {
             })
         };
         table.add(vec![
-            cost.what.clone(),
+            what.clone(),
             thousands(cost.params[0]),
             thousands(cost.params[1]),
             thousands(cost.macs[0]),

@@ -3,7 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Graph, Inference, Inputs, Multiplier, Node, NodeId, Phase, PortRef};
+use super::{
+    Graph, Inference, Inputs, Layer, Multiplier, Node, NodeId, Phase, PortRef, Wire, apply,
+    settings,
+};
 
 /// Nodes cut out of a graph, with the wires among them: what copy and paste carry.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -190,19 +193,44 @@ impl Graph {
 
     /// Whether a wire from one node to another would close a circle in either phase.
     pub fn would_cycle(&self, from: NodeId, to: NodeId) -> bool {
-        Phase::BOTH.iter().any(|&phase| {
-            let wires = self.wires(phase);
-            let mut reached = BTreeSet::from([to]);
-            let mut frontier = vec![to];
-            while let Some(id) = frontier.pop() {
-                for (_, next) in wires.iter().filter(|(source, _)| source.0 == id) {
-                    if reached.insert(next.0) {
-                        frontier.push(next.0);
-                    }
-                }
+        self.reached_from(to).contains(&from)
+    }
+
+    /// The node and all that read it, directly or through others, in either phase.
+    pub fn reached_from(&self, start: NodeId) -> BTreeSet<NodeId> {
+        self.reached(start, |(from, to)| (from.0, to.0))
+    }
+
+    /// The node and all that it reads, directly or through others, in either phase.
+    pub fn leading_to(&self, end: NodeId) -> BTreeSet<NodeId> {
+        self.reached(end, |(from, to)| (to.0, from.0))
+    }
+
+    fn reached(&self, start: NodeId, step: fn(Wire) -> (NodeId, NodeId)) -> BTreeSet<NodeId> {
+        let mut all = BTreeSet::new();
+        for phase in Phase::BOTH {
+            let mut next: BTreeMap<NodeId, Vec<NodeId>> = BTreeMap::new();
+            for (from, to) in self.wires(phase).into_iter().map(step) {
+                next.entry(from).or_default().push(to);
             }
-            reached.contains(&from)
-        })
+            let mut reached = BTreeSet::from([start]);
+            let mut frontier = vec![start];
+            while let Some(id) = frontier.pop() {
+                let there = next.get(&id).into_iter().flatten();
+                frontier.extend(there.filter(|id| reached.insert(**id)));
+            }
+            all.extend(reached);
+        }
+        all
+    }
+
+    /// Gives a node another layer, which takes over the parameters that both have; name, wires
+    /// and key stay, and what does not fit any more is for the diagnostics.
+    pub fn replace_layer(&mut self, id: NodeId, mut layer: Box<dyn Layer>) {
+        if let Some(node) = self.node_mut(id) {
+            apply(&mut *layer, &settings(&*node.layer));
+            node.layer = layer;
+        }
     }
 
     /// Copies nodes with the wires among them; wires from outside are kept by name.

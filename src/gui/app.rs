@@ -22,6 +22,7 @@ use super::files::FileDialogs;
 use super::frame_times::FrameTimes;
 use super::menus::CommandPalette;
 use super::modals::{self, Next};
+use super::rewrite::Proposal;
 use super::settings::Settings;
 use super::theme;
 use super::toasts::{Toasts, Tone};
@@ -60,6 +61,8 @@ pub struct App {
     /// A file of weights that waits for an answer.
     pub(super) comparison: Option<Comparison>,
     slot: Option<Slot>,
+    /// A change of the graph that waits for its answer.
+    pub(super) proposal: Option<Proposal>,
     leftover: Option<Leftover>,
     kept: (Instant, u64),
     pub(super) quitting: bool,
@@ -92,6 +95,7 @@ impl App {
             guard: None,
             after_save: None,
             about: false,
+            proposal: None,
             comparison: None,
             slot: None,
             leftover: None,

@@ -16,6 +16,7 @@ use super::document::Document;
 use super::editor::{edits, layout::Align};
 use super::files::{Purpose, with_ending};
 use super::modals::Next;
+use super::rewrite::Proposal;
 use super::run::Status;
 use super::toasts::Tone;
 use super::training::Start;
@@ -150,6 +151,14 @@ impl App {
             CommandId::AlignTop => self.editor.align(&self.selection, Align::Top),
             CommandId::DistributeAcross => self.editor.align(&self.selection, Align::Across),
             CommandId::DistributeDown => self.editor.align(&self.selection, Align::Down),
+            CommandId::StackOf3x3 | CommandId::FullToConv => {
+                let (inference, facts) = (self.document.inference(), self.data.facts());
+                match Proposal::of(id, graph, inference, facts, &self.selection) {
+                    Ok(proposal) => self.proposal = Some(proposal),
+                    Err(error) => self.toasts.show(Tone::Error, error.to_string()),
+                }
+                return;
+            }
             CommandId::AutoLayout => self.editor.auto_layout(),
             CommandId::ZoomFit => return self.editor.fit(),
             CommandId::ZoomSelection => return self.editor.zoom_to(&self.selection),

@@ -171,6 +171,10 @@ impl App {
             self.decided(load);
         }
         actions.extend(self.palette.ui(ctx, now));
+        if let Some(answer) = self.proposal.as_ref().and_then(|proposal| proposal.ui(ctx)) {
+            self.proposal = None;
+            actions.extend(answer);
+        }
         self.about = self.about && modals::about_ui(ctx);
     }
 }

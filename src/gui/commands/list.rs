@@ -121,6 +121,19 @@ pub static COMMANDS: &[Command] = &[
     command(Menu::Graph, CommandId::Unfold, "Unfold", "展开").key(COMMAND, Key::CloseBracket),
     command(
         Menu::Graph,
+        CommandId::StackOf3x3,
+        "Stack of 3 × 3 for a convolution…",
+        "以 3 × 3 堆叠替换卷积…",
+    )
+    .section(),
+    command(
+        Menu::Graph,
+        CommandId::FullToConv,
+        "Full connections to convolutions…",
+        "全连接转换为卷积…",
+    ),
+    command(
+        Menu::Graph,
         CommandId::Freeze,
         "Freeze or unfreeze the selection",
         "冻结 / 解冻所选",
@@ -213,6 +226,7 @@ pub static COMMANDS: &[Command] = &[
     show(ViewKind::Weights),
     show(ViewKind::Data),
     show(ViewKind::Confusion),
+    show(ViewKind::Depth),
     show(ViewKind::Text),
     show(ViewKind::Prototxt),
     command(
