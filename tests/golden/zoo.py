@@ -40,7 +40,7 @@ NETWORKS = {
     "resnet50": (lambda: models.resnet50(), 224, 25_557_032),
     "resnet101": (lambda: models.resnet101(), 224, 44_549_160),
     "fcn-resnet50": (
-        lambda: models.segmentation.fcn_resnet50(weights=None, weights_backbone=None, aux_loss=True), 224, None),
+        lambda: models.segmentation.fcn_resnet50(weights=None, weights_backbone=None, aux_loss=True), 160, None),
 }
 
 
