@@ -150,8 +150,8 @@ impl Report {
         parts.join(tr("; ", "；"))
     }
 
-    /// The first thing of each kind that does not fit, for an error.
-    pub(super) fn first_misfits(&self) -> String {
+    /// The first thing of each kind that does not fit; empty where all fits.
+    pub fn first_misfits(&self) -> String {
         let mut parts = Vec::new();
         if let Some(Differing { key, file, network }) = self.differing.first() {
             let (file, network) = (shape_text(file), shape_text(network));
