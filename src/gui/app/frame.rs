@@ -108,13 +108,19 @@ impl App {
             _ => None,
         };
         editor.situation = *now;
+        let bench_fills = panels.labs.fills;
         let revision = [document.graph_revision(), document.inference_revision()];
         let mut pane = |ui: &mut Ui, kind: ViewKind| match kind {
             ViewKind::Editor => editor.ui(ui, &shown, revision, actions),
             kind => panels.ui(ui, kind, &shown, actions),
         };
-        egui::CentralPanel::no_frame().show(ui, |ui| {
-            Dock::new(&mut pane, &note).ui(layout, ui);
+        egui::CentralPanel::no_frame().show(ui, |ui| match bench_fills {
+            true => {
+                let ground = ui.visuals().panel_fill;
+                ui.painter().rect_filled(ui.max_rect(), 0.0, ground);
+                pane(ui, ViewKind::Labs);
+            }
+            false => Dock::new(&mut pane, &note).ui(layout, ui),
         });
     }
 

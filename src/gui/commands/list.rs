@@ -229,6 +229,7 @@ pub static COMMANDS: &[Command] = &[
     show(ViewKind::Depth),
     show(ViewKind::Text),
     show(ViewKind::Prototxt),
+    show(ViewKind::Labs).any_key(COMMAND, Key::B),
     command(
         Menu::View,
         CommandId::ResetLayout,
