@@ -59,7 +59,7 @@ pub enum ViewKind {
 }
 
 impl ViewKind {
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Editor,
         Self::Palette,
         Self::Form,

@@ -203,6 +203,7 @@ impl Entry {
             // Each has a processor's worth, so that none waits for another.
             threads: Some(1),
             priority,
+            initial: None,
             resume: None,
             save_to: None,
             project: String::new(),

@@ -78,7 +78,6 @@ pub fn activation(place: usize) -> Box<dyn crate::graph::Layer> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::project::EXAMPLES;
 
     #[test]
     fn benches_are_whole_and_lead_to_projects() {
@@ -94,7 +93,7 @@ mod tests {
             for text in texts {
                 assert!(!text.en.is_empty() && !text.zh.is_empty(), "{}", bench.id);
             }
-            let known = EXAMPLES.iter().any(|(name, _)| *name == bench.project.0);
+            let known = crate::project::Example::find(bench.project.0).is_some();
             assert!(known, "{}: {}", bench.id, bench.project.0);
             assert!(!bench.formula.is_empty());
             let same = BENCHES.iter().filter(|other| other.id == bench.id);

@@ -3,12 +3,13 @@
 use crate::graph::{Family, FieldValue, Filler, Graph, Layer, Node, PortRef};
 use crate::labs::activation;
 use crate::layers::{Dropout, FusedBatchNorm};
-use crate::project::{EXAMPLES, Project};
+use crate::project::{Example, Project};
 
 /// The project inside the program of that name.
 pub fn example(name: &str) -> Project {
-    let text = EXAMPLES.iter().find(|(example, _)| *example == name);
-    text.and_then(|(_, text)| Project::from_ron(text).ok())
+    let found = Example::find(name);
+    found
+        .and_then(|example| example.open().ok())
         .unwrap_or_default()
 }
 

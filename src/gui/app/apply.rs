@@ -41,7 +41,7 @@ impl App {
             Action::Train(command) => self.training.send(command),
             Action::Open(kind) => self.open_view(kind),
             Action::OpenExample(name) => {
-                let place = EXAMPLES.iter().position(|(example, _)| *example == name);
+                let place = EXAMPLES.iter().position(|example| example.name == name);
                 if let Some(place) = place {
                     self.open_view(ViewKind::Editor);
                     self.guarded(Next::Example(place), ctx);
