@@ -30,17 +30,17 @@ pub const BUILT_IN: &[(&str, Text)] = &[
         },
     ),
     (
-        "shapes",
-        Text {
-            en: "2,200 generated images of 160 × 160 with shapes on photographs; each pixel has one of 7 classes",
-            zh: "2,200 幅生成的 160 × 160 图像，照片背景上有各种形状；每个像素属于 7 个类别之一",
-        },
-    ),
-    (
         "textures",
         Text {
             en: "5,000 drawn patterns of 28 × 28, 10 classes of texture",
             zh: "5,000 幅绘制的 28 × 28 纹理图案，10 个类别",
+        },
+    ),
+    (
+        "shapes",
+        Text {
+            en: "2,200 generated images of 160 × 160 with shapes on photographs; each pixel has one of 7 classes",
+            zh: "2,200 幅生成的 160 × 160 图像，照片背景上有各种形状；每个像素属于 7 个类别之一",
         },
     ),
     (
@@ -139,8 +139,8 @@ pub(super) fn open(config: &DataConfig) -> Option<Result<Dataset, DataError>> {
             let fashion = open(&DataConfig::of("fashion"))?;
             Some(fashion.and_then(|fashion| localise::make(&fashion)))
         }
-        "shapes" => Some(segmentation::open_shapes(&config.shapes)),
         "textures" => Some(textures::make().checked(Path::new(name))),
+        "shapes" => Some(segmentation::open_shapes(&config.shapes)),
         "moby-dick" => {
             let bytes: &[u8] = include_bytes!("../../assets/data/moby-dick.txt.gz");
             let dataset = text::read(bytes, Path::new(name), &config.text);

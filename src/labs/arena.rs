@@ -179,9 +179,19 @@ pub fn entries(settings: &Settings, open: Option<&Project>) -> Vec<Entry> {
         },
         seed: settings.count("seed") as u64,
     };
+    let variants = variants(settings.count("differs"), &common);
+    variants
+        .into_iter()
+        .map(|(name, graph, solver)| entry(&name, graph, solver))
+        .collect()
+}
+
+/// Name, graph and solver of each run, by the place of what differs.
+fn variants(differs: usize, common: &Common) -> Vec<(String, Graph, Solver)> {
+    let entry = |name: &str, graph: Graph, solver: Solver| (name.to_owned(), graph, solver);
     let (graph, solver) = (&common.graph, &common.solver);
     let changed = |name: &str, graph: Graph| entry(name, graph, solver.clone());
-    match settings.count("differs") {
+    match differs {
         0 => solvers(solver)
             .into_iter()
             .map(|(name, solver)| entry(name, graph.clone(), solver))

@@ -205,6 +205,7 @@ impl Entry {
             priority,
             initial: None,
             resume: None,
+            initial: None,
             save_to: None,
             project: String::new(),
             watch: Watch::default(),

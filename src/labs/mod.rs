@@ -6,7 +6,9 @@
 
 mod bench;
 pub mod contest;
+mod control;
 mod error;
+mod figure;
 pub mod trial;
 pub mod variants;
 
@@ -23,8 +25,10 @@ pub mod preprocessing;
 pub mod regularity;
 pub mod unroll;
 
-pub use bench::{Bench, Chapter, Control, Figure, FigureValue, Range, SHOW, Settings, figure};
+pub use bench::{Bench, Chapter};
+pub use control::{Control, Range, SHOW, Settings};
 pub use error::LabError;
+pub use figure::{Figure, FigureValue, figure};
 
 use crate::i18n::Text;
 use crate::layers;
@@ -78,6 +82,7 @@ pub fn activation(place: usize) -> Box<dyn crate::graph::Layer> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::project::Example;
 
     #[test]
     fn benches_are_whole_and_lead_to_projects() {
@@ -93,7 +98,7 @@ mod tests {
             for text in texts {
                 assert!(!text.en.is_empty() && !text.zh.is_empty(), "{}", bench.id);
             }
-            let known = crate::project::Example::find(bench.project.0).is_some();
+            let known = Example::find(bench.project.0).is_some();
             assert!(known, "{}: {}", bench.id, bench.project.0);
             assert!(!bench.formula.is_empty());
             let same = BENCHES.iter().filter(|other| other.id == bench.id);

@@ -144,6 +144,19 @@ static CONTROLS: &[Control] = &[
 /// Points of one set.
 pub const COUNT: usize = 200;
 
+fn trained(
+    settings: &Settings,
+    points: &[points::Point],
+    seed: u64,
+    steps: usize,
+) -> Result<Network, LabError> {
+    let mut network = Network::new(settings, points, seed)?;
+    for _ in 0..steps {
+        network.step()?;
+    }
+    Ok(network)
+}
+
 fn demonstrate(settings: &Settings) -> Result<Vec<Figure>, LabError> {
     let (kind, seed) = (settings.count("data"), settings.count("seed") as u64);
     let chosen = points(kind, COUNT, settings.number("noise"), seed);
@@ -157,17 +170,11 @@ fn demonstrate(settings: &Settings) -> Result<Vec<Figure>, LabError> {
     let mut line = Perceptron::default();
     line.run(&chosen, 100);
     let corners = points(6, 0, 0.0, 0);
-    let mut network = Network::new(settings, &chosen, seed)?;
-    for _ in 0..3000 {
-        network.step()?;
-    }
+    let network = trained(settings, &chosen, seed, 3000)?;
     let mut two = Settings::of(&BENCH);
     two.set("hidden1", 2.0);
     two.set("rate", 0.1);
-    let mut on_corners = Network::new(&two, &corners, 1)?;
-    for _ in 0..2000 {
-        on_corners.step()?;
-    }
+    let on_corners = trained(&two, &corners, 1, 2000)?;
     Ok(vec![
         Figure::number(
             "perceptron_updates",

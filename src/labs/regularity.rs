@@ -205,8 +205,12 @@ mod tests {
             panic!("a table");
         };
         println!("{rows:?}");
-        let steps = |n: usize| rows[n].1[0];
+        // A run that never came there took for ever.
+        let steps = |n: usize| match rows[n].1[0] {
+            steps if steps.is_nan() => f64::INFINITY,
+            steps => steps,
+        };
         assert!(steps(1).is_finite() && steps(2).is_finite());
-        assert!(!(steps(0) < steps(1)) && !(steps(3) < steps(2)), "{rows:?}");
+        assert!(steps(0) >= steps(1) && steps(3) >= steps(2), "{rows:?}");
     }
 }

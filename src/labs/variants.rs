@@ -7,10 +7,8 @@ use crate::project::{Example, Project};
 
 /// The project inside the program of that name.
 pub fn example(name: &str) -> Project {
-    let found = Example::find(name);
-    found
-        .and_then(|example| example.open().ok())
-        .unwrap_or_default()
+    let found = Example::find(name).and_then(|example| example.open().ok());
+    found.unwrap_or_default()
 }
 
 fn is_activation(node: &Node) -> bool {

@@ -85,7 +85,7 @@ impl Axes {
         }
     }
 
-    pub fn to_screen(&self, [x, y]: [f64; 2]) -> Pos2 {
+    pub fn to_screen(self, [x, y]: [f64; 2]) -> Pos2 {
         let across = (x - self.x[0]) / (self.x[1] - self.x[0]);
         let up = (y - self.y[0]) / (self.y[1] - self.y[0]);
         // Far outside, a screen has no numbers any more.
@@ -96,7 +96,7 @@ impl Axes {
         )
     }
 
-    pub fn to_data(&self, at: Pos2) -> [f64; 2] {
+    pub fn to_data(self, at: Pos2) -> [f64; 2] {
         let across = f64::from((at.x - self.rect.left()) / self.rect.width());
         let up = f64::from((self.rect.bottom() - at.y) / self.rect.height());
         [

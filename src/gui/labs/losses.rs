@@ -181,7 +181,8 @@ fn probabilities_ui(ui: &mut Ui, p: &[f64], truth: usize, height: f32) {
 /// Losses of two classes over the margin between them.
 fn margin_ui(ui: &mut Ui, lab: &mut Lab<'_>) {
     let margin = lab.settings.number("margin");
-    let curves: [(&str, fn(f64) -> f64, usize); 4] = [
+    type Of = fn(f64) -> f64;
+    let curves: [(&str, Of, usize); 4] = [
         (
             tr("logistic = softmax of two", "逻辑回归 = 两类 Softmax"),
             |m| (-m).exp().ln_1p(),

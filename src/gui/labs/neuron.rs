@@ -1,6 +1,8 @@
 //! The view of the neuron, the perceptron rule and the small network.
 
+mod draw;
 mod network;
+mod read;
 
 use egui::{Color32, Id, Stroke, Ui, vec2};
 

@@ -117,40 +117,8 @@ impl RegularityView {
     fn batch_ui(&mut self, ui: &mut Ui, lab: &mut Lab<'_>) {
         let [gamma, beta, part] = ["gamma", "beta", "average"].map(|key| lab.settings.number(key));
         let batch = Batch::of(&self.values);
-        ui.horizontal_wrapped(|ui| {
-            let step = ui.button(tr("Train on this batch", "用此批次训练"));
-            let hint = tr(
-                "Moves the running statistics towards the batch's.",
-                "让滑动统计量向批次统计量移动。",
-            );
-            let key = lab.keys
-                && ui.input_mut(|input| input.consume_key(egui::Modifiers::NONE, egui::Key::Space));
-            if step.on_hover_text(hint).clicked() || key {
-                self.running[0] += part * (batch.mean - self.running[0]);
-                self.running[1] += part * (batch.variance - self.running[1]);
-                self.seen += 1;
-            }
-            if ui.button(tr("Reset", "重置")).clicked() {
-                self.values = EXAMPLE.to_vec();
-                (self.running, self.seen) = ([0.0, 1.0], 0);
-            }
-            if ui
-                .button("+")
-                .on_hover_text(tr("One more example in the batch.", "批次中增加一个样本。"))
-                .clicked()
-                && self.values.len() < 16
-            {
-                self.values.push(0.0);
-            }
-            if ui
-                .button("−")
-                .on_hover_text(tr("One example less.", "减少一个样本。"))
-                .clicked()
-                && self.values.len() > 1
-            {
-                self.values.pop();
-            }
-        });
+        self.batch_buttons_ui(ui, lab, &batch, part);
+        let batch = Batch::of(&self.values);
         let [mean, variance] = [batch.mean, batch.variance].map(number);
         let [running_mean, running_variance] = self.running.map(number);
         let seen = self.seen;
@@ -207,6 +175,43 @@ impl RegularityView {
                 }
             }
         }
+    }
+
+    fn batch_buttons_ui(&mut self, ui: &mut Ui, lab: &Lab<'_>, batch: &Batch, part: f64) {
+        ui.horizontal_wrapped(|ui| {
+            let step = ui.button(tr("Train on this batch", "用此批次训练"));
+            let hint = tr(
+                "Moves the running statistics towards the batch's.",
+                "让滑动统计量向批次统计量移动。",
+            );
+            let key = lab.keys
+                && ui.input_mut(|input| input.consume_key(egui::Modifiers::NONE, egui::Key::Space));
+            if step.on_hover_text(hint).clicked() || key {
+                self.running[0] += part * (batch.mean - self.running[0]);
+                self.running[1] += part * (batch.variance - self.running[1]);
+                self.seen += 1;
+            }
+            if ui.button(tr("Reset", "重置")).clicked() {
+                self.values = EXAMPLE.to_vec();
+                (self.running, self.seen) = ([0.0, 1.0], 0);
+            }
+            if ui
+                .button("+")
+                .on_hover_text(tr("One more example in the batch.", "批次中增加一个样本。"))
+                .clicked()
+                && self.values.len() < 16
+            {
+                self.values.push(0.0);
+            }
+            if ui
+                .button("−")
+                .on_hover_text(tr("One example less.", "减少一个样本。"))
+                .clicked()
+                && self.values.len() > 1
+            {
+                self.values.pop();
+            }
+        });
     }
 
     fn compare_ui(&mut self, ui: &mut Ui, lab: &mut Lab<'_>) {

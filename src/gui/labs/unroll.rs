@@ -77,45 +77,7 @@ impl UnrollView {
             ui.allocate_exact_size(vec2(ui.available_width(), height), Sense::click_and_drag());
         let left = rect.left() + 118.0;
         let column = (rect.right() - left) / steps.len() as f32;
-        let mut rows: Vec<(&str, usize, f64, Vec<f64>)> = vec![(
-            tr("input x (drag)", "输入 x（可拖动）"),
-            0,
-            1.2,
-            steps.iter().map(|step| step.x).collect(),
-        )];
-        if lstm {
-            rows.push((
-                tr("cell c", "细胞 c"),
-                4,
-                1.5,
-                steps.iter().map(|step| step.cell).collect(),
-            ));
-        }
-        rows.push((
-            tr("hidden h", "隐藏值 h"),
-            2,
-            1.1,
-            steps.iter().map(|step| step.hidden).collect(),
-        ));
-        let gradients: Vec<f64> = match lstm {
-            true => steps.iter().map(|step| step.by_cell).collect(),
-            false => steps.iter().map(|step| step.by_hidden).collect(),
-        };
-        let name = if lstm {
-            "∂h(T) / ∂c(t)"
-        } else {
-            "∂h(T) / ∂h(t)"
-        };
-        let most = |values: &[f64]| {
-            values
-                .iter()
-                .map(|value| value.abs())
-                .fold(1e-9, f64::max)
-                .max(1.0)
-        };
-        rows.push((name, 1, most(&gradients), gradients));
-        let inputs: Vec<f64> = steps.iter().map(|step| step.by_input).collect();
-        rows.push(("∂h(T) / ∂x(t)", 3, most(&inputs), inputs));
+        let rows = rows(steps, lstm);
         let row = rect.height() / rows.len() as f32;
         let chosen = Rect::from_min_max(
             pos2(left + self.at as f32 * column, rect.top()),
@@ -163,20 +125,77 @@ impl UnrollView {
                 );
             }
         }
+        self.pointer_ui(ui, &response, [rect.top(), row], [left, column]);
+    }
+
+    /// A click chooses a step; dragging in the first row changes its input.
+    fn pointer_ui(
+        &mut self,
+        ui: &Ui,
+        response: &egui::Response,
+        [top, row]: [f32; 2],
+        [left, column]: [f32; 2],
+    ) {
         let Some(at) = response.interact_pointer_pos() else {
             return;
         };
         if !response.is_pointer_button_down_on() || at.x < left {
             return;
         }
-        let t = (((at.x - left) / column) as usize).min(steps.len() - 1);
+        let t = (((at.x - left) / column) as usize).min(self.inputs.len() - 1);
         self.at = t;
         let began = ui.input(|input| input.pointer.press_origin()).unwrap_or(at);
-        if began.y < rect.top() + row && response.dragged() {
-            let value = f64::from((rect.top() + row * 0.5 - at.y) / (row * 0.44)) * 1.2;
+        if began.y < top + row && response.dragged() {
+            let value = f64::from((top + row * 0.5 - at.y) / (row * 0.44)) * 1.2;
             self.inputs[t] = ((value * 20.0).round() / 20.0).clamp(-1.2, 1.2);
         }
     }
+}
+
+/// A row of bars: its name, its colour, the size of a whole bar, and the values.
+type Row = (&'static str, usize, f64, Vec<f64>);
+
+fn rows(steps: &[Step], lstm: bool) -> Vec<Row> {
+    let mut rows: Vec<Row> = vec![(
+        tr("input x (drag)", "输入 x（可拖动）"),
+        0,
+        1.2,
+        steps.iter().map(|step| step.x).collect(),
+    )];
+    if lstm {
+        rows.push((
+            tr("cell c", "细胞 c"),
+            4,
+            1.5,
+            steps.iter().map(|step| step.cell).collect(),
+        ));
+    }
+    rows.push((
+        tr("hidden h", "隐藏值 h"),
+        2,
+        1.1,
+        steps.iter().map(|step| step.hidden).collect(),
+    ));
+    let gradients: Vec<f64> = match lstm {
+        true => steps.iter().map(|step| step.by_cell).collect(),
+        false => steps.iter().map(|step| step.by_hidden).collect(),
+    };
+    let name = if lstm {
+        "∂h(T) / ∂c(t)"
+    } else {
+        "∂h(T) / ∂h(t)"
+    };
+    let most = |values: &[f64]| {
+        values
+            .iter()
+            .map(|value| value.abs())
+            .fold(1e-9, f64::max)
+            .max(1.0)
+    };
+    rows.push((name, 1, most(&gradients), gradients));
+    let inputs: Vec<f64> = steps.iter().map(|step| step.by_input).collect();
+    rows.push(("∂h(T) / ∂x(t)", 3, most(&inputs), inputs));
+    rows
 }
 
 /// The numbers of one step as dials, and in words.

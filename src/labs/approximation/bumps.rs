@@ -204,7 +204,7 @@ mod tests {
 
     #[test]
     fn twice_as_many_bumps_halve_the_deviation() {
-        let values: Vec<f64> = xs().map(|x| x).collect();
+        let values: Vec<f64> = xs().collect();
         let of = |count| {
             let bumps = Bumps::placed(&values, count, 2000.0);
             deviation(&xs().map(|x| bumps.value(x)).collect::<Vec<_>>(), &values)

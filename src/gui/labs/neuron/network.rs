@@ -1,9 +1,10 @@
 //! The small network: every neuron's map, the wires between them, the plane with the points.
 
-use egui::{Align2, Color32, FontId, Pos2, Rect, Sense, Stroke, Ui, pos2, vec2};
+use egui::{Pos2, Rect, Sense, Stroke, Ui, pos2, vec2};
 
+use super::draw::{distance, input_ui, label_ui, tile_ui};
+use super::read::read_points;
 use super::{points_ui, shades};
-use crate::data::{DataConfig, Dataset, Pixels, SplitName};
 use crate::gui::context::Action;
 use crate::gui::labs::Lab;
 use crate::gui::labs::canvas::{Axes, Picture};
@@ -323,118 +324,5 @@ impl NetworkView {
             include: &[0.0],
         };
         chart.ui(ui, curves);
-    }
-}
-
-fn tile_ui(ui: &Ui, at: Pos2, tile: f32, picture: &Picture) {
-    let rect = Rect::from_center_size(at, vec2(tile, tile));
-    picture.paint(ui, rect);
-    let line = Stroke::new(1.0, ui.visuals().text_color());
-    ui.painter()
-        .rect_stroke(rect, 3.0, line, egui::StrokeKind::Middle);
-}
-
-fn input_ui(ui: &Ui, at: Pos2, tile: f32, n: usize) {
-    let rect = Rect::from_center_size(at, vec2(tile, tile).min(vec2(40.0, 40.0)));
-    ui.painter()
-        .rect_filled(rect, 4.0, ui.visuals().widgets.inactive.bg_fill);
-    let font = FontId::proportional(14.0);
-    let ink = ui.visuals().strong_text_color();
-    let text = ["x₁", "x₂"][n.min(1)];
-    ui.painter()
-        .text(at, Align2::CENTER_CENTER, text, font, ink);
-}
-
-fn label_ui(ui: &Ui, at: Pos2, text: &str) {
-    let font = FontId::proportional(12.0);
-    let ink = ui.visuals().strong_text_color();
-    let galley = ui.painter().layout_no_wrap(text.to_owned(), font, ink);
-    let rect = Rect::from_center_size(at, galley.size() + vec2(8.0, 4.0));
-    ui.painter()
-        .rect_filled(rect, 3.0, ui.visuals().window_fill);
-    ui.painter()
-        .galley(rect.min + vec2(4.0, 2.0), galley, Color32::PLACEHOLDER);
-}
-
-/// How far a place is from the line between two others.
-fn distance(at: Pos2, a: Pos2, b: Pos2) -> f32 {
-    let along = b - a;
-    let part = ((at - a).dot(along) / along.length_sq().max(1.0)).clamp(0.0, 1.0);
-    at.distance(a + along * part)
-}
-
-/// Points of a table with two features and two classes, moved and scaled into sight.
-fn read_points(source: &str, folder: &std::path::Path) -> Result<Vec<Point>, String> {
-    const MOST: usize = 2000;
-    let data = Dataset::open(&DataConfig::of(source), folder).map_err(|error| error.to_string())?;
-    if data.shape().as_deref() != Some(&[2, 1, 1]) || data.classes().len() != 2 {
-        return Err(tr(
-            "the table must have two columns of numbers and a class of two values",
-            "表格须有两列数值和一列取两个值的类别",
-        )
-        .to_owned());
-    }
-    let count = data.len(SplitName::Train).min(MOST);
-    let read = |index: usize| {
-        let example = data.example(SplitName::Train, index).ok()?;
-        let Pixels::F32(values) = example.pixels else {
-            return None;
-        };
-        let at = [f64::from(*values.first()?), f64::from(*values.get(1)?)];
-        let class = *example.labels.first()?;
-        Some(Point { at, class })
-    };
-    let mut points: Vec<Point> = (0..count).filter_map(read).collect();
-    for axis in 0..2 {
-        let values = || points.iter().map(|point| point.at[axis]);
-        let (lo, hi) = (
-            values().fold(f64::INFINITY, f64::min),
-            values().fold(f64::NEG_INFINITY, f64::max),
-        );
-        let scale = 10.0 / (hi - lo).max(1e-12);
-        for point in &mut points {
-            point.at[axis] = (point.at[axis] - lo) * scale - 5.0;
-        }
-    }
-    Ok(points)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn points_come_from_a_table() {
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::write(
-            folder.path().join("p.csv"),
-            "x,y,label\n0,10,a\n1,20,b\n2,30,a\n",
-        )
-        .unwrap();
-        let points = read_points("p.csv", folder.path()).unwrap();
-        assert_eq!(
-            points[1],
-            Point {
-                at: [0.0, 0.0],
-                class: 1
-            }
-        );
-        assert_eq!(
-            points[2],
-            Point {
-                at: [5.0, 5.0],
-                class: 0
-            }
-        );
-        std::fs::write(folder.path().join("q.csv"), "x,label\n0,a\n1,b\n").unwrap();
-        assert!(read_points("q.csv", folder.path()).is_err());
-        assert!(read_points("none.csv", folder.path()).is_err());
-    }
-
-    #[test]
-    fn a_wire_is_found_by_its_distance() {
-        let (a, b) = (pos2(0.0, 0.0), pos2(10.0, 0.0));
-        assert_eq!(distance(pos2(5.0, 3.0), a, b), 3.0);
-        assert_eq!(distance(pos2(14.0, 3.0), a, b), 5.0);
     }
 }
