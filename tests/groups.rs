@@ -64,7 +64,11 @@ fn ids(graph: &Graph, names: &[&str]) -> BTreeSet<NodeId> {
 }
 
 fn names(graph: &Graph) -> Vec<&str> {
-    graph.nodes().iter().map(|node| node.name.as_str()).collect()
+    graph
+        .nodes()
+        .iter()
+        .map(|node| node.name.as_str())
+        .collect()
 }
 
 /// What training depends on: keys with shapes, output shapes, costs.
@@ -76,10 +80,17 @@ fn essence(graph: &Graph) -> (Vec<String>, u64, Vec<String>, bool) {
         .collect();
     keys.sort();
     let shapes = graph.nodes().iter().map(|node| {
-        let outputs = inference.node(node.id).and_then(|info| info.outputs.clone());
+        let outputs = inference
+            .node(node.id)
+            .and_then(|info| info.outputs.clone());
         format!("{outputs:?}")
     });
-    (keys, inference.totals.macs, shapes.collect(), inference.has_errors())
+    (
+        keys,
+        inference.totals.macs,
+        shapes.collect(),
+        inference.has_errors(),
+    )
 }
 
 #[test]
@@ -119,7 +130,13 @@ fn twins_of_both_phases_go_along() {
     let before = essence(&graph);
     let keyed = graph.keyed(&inferred(&graph));
     graph.rename_all(&graph.grouping(&BTreeSet::from([loss]), "head"), &keyed);
-    assert_eq!(names(&graph).iter().filter(|name| **name == "head/fc").count(), 2);
+    assert_eq!(
+        names(&graph)
+            .iter()
+            .filter(|name| **name == "head/fc")
+            .count(),
+        2
+    );
     assert_eq!(essence(&graph), before);
 }
 
@@ -127,7 +144,12 @@ fn twins_of_both_phases_go_along() {
 fn groups_fold_and_unfold_level_by_level() {
     let mut graph = residual();
     let none = BTreeSet::new();
-    let set = |groups: &[&str]| groups.iter().map(|g| (*g).to_owned()).collect::<BTreeSet<_>>();
+    let set = |groups: &[&str]| {
+        groups
+            .iter()
+            .map(|g| (*g).to_owned())
+            .collect::<BTreeSet<_>>()
+    };
     assert_eq!(graph.folded_below(0), set(&["a", "a/0", "b", "b/0"]));
     assert_eq!(graph.folded_below(1), set(&["a/0", "b/0"]));
     graph.folded = graph.folded_one_more(&none);
@@ -154,14 +176,22 @@ fn a_group_is_repeated_in_a_chain_with_weights_of_its_own() {
     assert_eq!(inference.totals.params, before + 2 * per_block);
     let reads = |name: &str| {
         let node = graph.named(name, Phase::Train).unwrap();
-        node.inputs.0.iter().flatten().map(|from| from.node.clone()).collect::<Vec<_>>()
+        node.inputs
+            .0
+            .iter()
+            .flatten()
+            .map(|from| from.node.clone())
+            .collect::<Vec<_>>()
     };
     assert_eq!(reads("a/1/add"), ["a/1/relu", "a/0/add"]);
     assert_eq!(reads("a/2/conv"), ["a/1/add"]);
     assert_eq!(reads("b/0/add"), ["b/0/conv", "a/2/add"]);
     // In the list too they stand behind the original.
     assert_eq!(names(&graph)[4..6], ["a/0/add", "a/1/conv"]);
-    assert_eq!(graph.named("a/2/add", Phase::Train).unwrap().position, [200.0, 0.0]);
+    assert_eq!(
+        graph.named("a/2/add", Phase::Train).unwrap().position,
+        [200.0, 0.0]
+    );
     assert_eq!(graph.named("a/1/conv", Phase::Train).unwrap().key, None);
 }
 
@@ -214,9 +244,18 @@ fn a_layer_is_replaced_and_keeps_what_both_have() {
     graph.replace_layer(conv, layers::make("Deconvolution").unwrap());
     let node = graph.node(conv).unwrap();
     let text = node.layer.to_ron().unwrap();
-    assert!(text.contains("num_output: 8") && text.contains("kernel: (3, 3)"), "{text}");
-    assert_eq!((node.name.as_str(), node.key.as_deref()), ("a/0/conv", Some("layer1.0.conv1")));
-    assert!(!inferred(&graph).has_errors(), "3 × 3 with padding 1 keeps the size both ways");
+    assert!(
+        text.contains("num_output: 8") && text.contains("kernel: (3, 3)"),
+        "{text}"
+    );
+    assert_eq!(
+        (node.name.as_str(), node.key.as_deref()),
+        ("a/0/conv", Some("layer1.0.conv1"))
+    );
+    assert!(
+        !inferred(&graph).has_errors(),
+        "3 × 3 with padding 1 keeps the size both ways"
+    );
     // What no longer fits is kept and said.
     graph.replace_layer(conv, layers::make("SoftmaxWithLoss").unwrap());
     assert_eq!(graph.node(conv).unwrap().inputs.0.len(), 1);
@@ -240,14 +279,31 @@ fn differences_name_nodes_fields_and_wires() {
     b.node_mut(fc).unwrap().position = [5.0, 5.0];
     let found = diff(&a, &b);
     let name = |graph: &Graph, id: &NodeId| graph.node(*id).unwrap().name.clone();
-    assert_eq!(found.removed.iter().map(|id| name(&a, id)).collect::<Vec<_>>(), ["a/0/relu"]);
-    assert_eq!(found.added.iter().map(|id| name(&b, id)).collect::<Vec<_>>(), ["drop"]);
+    assert_eq!(
+        found
+            .removed
+            .iter()
+            .map(|id| name(&a, id))
+            .collect::<Vec<_>>(),
+        ["a/0/relu"]
+    );
+    assert_eq!(
+        found
+            .added
+            .iter()
+            .map(|id| name(&b, id))
+            .collect::<Vec<_>>(),
+        ["drop"]
+    );
     assert_eq!(found.moved, [fc]);
     let changes: Vec<String> = (found.changed.iter())
         .flat_map(|changed| {
             let name = name(&b, &changed.after);
             let line = move |change: &layerlab::graph::Change| {
-                format!("{name} {}: {} → {}", change.what, change.before, change.after)
+                format!(
+                    "{name} {}: {} → {}",
+                    change.what, change.before, change.after
+                )
             };
             changed.changes.iter().map(line).collect::<Vec<_>>()
         })
@@ -268,7 +324,10 @@ fn differences_name_nodes_fields_and_wires() {
     let found = diff(&a, &c);
     assert!(found.added.is_empty() && found.removed.is_empty());
     let all = found.changed.iter().flat_map(|changed| &changed.changes);
-    assert!(all.map(|change| change.what.as_str()).all(|what| what == "name"));
+    assert!(
+        all.map(|change| change.what.as_str())
+            .all(|what| what == "name")
+    );
 }
 
 fn areas(blocks: &[Block], view: [f32; 2]) -> Vec<Placed> {
@@ -294,7 +353,10 @@ fn check_apart(boxes: &[Placed]) {
         let frame = bounds_of(inside, group).unwrap().framed();
         for other in boxes.iter().filter(|placed| !is_inside(placed)) {
             let within = group.starts_with(&format!("{}/", other.group)) || other.group.is_empty();
-            assert!(!within || !other.area.overlaps(&frame), "{group}: {other:?} {frame:?}");
+            assert!(
+                !within || !other.area.overlaps(&frame),
+                "{group}: {other:?} {frame:?}"
+            );
         }
     }
 }
@@ -315,8 +377,14 @@ fn a_chain_is_a_straight_row_and_a_long_one_goes_on_below() {
         .map(|n| block("", &n.checked_sub(1).into_iter().collect::<Vec<_>>()))
         .collect();
     let row = areas(&chain, WIDE);
-    assert!(row.windows(2).all(|pair| pair[0].area.max[0] < pair[1].area.min[0]));
-    assert!(row.iter().all(|placed| placed.area.min[1] == row[0].area.min[1]));
+    assert!(
+        row.windows(2)
+            .all(|pair| pair[0].area.max[0] < pair[1].area.min[0])
+    );
+    assert!(
+        row.iter()
+            .all(|placed| placed.area.min[1] == row[0].area.min[1])
+    );
     let broken = areas(&chain, [700.0, 400.0]);
     check_apart(&broken);
     let size = bounds_of(broken.iter(), "").unwrap().size();
@@ -326,9 +394,19 @@ fn a_chain_is_a_straight_row_and_a_long_one_goes_on_below() {
 #[test]
 fn the_main_line_stays_straight_beside_a_branch() {
     // A residual block: three in a row, and a way around them.
-    let blocks = [block("", &[]), block("", &[0]), block("", &[1]), block("", &[2, 0])];
+    let blocks = [
+        block("", &[]),
+        block("", &[0]),
+        block("", &[1]),
+        block("", &[2, 0]),
+    ];
     let placed = areas(&blocks, WIDE);
-    assert!(placed.iter().all(|p| p.area.min[1] == placed[0].area.min[1]), "{placed:?}");
+    assert!(
+        placed
+            .iter()
+            .all(|p| p.area.min[1] == placed[0].area.min[1]),
+        "{placed:?}"
+    );
 }
 
 #[test]
@@ -414,13 +492,19 @@ fn a_graph_is_laid_out_with_its_folded_groups() {
     graph.lay_out([900.0, 500.0], |_| None);
     let corner = |graph: &Graph, group: &str| {
         let members = graph.members(group);
-        let nodes = graph.nodes().iter().filter(|node| members.contains(&node.id));
+        let nodes = graph
+            .nodes()
+            .iter()
+            .filter(|node| members.contains(&node.id));
         nodes.fold([f32::INFINITY; 2], |c, node| {
             [c[0].min(node.position[0]), c[1].min(node.position[1])]
         })
     };
     let [a, b] = ["a", "b"].map(|group| corner(&graph, group));
-    assert!(b[0] - a[0] > 170.0 && b[0] - a[0] < 300.0, "{a:?} {b:?}: as boxes side by side");
+    assert!(
+        b[0] - a[0] > 170.0 && b[0] - a[0] < 300.0,
+        "{a:?} {b:?}: as boxes side by side"
+    );
     // Inside, what is hidden has places too.
     let place = |name: &str| graph.named(name, Phase::Train).unwrap().position;
     assert!(place("a/0/relu")[0] > place("a/0/conv")[0] + 100.0);

@@ -144,6 +144,7 @@ impl World {
                 .map(|data| data.as_ref().map_err(String::as_str)),
             run: &self.run,
             example: self.example,
+            picture: None,
         };
         let began = Instant::now();
         view.ui(ui, &ctx, &mut self.asked);

@@ -10,6 +10,8 @@ mod tests;
 
 use serde::{Deserialize, Serialize};
 
+use super::ClassNames;
+
 /// The most examples in a batch.
 pub const MAX_BATCH: usize = 65_536;
 /// The longest side of an image after resizing, in pixels.
@@ -42,6 +44,9 @@ pub struct DataConfig {
     /// What is predicted instead of, or beside, the class.
     #[serde(default, skip_serializing_if = "TargetSettings::is_default")]
     pub targets: TargetSettings,
+    /// What the classes are called, of the data or of the network's outputs.
+    #[serde(default, skip_serializing_if = "ClassNames::is_of_data")]
+    pub classes: ClassNames,
 }
 
 /// How a text becomes examples.
@@ -232,6 +237,7 @@ impl Default for DataConfig {
             shuffle: true,
             text: TextSettings::default(),
             targets: TargetSettings::default(),
+            classes: ClassNames::OfData,
         }
     }
 }

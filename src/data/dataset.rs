@@ -15,7 +15,7 @@ use super::blob::Blob;
 use super::config::{Split, TextUnit};
 use super::order::{SPLIT_STREAM, permutation};
 use super::text::{self, Corpus};
-use super::{DataError, SplitName, picture};
+use super::{ClassNames, DataError, Picture, SplitName, picture};
 use crate::i18n::{Text, tr, tr_format};
 
 /// What a source was recognised as.
@@ -85,6 +85,8 @@ pub struct Dataset {
     /// Height and width, if all examples have the same.
     pub(super) size: Option<(usize, usize)>,
     pub(super) classes: Vec<String>,
+    /// What the project calls the classes.
+    pub(super) names: ClassNames,
     /// The classes in both languages, for built-in sets whose classes are words.
     pub(super) class_texts: &'static [Text],
     pub(super) counts: Counts,
@@ -186,6 +188,11 @@ impl Dataset {
 
     /// The name of a class to show, in the language of the window where the set has both.
     pub fn class_name(&self, label: u32) -> Cow<'_, str> {
+        if let Some(name) = self.names.of(label as usize, self.classes.len())
+            && !self.is_text()
+        {
+            return name;
+        }
         match (
             self.class_texts.get(label as usize),
             self.classes.get(label as usize),
@@ -320,6 +327,18 @@ impl Dataset {
             targets: self.targets_at(place).to_vec(),
             name,
         })
+    }
+
+    /// Example `index` of a split as a picture; an error where the data hold none.
+    pub fn picture(&self, split: SplitName, index: usize) -> Result<Picture, DataError> {
+        let example = self.example(split, index)?;
+        match (example.pixels, &example.shape[..]) {
+            (Pixels::U8(pixels), &[channels @ (1 | 3), height, width]) => Ok(Picture {
+                shape: [channels, height, width],
+                pixels,
+            }),
+            _ => Err(DataError::NoImages),
+        }
     }
 
     pub(super) fn with_class_texts(mut self, texts: &'static [Text]) -> Self {

@@ -8,6 +8,7 @@
 //! batches on any number of threads.
 //! It must not know graphs, networks or training.
 
+mod classes;
 mod config;
 mod dataset;
 mod feed;
@@ -37,6 +38,7 @@ mod error;
 pub use background::{Opening, open_in_background};
 pub use blob::{Blob, Damaged, Fields, Wire};
 pub use built_in::BUILT_IN;
+pub use classes::{CLASS_LISTS, ClassNames, MAX_CLASS_NAMES};
 pub use config::{
     Batches, Color, DataConfig, MAX_BATCH, MAX_LENGTH, MAX_SIDE, MAX_VOCABULARY, Mean, Preprocess,
     Sequence, Split, Std, TargetSettings, TextSettings, TextUnit, Whiten,
@@ -45,6 +47,7 @@ pub use dataset::{Dataset, Example, Kind, Pixels};
 pub use error::DataError;
 pub use feed::{Batch, DataSummary, Feed};
 pub use order::{Draw, Order};
+pub use picture::Picture;
 pub use prefetch::Prefetch;
 pub use saved::STATISTICS;
 pub use split::SplitName;

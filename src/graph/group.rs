@@ -44,16 +44,16 @@ impl Graph {
 
     /// The groups that are drawn as frames: neither folded nor hidden.
     pub fn open_groups(&self) -> BTreeSet<String> {
-        let open = |group: &String| {
-            !self.folded.contains(group) && self.folded_around(group).is_none()
-        };
+        let open =
+            |group: &String| !self.folded.contains(group) && self.folded_around(group).is_none();
         self.groups().into_iter().filter(open).collect()
     }
 
     /// The folded groups that are drawn as boxes.
     pub fn folded_boxes(&self) -> BTreeSet<String> {
         let groups = self.groups();
-        let shown = |group: &&String| groups.contains(*group) && self.folded_around(group).is_none();
+        let shown =
+            |group: &&String| groups.contains(*group) && self.folded_around(group).is_none();
         self.folded.iter().filter(shown).cloned().collect()
     }
 
@@ -72,7 +72,10 @@ impl Graph {
         let open: Vec<String> = self.open_groups().into_iter().filter(around).collect();
         let deepest = open.iter().map(|group| depth(group)).max();
         let mut folded = self.folded.clone();
-        folded.extend(open.into_iter().filter(|group| Some(depth(group)) == deepest));
+        folded.extend(
+            open.into_iter()
+                .filter(|group| Some(depth(group)) == deepest),
+        );
         folded
     }
 
@@ -118,7 +121,11 @@ impl Graph {
             .collect();
         let mut names: BTreeMap<&str, String> = BTreeMap::new();
         let mut renamings = Vec::new();
-        for node in self.nodes().iter().filter(|node| members.contains(&node.id)) {
+        for node in self
+            .nodes()
+            .iter()
+            .filter(|node| members.contains(&node.id))
+        {
             let name = names.entry(&node.name).or_insert_with(|| {
                 let rest = node.name[group.len()..].trim_start_matches('/');
                 let wanted = match parent(group) {
@@ -137,9 +144,8 @@ impl Graph {
     /// A group name that neither a group nor a node has: this one, or with a number.
     pub fn free_group(&self, wanted: &str) -> String {
         let groups = self.groups();
-        let taken = |name: &str| {
-            groups.contains(name) || self.nodes().iter().any(|node| node.name == name)
-        };
+        let taken =
+            |name: &str| groups.contains(name) || self.nodes().iter().any(|node| node.name == name);
         free(wanted, taken)
     }
 
@@ -148,9 +154,14 @@ impl Graph {
     pub fn rename_all(&mut self, renamings: &[Renaming], keyed: &BTreeSet<NodeId>) {
         let mut names: BTreeMap<String, String> = BTreeMap::new();
         for (id, name) in renamings {
-            let Some(node) = self.node_mut(*id) else { continue };
+            let Some(node) = self.node_mut(*id) else {
+                continue;
+            };
             let key = node.key.clone().unwrap_or_else(|| usual_key(&node.name));
-            names.insert(std::mem::replace(&mut node.name, name.clone()), name.clone());
+            names.insert(
+                std::mem::replace(&mut node.name, name.clone()),
+                name.clone(),
+            );
             if keyed.contains(id) {
                 node.key = (key != usual_key(name)).then_some(key);
             }

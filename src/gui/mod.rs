@@ -9,6 +9,7 @@ pub mod context;
 pub mod document;
 pub mod history;
 
+mod clipboard;
 pub mod dock;
 pub mod editor;
 pub mod panels;
@@ -50,10 +51,11 @@ pub enum ViewKind {
     Confusion,
     Text,
     Prototxt,
+    Predict,
 }
 
 impl ViewKind {
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Editor,
         Self::Palette,
         Self::Form,
@@ -64,6 +66,7 @@ impl ViewKind {
         Self::Data,
         Self::Confusion,
         Self::Text,
+        Self::Predict,
         Self::Prototxt,
     ];
 
@@ -79,6 +82,7 @@ impl ViewKind {
             Self::Data => Text::new("Data", "数据"),
             Self::Confusion => Text::new("Confusion matrix", "混淆矩阵"),
             Self::Text => Text::new("Text", "文本"),
+            Self::Predict => Text::new("Predict", "识别"),
             Self::Prototxt => Text::new("Prototxt", "Prototxt"),
         }
     }

@@ -11,6 +11,7 @@ mod filter;
 mod histogram;
 mod map;
 mod picture;
+mod predictor;
 mod sampling;
 mod tiling;
 
@@ -22,5 +23,6 @@ pub use map::Maps;
 pub use picture::{
     Coloring, Picture, Scale, paint, paint_rgb, picture_of_bytes, picture_of_values,
 };
+pub use predictor::{Answer, Predictor, Request, Subject};
 pub use sampling::{Sampler, SamplingError};
 pub use tiling::Tiling;

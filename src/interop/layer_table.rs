@@ -9,7 +9,9 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::words;
-use crate::graph::{Graph, Inference, Node, NodeId, NodeInfo, Phase, Phases, ReceptiveField, Shape, is_in};
+use crate::graph::{
+    Graph, Inference, Node, NodeId, NodeInfo, Phase, Phases, ReceptiveField, Shape, is_in,
+};
 use crate::i18n::{tr, tr_format};
 
 /// A node, in one phase or both.
@@ -72,7 +74,6 @@ fn whole_if_possible(size: f64) -> Value {
         Value::from(size)
     }
 }
-
 
 /// A line of the written table.
 #[derive(Clone, Debug, PartialEq)]
@@ -158,8 +159,12 @@ fn sum(graph: &Graph, inference: &Inference, group: &str) -> Line {
             }
         }
     }
-    let last = last.and_then(|id| graph.node(id)).map(|node| line(node, inference));
-    let (output, field) = last.map(|last| (last.output, last.field)).unwrap_or_default();
+    let last = last
+        .and_then(|id| graph.node(id))
+        .map(|node| line(node, inference));
+    let (output, field) = last
+        .map(|last| (last.output, last.field))
+        .unwrap_or_default();
     Line {
         kind: Kind::Group,
         name: format!("{group}/"),
@@ -200,13 +205,17 @@ pub fn csv(graph: &Graph, inference: &Inference) -> Result<Vec<u8>, csv::Error> 
             Kind::Node => tr("node", "节点"),
             Kind::Total => tr("total", "合计"),
         };
-        let number = |number: Option<u64>| number.map_or(String::new(), |number| number.to_string());
-        let texts = [&line.name, &line.layer, &line.parameters, &line.output].map(|text| plain(text));
+        let number =
+            |number: Option<u64>| number.map_or(String::new(), |number| number.to_string());
+        let texts =
+            [&line.name, &line.layer, &line.parameters, &line.output].map(|text| plain(text));
         let numbers = [number(line.params), number(line.macs), line.field];
         let cells = std::iter::once(kind.to_owned()).chain(texts).chain(numbers);
         writer.write_record(cells)?;
     }
-    writer.into_inner().map_err(|error| error.into_error().into())
+    writer
+        .into_inner()
+        .map_err(|error| error.into_error().into())
 }
 
 /// As a Markdown table under the project's title; groups and the total are bold.
@@ -272,13 +281,22 @@ mod tests {
         let mut graph = Graph::default();
         let nodes = [
             ("data", "Data()", None),
-            ("a/0/conv", "Convolution(num_output: 4, pad: (1, 1))", Some("data")),
+            (
+                "a/0/conv",
+                "Convolution(num_output: 4, pad: (1, 1))",
+                Some("data"),
+            ),
             ("a/0/relu", "ReLU()", Some("a/0/conv")),
             ("=x|y", "InnerProduct(num_output: 1000)", Some("a/0/relu")),
         ];
         for (name, layer, reads) in nodes {
             let mut node = Node::new(name, layers::parse(layer).unwrap());
-            node.inputs = Inputs(reads.into_iter().map(|name| Some(PortRef::new(name, 0))).collect());
+            node.inputs = Inputs(
+                reads
+                    .into_iter()
+                    .map(|name| Some(PortRef::new(name, 0)))
+                    .collect(),
+            );
             graph.add(node);
         }
         graph
@@ -299,11 +317,18 @@ mod tests {
         let lines: Vec<&str> = table.lines().collect();
         assert_eq!(lines.len(), 8, "{table}");
         assert_eq!(lines[2], "group,a/,group of 2,,N×4×8×8,112,6912,3×3");
-        assert!(lines[6].starts_with("node,'=x|y,InnerProduct,→ 1000,N×1000,257000,256000,"), "{}", lines[6]);
+        assert!(
+            lines[6].starts_with("node,'=x|y,InnerProduct,→ 1000,N×1000,257000,256000,"),
+            "{}",
+            lines[6]
+        );
         assert_eq!(lines[7], "total,total,4 nodes,,,257112,262912,");
         let table = markdown("A | B", &graph, &inference);
         assert!(table.starts_with("# A \\| B\n"), "{table}");
-        assert!(table.contains("| **a/0/** | **group of 2** |  | **N×4×8×8** | **112** | **6,912** |"), "{table}");
+        assert!(
+            table.contains("| **a/0/** | **group of 2** |  | **N×4×8×8** | **112** | **6,912** |"),
+            "{table}"
+        );
         assert!(table.contains("| =x\\|y | InnerProduct |"), "{table}");
         assert!(table.contains("| **257,112** | **262,912** |"), "{table}");
     }

@@ -6,6 +6,7 @@
 
 mod blame;
 mod checkpoint;
+mod classifier;
 mod device;
 mod evaluate;
 mod history;
@@ -21,6 +22,7 @@ mod stage;
 pub use checkpoint::{
     Checkpoint, CheckpointError, WEIGHTS, load_weights, read_weights, use_weights, weights_to_bytes,
 };
+pub use classifier::{Classifier, best};
 pub use device::DeviceChoice;
 pub use evaluate::evaluate;
 pub use history::History;

@@ -46,6 +46,7 @@ impl DataConfig {
             );
             return Err(DataError::config("text.unit", problem));
         }
+        self.classes.check()?;
         self.preprocess.check()
     }
 }

@@ -58,6 +58,7 @@ impl App {
             selection,
             training,
             example,
+            picture,
             editor,
             data,
             frame_times,
@@ -77,6 +78,7 @@ impl App {
             data: data.state(),
             run: &training.run,
             example: *example,
+            picture: picture.as_ref(),
         };
         egui::Panel::top("training").show(ui, |ui| {
             let outdated = training.is_outdated(document);
@@ -121,8 +123,10 @@ impl App {
             return;
         }
         let dropped = ctx.input(|input| Some(input.raw.dropped_files.first()?.path().to_owned()));
-        if let Some(path) = dropped {
-            self.guarded(Next::Open(path), ctx);
+        match dropped {
+            Some(path) if crate::gui::files::is_image(&path) => self.open_picture(&path),
+            Some(path) => self.guarded(Next::Open(path), ctx),
+            None => {}
         }
         if let Some(id) = commands::pressed(ctx, now) {
             actions.push(Action::Run(id));
@@ -134,7 +138,20 @@ impl App {
             match event {
                 egui::Event::Copy if now.selected > 0 => actions.push(Action::Run(CommandId::Copy)),
                 egui::Event::Cut if now.selected > 0 => actions.push(Action::Run(CommandId::Cut)),
-                egui::Event::Paste(text) => self.paste(&text),
+                egui::Event::Paste(text) => {
+                    self.pasted = true;
+                    self.paste(&text);
+                }
+                // Where the clipboard holds a picture, the system's paste says nothing but that
+                // its key went up again.
+                egui::Event::Key {
+                    key: egui::Key::V,
+                    pressed: false,
+                    modifiers,
+                    ..
+                } if modifiers.command && !std::mem::take(&mut self.pasted) => {
+                    self.paste_picture();
+                }
                 _ => {}
             }
         }

@@ -55,6 +55,31 @@ pub static COMMANDS: &[Command] = &[
         "Export for Caffe (.prototxt)…",
         "导出为 Caffe（.prototxt）…",
     ),
+    command(
+        Menu::File,
+        CommandId::ExportScript,
+        "Export PyTorch script (.py)…",
+        "导出 PyTorch 脚本（.py）…",
+    ),
+    command(
+        Menu::File,
+        CommandId::ExportDrawing,
+        "Export drawing (.svg, .png, .dot)…",
+        "导出网络图（.svg、.png、.dot）…",
+    ),
+    command(
+        Menu::File,
+        CommandId::ExportTable,
+        "Export table of layers (.csv, .md)…",
+        "导出层表（.csv、.md）…",
+    ),
+    command(
+        Menu::File,
+        CommandId::OpenPicture,
+        "Ask about an image…",
+        "识别图像…",
+    )
+    .section(),
     command(Menu::File, CommandId::Quit, "Quit", "退出")
         .any_key(COMMAND, Key::Q)
         .section(),
@@ -188,6 +213,7 @@ pub static COMMANDS: &[Command] = &[
     show(ViewKind::Data),
     show(ViewKind::Confusion),
     show(ViewKind::Text),
+    show(ViewKind::Predict),
     show(ViewKind::Prototxt),
     command(
         Menu::View,

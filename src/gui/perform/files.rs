@@ -167,6 +167,11 @@ impl App {
             Purpose::OpenProject => self.open(path),
             Purpose::SaveProject => self.save_to(with_ending(path, "ron"), ctx),
             Purpose::ExportCaffe => self.export_caffe(&with_ending(path, "prototxt")),
+            Purpose::ExportScript => self.export_script(&with_ending(path, "py")),
+            Purpose::ExportDrawing => self.export_drawing(&with_ending(path, "svg")),
+            Purpose::ExportTable => self.export_table(&with_ending(path, "csv")),
+            Purpose::Picture => self.open_picture(&path),
+            Purpose::ClassNames => self.read_class_names(&path),
             Purpose::SaveCheckpoint => self.training.send(Command::Save(path)),
             Purpose::ResumeCheckpoint => self.start(Start {
                 resume: Some(path),

@@ -9,6 +9,7 @@ mod confusion;
 mod curves;
 mod data;
 mod maps;
+mod predict;
 mod text;
 mod training_bar;
 mod weights;
@@ -24,6 +25,7 @@ pub use confusion::ConfusionView;
 pub use curves::CurvesView;
 pub use data::DataView;
 pub use maps::MapsView;
+pub use predict::PredictView;
 pub use text::TextView;
 pub use training_bar::TrainingBar;
 pub use weights::WeightsView;
@@ -44,6 +46,7 @@ pub struct Views {
     data: DataView,
     confusion: ConfusionView,
     text: TextView,
+    predict: PredictView,
 }
 
 impl Views {
@@ -56,6 +59,7 @@ impl Views {
             ViewKind::Data => &mut self.data,
             ViewKind::Confusion => &mut self.confusion,
             ViewKind::Text => &mut self.text,
+            ViewKind::Predict => &mut self.predict,
             ViewKind::Editor
             | ViewKind::Palette
             | ViewKind::Form

@@ -23,14 +23,25 @@ fn quoted(text: &str) -> String {
 
 /// The whole document: a cluster for each open group.
 pub fn dot(figure: &Figure) -> String {
-    let mut dot = String::from("digraph {\n  rankdir=LR;\n  labelloc=t;\n  fontname=\"Noto Sans, sans-serif\";\n");
+    let mut dot = String::from(
+        "digraph {\n  rankdir=LR;\n  labelloc=t;\n  fontname=\"Noto Sans, sans-serif\";\n",
+    );
     _ = writeln!(dot, "  label={};", quoted(&figure.title));
     dot += "  node [shape=box, style=\"rounded,filled\", fontname=\"Noto Sans, sans-serif\", fontsize=11];\n";
     dot += "  edge [fontname=\"Noto Sans, sans-serif\", fontsize=9, color=\"#8593a6\", fontcolor=\"#5a6675\"];\n";
     level(figure, "", 1, &mut dot);
     for wire in &figure.wires {
-        let label = wire.shape.as_ref().map(|shape| format!(" [label={}]", quoted(shape)));
-        _ = writeln!(dot, "  n{} -> n{}{};", wire.from, wire.to, label.unwrap_or_default());
+        let label = wire
+            .shape
+            .as_ref()
+            .map(|shape| format!(" [label={}]", quoted(shape)));
+        _ = writeln!(
+            dot,
+            "  n{} -> n{}{};",
+            wire.from,
+            wire.to,
+            label.unwrap_or_default()
+        );
     }
     dot + "}\n"
 }
@@ -46,7 +57,11 @@ fn level(figure: &Figure, group: &str, depth: usize, dot: &mut String) {
     for (index, (inner, _)) in figure.frames.iter().enumerate() {
         if parent(inner) == group {
             _ = writeln!(dot, "{indent}subgraph cluster_{index} {{");
-            _ = writeln!(dot, "{indent}  label={}; style=rounded; color=\"#c9d1dc\";", quoted(leaf(inner)));
+            _ = writeln!(
+                dot,
+                "{indent}  label={}; style=rounded; color=\"#c9d1dc\";",
+                quoted(leaf(inner))
+            );
             level(figure, inner, depth + 1, dot);
             _ = writeln!(dot, "{indent}}}");
         }

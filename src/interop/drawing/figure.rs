@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use unicode_width::UnicodeWidthStr;
 
-use crate::graph::layout::{Area, Block, Placed, bounds_of, frame_of, has_overlap, is_scattered, layered};
+use crate::graph::layout::{
+    Area, Block, Placed, bounds_of, frame_of, has_overlap, is_scattered, layered,
+};
 use crate::graph::{Family, Graph, Inference, Node, NodeId, Phase, Phases, leaf, parent};
 use crate::i18n::tr_format;
 use crate::interop::words;
@@ -119,13 +121,18 @@ impl Figure {
             width > 1600.0 && (width > WIDEST * height || height > WIDEST * width)
         });
         if !has_overlap(&placed) && !is_scattered(&placed) && !is_ribbon {
-            let note = |note: &crate::graph::Comment| (note.text.clone(), Area::at(note.position, note.size));
+            let note = |note: &crate::graph::Comment| {
+                (note.text.clone(), Area::at(note.position, note.size))
+            };
             self.notes = graph.comments.iter().map(note).collect();
             return;
         }
         let mut labels = vec![0.0f32; self.boxes.len()];
         for wire in &self.wires {
-            let width = wire.shape.as_ref().map_or(0.0, |shape| text_width(shape, SHAPE));
+            let width = wire
+                .shape
+                .as_ref()
+                .map_or(0.0, |shape| text_width(shape, SHAPE));
             labels[wire.from] = labels[wire.from].max(width);
         }
         let block = |(index, drawn): (usize, &Drawn)| {
@@ -139,10 +146,17 @@ impl Figure {
             }
         };
         let blocks: Vec<Block> = self.boxes.iter().enumerate().map(block).collect();
-        let total: f32 = blocks.iter().map(|block| block.size[0] * block.size[1]).sum();
+        let total: f32 = blocks
+            .iter()
+            .map(|block| block.size[0] * block.size[1])
+            .sum();
         // About as wide as a page on its side.
         let width = (total * 6.0).sqrt().clamp(900.0, 3200.0);
-        for (drawn, place) in self.boxes.iter_mut().zip(layered(&blocks, [width, width / 1.6])) {
+        for (drawn, place) in self
+            .boxes
+            .iter_mut()
+            .zip(layered(&blocks, [width, width / 1.6]))
+        {
             drawn.area = Area::at(place, drawn.area.size());
         }
     }
@@ -200,7 +214,9 @@ fn boxes(graph: &Graph) -> (Vec<Drawn>, BTreeMap<NodeId, usize>) {
 fn of_layer(node: &Node) -> Drawn {
     let kind = node.layer.title().to_owned();
     let parameters = words::parameters(&*node.layer).join(", ");
-    let lines = [kind, parameters].into_iter().filter(|line| !line.is_empty());
+    let lines = [kind, parameters]
+        .into_iter()
+        .filter(|line| !line.is_empty());
     sized(Drawn {
         group: parent(&node.name).to_owned(),
         title: leaf(&node.name).to_owned(),
@@ -214,7 +230,10 @@ fn of_layer(node: &Node) -> Drawn {
 fn folded(graph: &Graph, group: &str) -> Drawn {
     let members = graph.members(group);
     let count = members.len();
-    let nodes = graph.nodes().iter().filter(|node| members.contains(&node.id));
+    let nodes = graph
+        .nodes()
+        .iter()
+        .filter(|node| members.contains(&node.id));
     // What a group mainly is: the family of most of its layers with weights says it best.
     let families: BTreeSet<Family> = nodes.clone().map(|node| node.layer.spec().family).collect();
     let main = [Family::Convolution, Family::Recurrent, Family::Linear];
@@ -244,12 +263,19 @@ fn sized(mut drawn: Drawn) -> Drawn {
     let lines = drawn.lines.iter().map(|line| text_width(line, SMALL));
     let width = lines.fold(text_width(&drawn.title, NAME), f32::max);
     let height = 26.0 + 15.0 * drawn.lines.len() as f32 + 6.0;
-    drawn.area = Area::at(drawn.area.min, [(width + 2.0 * INSET + 4.0).max(84.0).round(), height]);
+    drawn.area = Area::at(
+        drawn.area.min,
+        [(width + 2.0 * INSET + 4.0).max(84.0).round(), height],
+    );
     drawn
 }
 
 /// One wire for each pair of boxes, with the shape of what flows at the first of each output.
-fn wires(graph: &Graph, inference: &Inference, of_node: &BTreeMap<NodeId, usize>) -> Vec<Drawnwire> {
+fn wires(
+    graph: &Graph,
+    inference: &Inference,
+    of_node: &BTreeMap<NodeId, usize>,
+) -> Vec<Drawnwire> {
     let mut wires: Vec<Drawnwire> = Vec::new();
     let mut said = BTreeSet::new();
     for phase in Phase::BOTH {
@@ -257,7 +283,9 @@ fn wires(graph: &Graph, inference: &Inference, of_node: &BTreeMap<NodeId, usize>
             let (Some(&source), Some(&target)) = (of_node.get(&from.0), of_node.get(&to.0)) else {
                 continue;
             };
-            let known = wires.iter().any(|wire| (wire.from, wire.to) == (source, target));
+            let known = wires
+                .iter()
+                .any(|wire| (wire.from, wire.to) == (source, target));
             if source == target || known {
                 continue;
             }

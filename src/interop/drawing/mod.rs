@@ -13,7 +13,7 @@ mod svg;
 mod tests;
 
 pub use dot::dot;
-pub use figure::{Folding, Figure};
+pub use figure::{Figure, Folding};
 pub use png::{PngError, png};
 pub use svg::svg;
 

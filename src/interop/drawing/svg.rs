@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use super::figure::{ANCHOR, Drawn, Figure, INSET, MARGIN, NAME, SHAPE, SMALL, TITLE};
 use super::{family_colors, tint};
-use crate::graph::layout::Area;
 use crate::graph::Phases;
+use crate::graph::layout::Area;
 
 const INK: &str = "#1c2733";
 const FAINT: &str = "#5a6675";
@@ -30,7 +30,9 @@ fn escaped(text: &str) -> String {
 fn text([x, y]: [f32; 2], size: f32, color: &str, bold: bool, content: &str) -> String {
     let weight = if bold { " font-weight=\"bold\"" } else { "" };
     let content = escaped(content);
-    format!("<text x=\"{x:.1}\" y=\"{y:.1}\" font-size=\"{size}\" fill=\"{color}\"{weight}>{content}</text>\n")
+    format!(
+        "<text x=\"{x:.1}\" y=\"{y:.1}\" font-size=\"{size}\" fill=\"{color}\"{weight}>{content}</text>\n"
+    )
 }
 
 /// The whole document.
@@ -56,7 +58,10 @@ pub fn svg(figure: &Figure) -> String {
     for wire in &figure.wires {
         let (from, to) = (&figure.boxes[wire.from], &figure.boxes[wire.to]);
         let path = path(figure, &from.area, &to.area);
-        _ = writeln!(svg, "<path d=\"{path}\" fill=\"none\" stroke=\"{WIRE}\" stroke-width=\"1.4\" stroke-linejoin=\"round\"/>");
+        _ = writeln!(
+            svg,
+            "<path d=\"{path}\" fill=\"none\" stroke=\"{WIRE}\" stroke-width=\"1.4\" stroke-linejoin=\"round\"/>"
+        );
         svg += &arrow(&to.area);
     }
     figure.boxes.iter().for_each(|drawn| svg += &block(drawn));
@@ -72,19 +77,40 @@ pub fn svg(figure: &Figure) -> String {
 
 fn rectangle(area: &Area, round: f32, fill: &str, stroke: &str, dashed: bool) -> String {
     let ([x, y], [width, height]) = (area.min, area.size());
-    let dash = if dashed { " stroke-dasharray=\"5 3\"" } else { "" };
-    format!("<rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{height:.1}\" rx=\"{round}\" fill=\"{fill}\" stroke=\"{stroke}\"{dash}/>\n")
+    let dash = if dashed {
+        " stroke-dasharray=\"5 3\""
+    } else {
+        ""
+    };
+    format!(
+        "<rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{height:.1}\" rx=\"{round}\" fill=\"{fill}\" stroke=\"{stroke}\"{dash}/>\n"
+    )
 }
 
 fn block(drawn: &Drawn) -> String {
     let (_, color) = family_colors(drawn.family);
-    let (fill, stroke) = (format!("#{:06x}", tint(color, 0.14)), format!("#{color:06x}"));
-    let mut svg = rectangle(&drawn.area, 6.0, &fill, &stroke, drawn.phases != Phases::Both);
+    let (fill, stroke) = (
+        format!("#{:06x}", tint(color, 0.14)),
+        format!("#{color:06x}"),
+    );
+    let mut svg = rectangle(
+        &drawn.area,
+        6.0,
+        &fill,
+        &stroke,
+        drawn.phases != Phases::Both,
+    );
     let [x, y] = drawn.area.min;
     svg += &text([x + INSET, y + 18.0], NAME, INK, true, &drawn.title);
     for (index, line) in drawn.lines.iter().enumerate() {
         let place = [x + INSET, y + 35.0 + 15.0 * index as f32];
-        svg += &text(place, SMALL, if index == 0 { &stroke } else { FAINT }, false, line);
+        svg += &text(
+            place,
+            SMALL,
+            if index == 0 { &stroke } else { FAINT },
+            false,
+            line,
+        );
     }
     svg
 }
@@ -92,7 +118,9 @@ fn block(drawn: &Drawn) -> String {
 fn arrow(to: &Area) -> String {
     let (x, y) = (to.min[0], to.min[1] + ANCHOR);
     let (back, above, below) = (x - 6.0, y - 3.5, y + 3.5);
-    format!("<path d=\"M{x:.1} {y:.1}L{back:.1} {above:.1}L{back:.1} {below:.1}Z\" fill=\"{WIRE}\"/>\n")
+    format!(
+        "<path d=\"M{x:.1} {y:.1}L{back:.1} {above:.1}L{back:.1} {below:.1}Z\" fill=\"{WIRE}\"/>\n"
+    )
 }
 
 /// From a box's right side to another's left: a curve, an arch over what stands between, or, to
@@ -110,7 +138,10 @@ fn path(figure: &Figure, from: &Area, to: &Area) -> String {
     }
     let (low, high) = (y.min(end_y), y.max(end_y));
     let between = figure.boxes.iter().map(|drawn| &drawn.area).filter(|area| {
-        area.min[0] > x && area.max[0] < end_x && area.min[1] < high + 1.0 && area.max[1] > low - 1.0
+        area.min[0] > x
+            && area.max[0] < end_x
+            && area.min[1] < high + 1.0
+            && area.max[1] > low - 1.0
     });
     let highest = between.map(|area| area.min[1]).reduce(f32::min);
     match highest {

@@ -9,13 +9,22 @@ fn graph(evil: &str) -> Graph {
     let inner = format!("block/{evil}");
     let nodes = [
         ("data", "Data()", vec![]),
-        ("block/conv", "Convolution(num_output: 4, pad: (1, 1))", vec!["data"]),
+        (
+            "block/conv",
+            "Convolution(num_output: 4, pad: (1, 1))",
+            vec!["data"],
+        ),
         (inner.as_str(), "ReLU()", vec!["block/conv"]),
         ("sum", "Eltwise()", vec![inner.as_str(), "block/conv"]),
     ];
     for (index, (name, layer, reads)) in nodes.into_iter().enumerate() {
         let mut node = Node::new(name, layers::parse(layer).unwrap());
-        node.inputs = Inputs(reads.into_iter().map(|name| Some(PortRef::new(name, 0))).collect());
+        node.inputs = Inputs(
+            reads
+                .into_iter()
+                .map(|name| Some(PortRef::new(name, 0)))
+                .collect(),
+        );
         node.position = [220.0 * index as f32, 0.0];
         graph.add(node);
     }
@@ -34,13 +43,22 @@ fn figure(evil: &str, folding: Folding) -> Figure {
 #[test]
 fn boxes_wires_and_shapes_are_those_of_the_graph() {
     let open = figure("关系", Folding::AsIs);
-    let titles: Vec<&str> = open.boxes.iter().map(|drawn| drawn.title.as_str()).collect();
+    let titles: Vec<&str> = open
+        .boxes
+        .iter()
+        .map(|drawn| drawn.title.as_str())
+        .collect();
     assert_eq!(titles, ["data", "conv", "关系", "sum"]);
     assert_eq!(open.frames.len(), 1);
     let wires: Vec<(usize, usize, Option<&str>)> = (open.wires.iter())
         .map(|wire| (wire.from, wire.to, wire.shape.as_deref()))
         .collect();
-    let expected = [(0, 1, Some("3×8×8")), (1, 2, Some("4×8×8")), (2, 3, Some("4×8×8")), (1, 3, None)];
+    let expected = [
+        (0, 1, Some("3×8×8")),
+        (1, 2, Some("4×8×8")),
+        (2, 3, Some("4×8×8")),
+        (1, 3, None),
+    ];
     assert_eq!(wires, expected);
     let folded = figure("关系", Folding::Folded);
     assert_eq!(folded.boxes.len(), 3);
@@ -58,7 +76,10 @@ fn names_stay_in_their_place() {
     assert!(resvg::usvg::Tree::from_str(&svg, &resvg::usvg::Options::default()).is_ok());
     let dot = dot(&figure);
     assert!(dot.contains("<script>\\\"]; n0 -> n1 \\\\\\\" &"), "{dot}");
-    assert_eq!(dot.matches("->").count(), figure.wires.len() + dot.matches("n0 -> n1 \\\\").count());
+    assert_eq!(
+        dot.matches("->").count(),
+        figure.wires.len() + dot.matches("n0 -> n1 \\\\").count()
+    );
 }
 
 #[test]

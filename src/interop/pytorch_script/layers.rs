@@ -168,11 +168,19 @@ impl Site<'_> {
         let &[tokens, width] = self.param_shape(0) else {
             return None;
         };
-        let class = if embed.bias { "BiasedEmbedding" } else { "nn.Embedding" };
+        let class = if embed.bias {
+            "BiasedEmbedding"
+        } else {
+            "nn.Embedding"
+        };
         Some(Written {
             module: Some(format!("{class}({tokens}, {width})")),
             value: format!("{}({}.long())", self.module, self.x()),
-            helpers: embed.bias.then_some(Helper::Embedding).into_iter().collect(),
+            helpers: embed
+                .bias
+                .then_some(Helper::Embedding)
+                .into_iter()
+                .collect(),
         })
     }
 
@@ -199,7 +207,9 @@ impl Site<'_> {
             SequenceOutput::Last => "[:, -1]",
         };
         Some(Written {
-            module: Some(format!("nn.{class}({width}, {hidden}{layers}, batch_first=True)")),
+            module: Some(format!(
+                "nn.{class}({width}, {hidden}{layers}, batch_first=True)"
+            )),
             value: format!("{}({}{rows})[0]{last}", self.module, self.x()),
             helpers: Vec::new(),
         })
@@ -213,7 +223,10 @@ impl Site<'_> {
                 PoolMethod::Average => ", average=True",
             };
             let levels = pyramid.pyramid_height;
-            return Written::with(Helper::Pyramid, format!("spatial_pyramid({x}, {levels}{average})"));
+            return Written::with(
+                Helper::Pyramid,
+                format!("spatial_pyramid({x}, {levels}{average})"),
+            );
         }
         let pool = self.layer::<Pooling>()?;
         let is_average = pool.method == PoolMethod::Average;
@@ -223,7 +236,8 @@ impl Site<'_> {
         }
         // PyTorch pads by half a window at most.
         if (0..2).any(|axis| 2 * pool.pad[axis] > pool.kernel[axis]) {
-            let [kernel, stride, pad] = [pool.kernel, pool.stride, pool.pad].map(|pair| tuple(&pair));
+            let [kernel, stride, pad] =
+                [pool.kernel, pool.stride, pool.pad].map(|pair| tuple(&pair));
             let average = if is_average { ", average=True" } else { "" };
             let ceil = flag(pool.ceil);
             let value = format!("caffe_pool({x}, {kernel}, {stride}, {pad}, {ceil}{average})");
@@ -292,7 +306,10 @@ impl Site<'_> {
         }
         if let Some(exp) = self.layer::<Exp>() {
             let log = log_of_base(exp.base);
-            return Some(format!("torch.exp({})", affine(x, log * exp.scale, log * exp.shift)));
+            return Some(format!(
+                "torch.exp({})",
+                affine(x, log * exp.scale, log * exp.shift)
+            ));
         }
         if let Some(log) = self.layer::<Log>() {
             let inner = affine(x, log.scale, log.shift);
@@ -302,7 +319,10 @@ impl Site<'_> {
             });
         }
         let threshold = self.layer::<Threshold>()?;
-        Some(format!("({x} > {}).to({x}.dtype)", number(threshold.threshold)))
+        Some(format!(
+            "({x} > {}).to({x}.dtype)",
+            number(threshold.threshold)
+        ))
     }
 
     fn normalisation(&self) -> Option<Written> {
@@ -321,7 +341,10 @@ impl Site<'_> {
         if let Some(mvn) = self.layer::<MVN>() {
             let axis = if mvn.across_channels { 1 } else { 2 };
             let (variance, eps) = (flag(mvn.normalize_variance), number(mvn.eps));
-            return Written::with(Helper::Mvn, format!("mean_variance({x}, {axis}, {variance}, {eps})"));
+            return Written::with(
+                Helper::Mvn,
+                format!("mean_variance({x}, {axis}, {variance}, {eps})"),
+            );
         }
         if let Some(norm) = self.layer::<FusedBatchNorm>() {
             let dimensions = self.rank().saturating_sub(2).clamp(1, 3);
@@ -356,7 +379,11 @@ impl Site<'_> {
         let shape = tuple(self.param_shape(0));
         let (module, operation, axis, helper) = if let Some(scale) = self.layer::<Scale>() {
             let mut module = format!("Scale({shape}, {}", scale.axis);
-            module += if self.has("weight") { "" } else { ", weight=False" };
+            module += if self.has("weight") {
+                ""
+            } else {
+                ", weight=False"
+            };
             module += if scale.bias_term { ", bias=True)" } else { ")" };
             (module, '*', scale.axis, Helper::Scale)
         } else {
@@ -366,7 +393,10 @@ impl Site<'_> {
         };
         if self.params.is_empty() {
             let second = self.args.get(1)?;
-            return Written::with(Helper::Along, format!("{x} {operation} laid_along({second}, {x}, {axis})"));
+            return Written::with(
+                Helper::Along,
+                format!("{x} {operation} laid_along({second}, {x}, {axis})"),
+            );
         }
         let mut written = self.submodule(module)?;
         written.helpers.push(helper);
@@ -429,13 +459,23 @@ impl Site<'_> {
         };
         let same = |axis: usize| format!("{x}.shape[{axis}]");
         let mut sizes: Vec<String> = (0..first).map(same).collect();
-        sizes.extend(reshape.shape.iter().enumerate().map(|(index, size)| match size {
-            0 => same(first + index),
-            size => size.to_string(),
-        }));
+        sizes.extend(
+            reshape
+                .shape
+                .iter()
+                .enumerate()
+                .map(|(index, size)| match size {
+                    0 => same(first + index),
+                    size => size.to_string(),
+                }),
+        );
         sizes.extend((end..rank).map(same));
         // Without axes a tensor of one number is meant.
-        Some(if sizes.is_empty() { "()".to_owned() } else { sizes.join(", ") })
+        Some(if sizes.is_empty() {
+            "()".to_owned()
+        } else {
+            sizes.join(", ")
+        })
     }
 
     fn combining(&self) -> Option<Written> {
@@ -485,9 +525,14 @@ impl Site<'_> {
 
     fn picking(&self) -> Option<Written> {
         if let Some(arg_max) = self.layer::<ArgMax>() {
-            let axis = arg_max.axis.map_or("None".to_owned(), |axis| axis.to_string());
+            let axis = arg_max
+                .axis
+                .map_or("None".to_owned(), |axis| axis.to_string());
             let (x, k, values) = (self.x(), arg_max.top_k, flag(arg_max.out_max_val));
-            return Written::with(Helper::ArgMax, format!("arg_max({x}, {k}, {axis}, {values})"));
+            return Written::with(
+                Helper::ArgMax,
+                format!("arg_max({x}, {k}, {axis}, {values})"),
+            );
         }
         self.layer::<BatchReindex>()?;
         Written::of(format!("{}[{}.long()]", self.x(), self.args.get(1)?))
@@ -499,7 +544,11 @@ fn filter_options(
     (group, bias): (usize, bool),
 ) -> Vec<String> {
     let mut options = Vec::new();
-    for (name, value, usual) in [("stride", stride, 1), ("padding", pad, 0), ("dilation", dilation, 1)] {
+    for (name, value, usual) in [
+        ("stride", stride, 1),
+        ("padding", pad, 0),
+        ("dilation", dilation, 1),
+    ] {
         if value != [usual; 2] {
             options.push(format!("{name}={}", pair(value)));
         }

@@ -13,13 +13,18 @@ pub(super) fn loss(site: &Site<'_>) -> Option<(String, Vec<Helper>)> {
     let plain = |text: String| Some((text, Vec::new()));
     if let Some(softmax) = layer.downcast_ref::<SoftmaxWithLoss>() {
         if softmax.axis == 1 && softmax.normalization == Normalization::Valid {
-            let ignored = softmax.ignore_label.map(|label| format!(", ignore_index={label}"));
+            let ignored = softmax
+                .ignore_label
+                .map(|label| format!(", ignore_index={label}"));
             let ignored = ignored.unwrap_or_default();
             return plain(format!("F.cross_entropy({a}, {b}.long(){ignored})"));
         }
         let ignored = none_or(softmax.ignore_label);
         let how = divisor(softmax.normalization);
-        let text = format!("infogain_loss({a}, {b}, {}, {ignored}, \"{how}\")", softmax.axis);
+        let text = format!(
+            "infogain_loss({a}, {b}, {}, {ignored}, \"{how}\")",
+            softmax.axis
+        );
         return Some((text, vec![Helper::Infogain]));
     }
     if let Some(infogain) = layer.downcast_ref::<InfogainLoss>() {
@@ -37,7 +42,9 @@ pub(super) fn loss(site: &Site<'_>) -> Option<(String, Vec<Helper>)> {
         return Some((text, vec![Helper::Infogain]));
     }
     if layer.is::<MultinomialLogisticLoss>() {
-        return plain(format!("F.nll_loss({a}.clamp(min=1e-20).log(), {b}.long())"));
+        return plain(format!(
+            "F.nll_loss({a}.clamp(min=1e-20).log(), {b}.long())"
+        ));
     }
     if let Some(sigmoid) = layer.downcast_ref::<SigmoidCrossEntropyLoss>() {
         let ignored = none_or(sigmoid.ignore_label.first());
@@ -56,7 +63,12 @@ pub(super) fn loss(site: &Site<'_>) -> Option<(String, Vec<Helper>)> {
         return plain(format!("({a} - {b}).square().sum() / (2 * len({a}))"));
     }
     if let Some(smooth) = layer.downcast_ref::<SmoothL1Loss>() {
-        let weights: Vec<String> = site.args.iter().skip(2).map(|arg| format!(", {arg}")).collect();
+        let weights: Vec<String> = site
+            .args
+            .iter()
+            .skip(2)
+            .map(|arg| format!(", {arg}"))
+            .collect();
         let sigma = number(smooth.sigma);
         let text = format!("smooth_l1_loss({a}, {b}, {sigma}{})", weights.concat());
         return Some((text, vec![Helper::SmoothL1]));

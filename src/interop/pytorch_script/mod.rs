@@ -199,10 +199,17 @@ fn class(walk: &Walk<'_>) -> Result<String, ScriptError> {
         }
         false => "nn.Module",
     };
-    _ = writeln!(text, "class Net({base}):\n    def __init__(self):\n        super().__init__()");
+    _ = writeln!(
+        text,
+        "class Net({base}):\n    def __init__(self):\n        super().__init__()"
+    );
     text += &walk.modules.lines();
     let forward = walk.forward(Phase::Test)?;
-    _ = write!(text, "\n    def forward(self, {}):\n", forward.parameters.join(", "));
+    _ = write!(
+        text,
+        "\n    def forward(self, {}):\n",
+        forward.parameters.join(", ")
+    );
     text += &forward.lines;
     text += &forward.returned();
     if walk.has_loss() {
@@ -215,7 +222,9 @@ fn class(walk: &Walk<'_>) -> Result<String, ScriptError> {
 fn main(walk: &Walk<'_>, fills: bool) -> String {
     let mut text = String::from(LOADING);
     let begin = match fills {
-        true => "        print(f\"{WEIGHTS} is not there: the weights are drawn at random\", file=sys.stderr)\n        initialise(net)\n",
+        true => {
+            "        print(f\"{WEIGHTS} is not there: the weights are drawn at random\", file=sys.stderr)\n        initialise(net)\n"
+        }
         false => "        print(f\"{WEIGHTS} is not there\", file=sys.stderr)\n",
     };
     let inputs = walk.input_count();

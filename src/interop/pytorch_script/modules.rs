@@ -87,7 +87,10 @@ impl Modules {
             let is_layer = branch.is_some_and(|branch| branch.layer.is_some());
             path = child(&path, is_layer, part);
             let children = branch.map_or(&[][..], |branch| &branch.children);
-            branch = children.iter().find(|(name, _)| name == part).map(|(_, branch)| branch);
+            branch = children
+                .iter()
+                .find(|(name, _)| name == part)
+                .map(|(_, branch)| branch);
         }
         path
     }

@@ -23,9 +23,10 @@ impl Preprocessing {
     pub(super) fn needs_file(&self, preprocess: &Preprocess) -> bool {
         let many = |statistics: &Statistics| statistics.mean.len() > MOST_NUMBERS;
         self.full.is_some()
-            && self.statistics.as_ref().is_some_and(|statistics| {
-                many(statistics) || preprocess.whiten != Whiten::Off
-            })
+            && self
+                .statistics
+                .as_ref()
+                .is_some_and(|statistics| many(statistics) || preprocess.whiten != Whiten::Off)
     }
 
     /// The function `preprocess`, or a comment why there is none.
@@ -38,12 +39,19 @@ impl Preprocessing {
         };
         let mode = if channels == 1 { "L" } else { "RGB" };
         let mut text = String::from("def preprocess(path):\n");
-        text += "    \"\"\"An image file as the network sees it, (1, C, H, W). Needs Pillow.\"\"\"\n";
+        text +=
+            "    \"\"\"An image file as the network sees it, (1, C, H, W). Needs Pillow.\"\"\"\n";
         text += "    from PIL import Image\n\n";
         _ = writeln!(text, "    image = Image.open(path).convert(\"{mode}\")");
-        _ = writeln!(text, "    image = image.resize(({width}, {height}), Image.Resampling.BILINEAR)");
+        _ = writeln!(
+            text,
+            "    image = image.resize(({width}, {height}), Image.Resampling.BILINEAR)"
+        );
         text += "    x = torch.frombuffer(bytearray(image.tobytes()), dtype=torch.uint8).float()\n";
-        _ = writeln!(text, "    x = x.reshape({height}, {width}, {channels}).permute(2, 0, 1)");
+        _ = writeln!(
+            text,
+            "    x = x.reshape({height}, {width}, {channels}).permute(2, 0, 1)"
+        );
         if preprocess.color == Color::Bgr && channels == 3 {
             text += "    x = x.flip(0)  # Blue, green, red.\n";
         }
@@ -56,15 +64,21 @@ impl Preprocessing {
             let top = height.saturating_sub(crop_height) / 2;
             let left = width.saturating_sub(crop_width) / 2;
             let (bottom, right) = (top + crop_height, left + crop_width);
-            _ = writeln!(text, "    x = x[:, {top}:{bottom}, {left}:{right}]  # The middle; in training a random part.");
+            _ = writeln!(
+                text,
+                "    x = x[:, {top}:{bottom}, {left}:{right}]  # The middle; in training a random part."
+            );
         }
         if preprocess.mirror {
-            text += "    # In training every second image, by chance, is turned from left to right.\n";
+            text +=
+                "    # In training every second image, by chance, is turned from left to right.\n";
         }
         text += match preprocess.sequence {
             Sequence::Off => "",
             Sequence::Rows => "    x = x.permute(1, 2, 0).flatten(1)  # A row at each step.\n",
-            Sequence::Pixels => "    x = x.permute(1, 2, 0).flatten(0, 1)  # A pixel at each step.\n",
+            Sequence::Pixels => {
+                "    x = x.permute(1, 2, 0).flatten(0, 1)  # A pixel at each step.\n"
+            }
         };
         text + "    return x.unsqueeze(0).contiguous()\n"
     }
@@ -87,7 +101,9 @@ fn arithmetic(preprocess: &Preprocess, statistics: &Statistics, from_file: bool)
     };
     match &statistics.mean[..] {
         [] => {}
-        mean if mean.len() > MOST_NUMBERS => text += "    x = x - fitted[\"mean\"].reshape(x.shape)\n",
+        mean if mean.len() > MOST_NUMBERS => {
+            text += "    x = x - fitted[\"mean\"].reshape(x.shape)\n"
+        }
         mean => _ = writeln!(text, "    x = x - {}", numbers(mean)),
     }
     if !statistics.std.is_empty() {
@@ -106,7 +122,11 @@ fn whitening(whiten: Whiten) -> String {
         Whiten::Zca { epsilon } => (epsilon, 0),
     };
     let epsilon = number(epsilon);
-    let kept = if keep > 0 { format!("[:{keep}]") } else { String::new() };
+    let kept = if keep > 0 {
+        format!("[:{keep}]")
+    } else {
+        String::new()
+    };
     let mut text = String::from("    # Whitening by principal components.\n");
     text += "    variances = fitted[\"whiten.variances\"]\n";
     text += "    vectors = fitted[\"whiten.vectors\"].reshape(len(variances), -1)\n";

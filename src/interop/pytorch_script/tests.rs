@@ -2,12 +2,19 @@
 
 use super::layers::Site;
 use super::*;
-use crate::graph::{DataFacts, InferContext, Inferred, Inputs, Node, ParamSpec, PortRef, Role, Shape};
+use crate::graph::{
+    DataFacts, InferContext, Inferred, Inputs, Node, ParamSpec, PortRef, Role, Shape,
+};
 use crate::layers::{CATALOGUE, parse};
 
 fn node(name: &str, layer: &str, inputs: &[&str]) -> Node {
     let mut node = Node::new(name, parse(layer).unwrap());
-    node.inputs = Inputs(inputs.iter().map(|name| Some(PortRef::parse(name))).collect());
+    node.inputs = Inputs(
+        inputs
+            .iter()
+            .map(|name| Some(PortRef::parse(name)))
+            .collect(),
+    );
     node
 }
 
@@ -16,7 +23,9 @@ fn project(nodes: Vec<Node>) -> Project {
         title: "Small".to_owned(),
         ..Project::default()
     };
-    nodes.into_iter().for_each(|node| _ = project.graph.add(node));
+    nodes
+        .into_iter()
+        .for_each(|node| _ = project.graph.add(node));
     project
 }
 
@@ -42,9 +51,17 @@ fn class_of(text: &str) -> &str {
 fn a_small_network_reads_as_a_person_would_write_it() {
     let project = project(vec![
         node("data", "Data", &[]),
-        node("block/0/conv", "Convolution(num_output: 4, stride: (2, 1), pad: (1, 1))", &["data"]),
+        node(
+            "block/0/conv",
+            "Convolution(num_output: 4, stride: (2, 1), pad: (1, 1))",
+            &["data"],
+        ),
         node("block/relu", "ReLU", &["block/0/conv"]),
-        node("pool", "Pooling(kernel: (3, 3), stride: (2, 2))", &["block/relu"]),
+        node(
+            "pool",
+            "Pooling(kernel: (3, 3), stride: (2, 2))",
+            &["block/relu"],
+        ),
         node("fc", "InnerProduct(num_output: \"classes\")", &["pool"]),
         node("loss", "SoftmaxWithLoss", &["fc", "data:1"]),
     ]);
@@ -81,7 +98,11 @@ fn no_text_of_a_project_becomes_code() {
     let evil = "x\nimport os\r\u{c}\0\u{2028}\u{202e}coding: utf-7 \"\"\" ''' \\";
     let mut project = project(vec![
         node("data", "Data", &[]),
-        node("a'); import os #/train", "InnerProduct(num_output: 2)", &["data"]),
+        node(
+            "a'); import os #/train",
+            "InnerProduct(num_output: 2)",
+            &["data"],
+        ),
     ]);
     (project.title, project.about) = (evil.to_owned(), evil.repeat(30));
     let mut options = options();
@@ -93,8 +114,10 @@ fn no_text_of_a_project_becomes_code() {
     assert_eq!(text.find(hidden), None);
     for line in text.lines().filter(|line| line.contains("import os")) {
         let line = line.trim_start();
-        let is_quoted = line.starts_with("CLASSES = [\"x\\u000aimport os\\u000d\\u000c\\u0000\\u2028\\u202ecoding");
-        let is_key = line.matches("[\"a'); import os #\"]").count() == line.matches("import os").count();
+        let is_quoted = line
+            .starts_with("CLASSES = [\"x\\u000aimport os\\u000d\\u000c\\u0000\\u2028\\u202ecoding");
+        let is_key =
+            line.matches("[\"a'); import os #\"]").count() == line.matches("import os").count();
         assert!(line.starts_with('#') || is_quoted || is_key, "{line}");
     }
     assert!(text.contains("self[\"a'); import os #\"][\"train\"] = nn.Linear(192, 2)"));
@@ -136,8 +159,12 @@ fn every_layer_of_the_catalogue_has_a_counterpart() {
         if !matches!(spec.role, Role::Layer | Role::Loss) || layer.outputs().is_empty() {
             continue;
         }
-        let (shapes, inferred) = placed(&*layer).unwrap_or_else(|| panic!("{}: no shape", spec.name));
-        let params = inferred.params.iter().map(|spec| (spec.suffix.to_owned(), spec.clone()));
+        let (shapes, inferred) =
+            placed(&*layer).unwrap_or_else(|| panic!("{}: no shape", spec.name));
+        let params = inferred
+            .params
+            .iter()
+            .map(|spec| (spec.suffix.to_owned(), spec.clone()));
         let params: Vec<(String, ParamSpec)> = params.collect();
         let site = Site {
             layer: &*layer,
@@ -162,7 +189,10 @@ fn every_layer_of_the_catalogue_has_a_counterpart() {
 fn what_has_no_counterpart_is_refused_by_name_and_nothing_is_written() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("net.py");
-    let unknown = project(vec![node("data", "Data", &[]), node("odd", "Proposal(scale: 3)", &["data"])]);
+    let unknown = project(vec![
+        node("data", "Data", &[]),
+        node("odd", "Proposal(scale: 3)", &["data"]),
+    ]);
     let mut shared = project(vec![
         node("data", "Data", &[]),
         node("a", "Convolution(num_output: 4)", &["data"]),
@@ -171,7 +201,9 @@ fn what_has_no_counterpart_is_refused_by_name_and_nothing_is_written() {
     let id = shared.graph.nodes()[2].id;
     shared.graph.node_mut(id).unwrap().key = Some("a".to_owned());
     for (project, name) in [(unknown, "odd"), (shared, "“b”")] {
-        let error = save(&project, &options(), None, &path).unwrap_err().to_string();
+        let error = save(&project, &options(), None, &path)
+            .unwrap_err()
+            .to_string();
         assert!(error.contains(name), "{error}");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
     }

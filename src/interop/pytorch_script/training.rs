@@ -10,7 +10,8 @@ use crate::train::{Method, Policy, Regularization, Solver, Stage};
 /// each parameter that has some, by key.
 pub(super) fn text(stage: &Stage, multipliers: &BTreeMap<String, (f64, f64)>) -> String {
     let solver = &stage.solver;
-    let mut text = String::from("# (factor of the learning rate, of the weight decay) by parameter.\n");
+    let mut text =
+        String::from("# (factor of the learning rate, of the weight decay) by parameter.\n");
     text += "MULTIPLIERS = {\n";
     for (key, (rate, decay)) in multipliers {
         let key = super::text::literal(key);
@@ -39,9 +40,13 @@ pub(super) fn text(stage: &Stage, multipliers: &BTreeMap<String, (f64, f64)>) ->
     }
     if solver.clip_gradients > 0.0 {
         let most = number(solver.clip_gradients);
-        _ = writeln!(text, "            nn.utils.clip_grad_norm_(net.parameters(), {most})");
+        _ = writeln!(
+            text,
+            "            nn.utils.clip_grad_norm_(net.parameters(), {most})"
+        );
     }
-    text += "            optimizer.step()\n            schedule.step()\n            iteration += 1\n";
+    text +=
+        "            optimizer.step()\n            schedule.step()\n            iteration += 1\n";
     text += "            if iteration % 100 == 0 or iteration == iterations:\n";
     text += "                print(iteration, loss.item())\n";
     text += "            if iteration == iterations:\n                return\n";
@@ -114,7 +119,11 @@ fn policy(solver: &Solver) -> String {
         }
         Policy::Multistep { gamma, stepvalues } => {
             let steps: Vec<String> = stepvalues.iter().map(u64::to_string).collect();
-            format!("{} ** sum(step <= t for step in [{}])", number(*gamma), steps.join(", "))
+            format!(
+                "{} ** sum(step <= t for step in [{}])",
+                number(*gamma),
+                steps.join(", ")
+            )
         }
         Policy::Exp { gamma } => format!("{} ** t", number(*gamma)),
         Policy::Inv { gamma, power } => {

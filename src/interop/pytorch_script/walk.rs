@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
+use super::ScriptError;
 use super::helpers::Helper;
 use super::layers::Site;
 use super::losses;
 use super::modules::{Modules, Refusal};
 use super::text::{Variables, comment, literal, number};
-use super::ScriptError;
 use crate::graph::{Graph, Inference, Node, NodeInfo, ParamSpec, Phase, PortRef, Role};
 
 /// What the data layers hand on, by output port, as parameters of `forward` and `loss`.
@@ -38,7 +38,8 @@ impl Body {
             [] => "        return {}\n".to_owned(),
             [(_, variable)] => format!("        return {variable}\n"),
             several => {
-                let entry = |(name, variable): &(String, String)| format!("{}: {variable}", literal(name));
+                let entry =
+                    |(name, variable): &(String, String)| format!("{}: {variable}", literal(name));
                 let entries: Vec<String> = several.iter().map(entry).collect();
                 format!("        return {{{}}}\n", entries.join(", "))
             }
@@ -181,7 +182,9 @@ impl<'a> Walk<'a> {
             let multiplier = node.multiplier(spec.suffix);
             (key.clone(), (multiplier.lr, multiplier.decay))
         });
-        factors.filter(|(_, factors)| *factors != (1.0, 1.0)).collect()
+        factors
+            .filter(|(_, factors)| *factors != (1.0, 1.0))
+            .collect()
     }
 
     /// How many tensors `forward` must be given.
@@ -189,7 +192,9 @@ impl<'a> Walk<'a> {
         let is_input = |node: &&&Node| node.layer.spec().role == Role::Input;
         let nodes = self.nodes(Phase::Test);
         let inputs = nodes.iter().filter(is_input).count();
-        let has_data = nodes.iter().any(|node| node.layer.spec().role == Role::Data);
+        let has_data = nodes
+            .iter()
+            .any(|node| node.layer.spec().role == Role::Data);
         (inputs + usize::from(has_data)).max(1)
     }
 
@@ -216,7 +221,9 @@ impl<'a> Walk<'a> {
             .map(|wire| wire.node.as_str())
             .collect();
         let answers = nodes.iter().copied().filter(gives);
-        answers.filter(|node| !read.contains(node.name.as_str())).collect()
+        answers
+            .filter(|node| !read.contains(node.name.as_str()))
+            .collect()
     }
 
     /// All layers of a phase, line by line.
@@ -261,7 +268,8 @@ impl<'a> Walk<'a> {
             };
             _ = writeln!(body.lines, "        {left} = {}", written.value);
             for (port, variable) in variables.into_iter().enumerate() {
-                body.variables.insert(PortRef::new(node.name.clone(), port), variable);
+                body.variables
+                    .insert(PortRef::new(node.name.clone(), port), variable);
             }
         }
         for node in self.answers(phase) {
@@ -280,7 +288,11 @@ impl<'a> Walk<'a> {
             let mut wires = wires.flat_map(|node| node.inputs_in(phase).0.iter().flatten());
             wires.any(|wire| wire.node == name && wire.port == port)
         };
-        let data = || nodes.iter().filter(|node| node.layer.spec().role == Role::Data);
+        let data = || {
+            nodes
+                .iter()
+                .filter(|node| node.layer.spec().role == Role::Data)
+        };
         for (port, name) in DATA_PORTS.iter().enumerate() {
             let readers: Vec<&&Node> = data().filter(|node| is_read(&node.name, port)).collect();
             // The examples come first, even where only their labels are read.
@@ -294,9 +306,13 @@ impl<'a> Walk<'a> {
             }
             body.parameters.push(variable);
         }
-        for node in nodes.iter().filter(|node| node.layer.spec().role == Role::Input) {
+        for node in nodes
+            .iter()
+            .filter(|node| node.layer.spec().role == Role::Input)
+        {
             let variable = names.fresh(&node.name);
-            body.variables.insert(PortRef::new(node.name.clone(), 0), variable.clone());
+            body.variables
+                .insert(PortRef::new(node.name.clone(), 0), variable.clone());
             body.parameters.push(variable);
         }
     }
@@ -311,11 +327,17 @@ impl<'a> Walk<'a> {
             && forward.parameters == ["data"];
         if same {
             let (output, variable) = &forward.outputs[0];
-            let computed = |wire: &PortRef| self.graph.named(&wire.node, Phase::Train).is_some_and(|node| {
-                node.layer.spec().role == Role::Layer
-            });
-            let wires = losses.iter().flat_map(|node| node.inputs_in(Phase::Train).0.iter().flatten());
-            let all = wires.filter(|wire| computed(wire)).all(|wire| wire.node == *output && wire.port == 0);
+            let computed = |wire: &PortRef| {
+                self.graph
+                    .named(&wire.node, Phase::Train)
+                    .is_some_and(|node| node.layer.spec().role == Role::Layer)
+            };
+            let wires = losses
+                .iter()
+                .flat_map(|node| node.inputs_in(Phase::Train).0.iter().flatten());
+            let all = wires
+                .filter(|wire| computed(wire))
+                .all(|wire| wire.node == *output && wire.port == 0);
             if all {
                 train.lines = format!("        {variable} = self(data)\n");
             }
@@ -362,10 +384,14 @@ fn is_computed(node: &Node, phase: Phase) -> bool {
 
 fn arguments(node: &Node, phase: Phase, variables: &BTreeMap<PortRef, String>) -> Vec<String> {
     let wires = node.inputs_in(phase).0.iter().flatten();
-    wires.filter_map(|wire| variables.get(wire).cloned()).collect()
+    wires
+        .filter_map(|wire| variables.get(wire).cloned())
+        .collect()
 }
 
 /// The prefix of a node's parameters.
 fn key_of(node: &Node) -> String {
-    node.key.clone().unwrap_or_else(|| node.name.replace('/', "."))
+    node.key
+        .clone()
+        .unwrap_or_else(|| node.name.replace('/', "."))
 }
