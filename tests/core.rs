@@ -10,4 +10,6 @@ mod gradcheck;
 mod graph;
 mod groups;
 mod layering;
+mod rewrite;
 mod train;
+mod zoo;

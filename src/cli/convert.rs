@@ -10,17 +10,18 @@ use clap::Args;
 
 use super::{export, npy, print_line, source};
 use crate::data::{Blob, DataSummary};
-use crate::graph::{Facts, infer};
+use crate::graph::infer;
 use crate::i18n::{tr, tr_format};
-use crate::interop::caffe::{self, ModelLayer, Weights};
+use crate::interop::caffe;
+use crate::interop::weights::WeightsFile;
 use crate::project::{Project, write_atomically};
 use crate::train;
 
 #[derive(Debug, Args)]
 pub(super) struct Options {
     #[arg(value_name = "IN", help = tr(
-        "A project (.ron), a network or solver (.prototxt), weights (.safetensors, .caffemodel) or a mean image (.binaryproto)",
-        "项目（.ron）、网络或求解器（.prototxt）、权重（.safetensors、.caffemodel）或均值图像（.binaryproto）"
+        "A project (.ron), a network or solver (.prototxt), weights (.safetensors, .pth, .pt, .caffemodel) or a mean image (.binaryproto)",
+        "项目（.ron）、网络或求解器（.prototxt）、权重（.safetensors、.pth、.pt、.caffemodel）或均值图像（.binaryproto）"
     ))]
     input: PathBuf,
     #[arg(value_name = "OUT", help = tr(
@@ -60,17 +61,13 @@ pub(super) fn run(options: &Options) -> anyhow::Result<ExitCode> {
             paths.iter().try_for_each(|path| said(path))?;
         }
         ("ron" | "prototxt", "prototxt") => write_caffe(&read_project(input)?, output)?,
-        ("caffemodel", "safetensors") => {
-            let layers = caffe::open_model(input)?;
-            let weights = match &options.net {
-                Some(net) => fitted(&layers, &read_project(net)?),
-                None => caffe::weights_by_type(&layers),
-            };
-            weights.notes.iter().for_each(|note| eprintln!("{note}"));
-            write(output, &train::weights_to_bytes(output, &weights.tensors)?)?;
+        ("caffemodel" | "pth" | "pt" | "bin", "safetensors") => {
+            let project = options.net.as_deref().map(read_project).transpose()?;
+            let weights = tensors(input, project.as_ref())?;
+            write(output, &train::weights_to_bytes(output, &weights)?)?;
         }
-        ("safetensors", "caffemodel") => {
-            let weights: BTreeMap<String, Tensor> = train::read_weights(input)?;
+        ("safetensors" | "pth" | "pt" | "bin", "caffemodel") => {
+            let weights = WeightsFile::open(input, None)?.tensors()?;
             let project = options.net.as_deref().map(read_project).transpose()?;
             let layers = caffe::layers_of(&weights, project.as_ref().map(|p| &p.graph))?;
             let title = project.map_or_else(String::new, |project| project.title);
@@ -97,21 +94,21 @@ fn read_project(path: &Path) -> anyhow::Result<Project> {
     }
 }
 
-/// What the data say, if they are there.
-fn facts(project: &Project) -> Facts {
-    let summary = DataSummary::open(&project.data, Path::new(""));
-    summary
-        .map(|summary| train::facts_of(&summary))
-        .unwrap_or_default()
-}
-
-/// The weights as the network has them; by their own shapes, where nobody knows the network's.
-fn fitted(layers: &[ModelLayer], project: &Project) -> Weights {
-    let inference = infer(&project.graph, &facts(project));
-    match inference.totals.params {
-        0 => caffe::weights_by_type(layers),
-        _ => caffe::weights_for(layers, &project.graph, &inference),
+/// The tensors of a file of weights, and of a network's those that fit it.
+fn tensors(input: &Path, project: Option<&Project>) -> anyhow::Result<BTreeMap<String, Tensor>> {
+    let Some(project) = project else {
+        return Ok(WeightsFile::open(input, None)?.tensors()?);
+    };
+    let inference = infer(&project.graph, &source::known_facts(project));
+    let file = WeightsFile::open(input, Some((&project.graph, &inference)))?;
+    if inference.totals.params == 0 {
+        return Ok(file.tensors()?);
     }
+    let report = file.report(&project.graph, &inference);
+    eprintln!("{}", source::described(input, &report));
+    let mut tensors = file.tensors()?;
+    tensors.retain(|key, _| report.matched.iter().any(|named| named.key == *key));
+    Ok(tensors)
 }
 
 fn said(path: &Path) -> anyhow::Result<()> {
@@ -129,7 +126,7 @@ fn write_caffe(project: &Project, output: &Path) -> anyhow::Result<()> {
     let summary = DataSummary::open(&project.data, Path::new("")).ok();
     let size = project.data.batch.test.max(1);
     let tests = summary.map(|summary| summary.test.div_ceil(size) as u64);
-    for (path, notes) in caffe::save(project, &facts(project), tests, output)? {
+    for (path, notes) in caffe::save(project, &source::known_facts(project), tests, output)? {
         notes.iter().for_each(|note| eprintln!("{note}"));
         said(&path)?;
     }

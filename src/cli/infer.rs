@@ -15,7 +15,7 @@ use serde_json::{Map, Value};
 
 use super::{ProjectArgs, npy, source};
 use crate::data::DataSummary;
-use crate::graph::{Phase, PortRef, Role};
+use crate::graph::{Node, Phase, PortRef, Role};
 use crate::i18n::{tr, tr_format};
 use crate::net::{ForwardOptions, Keep, Net, NetFeed};
 use crate::project::write_atomically;
@@ -37,10 +37,11 @@ pub(super) struct Options {
     ))]
     input: Option<PathBuf>,
     #[arg(long, value_name = "NAME[:PORT]", help = tr(
-        "The output of this node (default: the network's outputs)", "该节点的输出（默认为网络的输出）"
+        "The output of this node, or of every node in a group or like a pattern such as '*'; may be repeated (default: the network's outputs)",
+        "该节点的输出，或某个分组、某个模式（如 '*'）所指的每个节点的输出；可重复（默认为网络的输出）"
     ))]
-    node: Option<String>,
-    #[arg(long, value_name = "FILE.npy|.json|.png", value_parser = parse_out, help = tr(
+    node: Vec<String>,
+    #[arg(long, value_name = "FILE.npy|.json|.png|.safetensors", value_parser = parse_out, help = tr(
         "The file to write; its ending says how (default: the likeliest classes are printed)",
         "要写的文件；格式由扩展名决定（默认打印可能性最大的类别）"
     ))]
@@ -68,6 +69,7 @@ enum Format {
     Npy,
     Json,
     Png,
+    Safetensors,
 }
 
 fn parse_out(text: &str) -> Result<Out, String> {
@@ -76,10 +78,11 @@ fn parse_out(text: &str) -> Result<Out, String> {
         Some("npy") => Format::Npy,
         Some("json") => Format::Json,
         Some("png") => Format::Png,
+        Some("safetensors") => Format::Safetensors,
         _ => {
             let text = tr(
-                "the name must end in .npy, .json or .png",
-                "文件名须以 .npy、.json 或 .png 结尾",
+                "the name must end in .npy, .json, .png or .safetensors",
+                "文件名须以 .npy、.json、.png 或 .safetensors 结尾",
             );
             return Err(text.to_owned());
         }
@@ -108,17 +111,17 @@ pub(super) fn run(options: &Options) -> anyhow::Result<ExitCode> {
     let tensor = with_batch(tensor, &net)?;
     match (&options.out, &feed) {
         (None, Some(feed)) => top::print(&net, feed, tensor, options)?,
-        (Some(out), _) => write(&net, tensor, options.node.as_deref(), out)?,
+        (Some(out), _) => write(&net, tensor, &options.node, out)?,
         (None, None) => {}
     }
     Ok(ExitCode::SUCCESS)
 }
 
 /// Writes an output, or all of them, to a file.
-fn write(net: &Net, tensor: Tensor, node: Option<&str>, out: &Out) -> anyhow::Result<()> {
-    let wanted = match node {
-        Some(name) => vec![PortRef::parse(name)],
-        None => net.outputs(Phase::Test),
+fn write(net: &Net, tensor: Tensor, nodes: &[String], out: &Out) -> anyhow::Result<()> {
+    let wanted = match nodes {
+        [] => net.outputs(Phase::Test),
+        entries => wanted(net, entries),
     };
     let outputs = forward(net, tensor, &wanted)?;
     let bytes = match out.format {
@@ -131,6 +134,11 @@ fn write(net: &Net, tensor: Tensor, node: Option<&str>, out: &Out) -> anyhow::Re
             }
             serde_json::to_vec(&object)?
         }
+        Format::Safetensors => {
+            let named = outputs.iter();
+            let named = named.map(|(port, tensor)| (port.to_string(), tensor.clone()));
+            train::weights_to_bytes(&out.path, &named.collect())?
+        }
     };
     let path = &out.path;
     write_atomically(path, &bytes)
@@ -140,6 +148,27 @@ fn write(net: &Net, tensor: Tensor, node: Option<&str>, out: &Out) -> anyhow::Re
         eprintln!("{}", tr_format!("{port}: {shape}", "{port}：{shape}"));
     }
     Ok(())
+}
+
+/// The outputs that the entries mean; one that means no node is left to be refused by name.
+fn wanted(net: &Net, entries: &[String]) -> Vec<PortRef> {
+    let mut wanted = Vec::new();
+    for entry in entries {
+        let list = std::slice::from_ref(entry);
+        let computes = |node: &&Node| {
+            node.name == *entry
+                || matches!(node.layer.spec().role, Role::Layer)
+                    && !node.layer.outputs().is_empty()
+                    && train::selects(list, &node.name)
+        };
+        let nodes = net.order(Phase::Test).filter(computes);
+        let meant: Vec<PortRef> = nodes.map(|node| PortRef::new(&node.name, 0)).collect();
+        match meant.is_empty() {
+            true => wanted.push(PortRef::parse(entry)),
+            false => wanted.extend(meant),
+        }
+    }
+    wanted
 }
 
 /// Adds the batch axis where it is left out.
@@ -196,8 +225,8 @@ fn only(outputs: &[(PortRef, Tensor)]) -> anyhow::Result<&Tensor> {
             let names: Vec<String> = several.iter().map(|(port, _)| port.to_string()).collect();
             let names = names.join(", ");
             bail!(tr_format!(
-                "the network has several outputs ({names}); choose one with --node, or write .json",
-                "网络有多个输出（{names}）；请用 --node 选择一个，或写成 .json"
+                "the network has several outputs ({names}); choose one with --node, or write .json or .safetensors",
+                "网络有多个输出（{names}）；请用 --node 选择一个，或写成 .json 或 .safetensors"
             ))
         }
     }

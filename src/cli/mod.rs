@@ -9,10 +9,14 @@ mod check;
 mod convert;
 mod eval;
 mod export;
+mod generate;
+mod gradients;
 mod infer;
 mod layers;
+mod rewrite;
 mod sample;
 mod train;
+mod weights;
 
 mod interrupt;
 mod npy;
@@ -80,6 +84,11 @@ enum Command {
     ))]
     Infer(infer::Options),
     #[command(about = tr(
+        "Compare a file of weights with a project: what matches, what differs, what is missing",
+        "对照权重文件与项目：哪些匹配，哪些形状不同，哪些缺失"
+    ))]
+    Weights(weights::Options),
+    #[command(about = tr(
         "Let a network that was trained on text write some",
         "让用文本训练的网络生成文本"
     ))]
@@ -89,6 +98,21 @@ enum Command {
         "按扩展名把项目、网络、求解器或权重转换为其他程序的文件"
     ))]
     Convert(convert::Options),
+    #[command(about = tr(
+        "Write generated images with their labels, boxes and masks",
+        "写出生成的图像及其标签、外框与掩码"
+    ))]
+    Generate(generate::Options),
+    #[command(about = tr(
+        "Change a project's graph: a wide convolution to 3 × 3 ones, full connections to convolutions",
+        "更改项目的网络：大卷积换成 3 × 3 堆叠，全连接换成卷积"
+    ))]
+    Rewrite(rewrite::Options),
+    #[command(about = tr(
+        "Measure how large the gradient of each layer is, from the first to the last",
+        "测量从第一层到最后一层各层梯度的大小"
+    ))]
+    Gradients(gradients::Options),
     #[command(about = tr("List the layers, or explain one", "列出所有层，或说明其中一个"))]
     Layers(layers::Options),
     #[command(about = tr(
@@ -178,8 +202,12 @@ pub fn main(
         Some(Command::Train(options)) => train::run(&options),
         Some(Command::Eval(options)) => eval::run(&options),
         Some(Command::Infer(options)) => infer::run(&options),
+        Some(Command::Weights(options)) => weights::run(&options),
         Some(Command::Sample(options)) => sample::run(&options),
         Some(Command::Convert(options)) => convert::run(&options),
+        Some(Command::Generate(options)) => generate::run(&options),
+        Some(Command::Gradients(options)) => gradients::run(&options),
+        Some(Command::Rewrite(options)) => rewrite::run(&options),
         Some(Command::Layers(options)) => layers::run(&options),
         Some(Command::Bench(options)) => bench::run(&options),
         None => match window(cli.file.clone(), cli.lang) {

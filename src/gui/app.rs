@@ -23,10 +23,12 @@ use super::files::FileDialogs;
 use super::frame_times::FrameTimes;
 use super::menus::CommandPalette;
 use super::modals::{self, Next};
+use super::rewrite::Proposal;
 use super::settings::Settings;
 use super::theme;
 use super::toasts::{Toasts, Tone};
 use super::training::Training;
+use super::weights::Comparison;
 use crate::data::SplitName;
 use crate::graph::NodeId;
 use crate::i18n::{set_lang, tr_format};
@@ -61,7 +63,11 @@ pub struct App {
     /// What to go on with once the document is saved.
     pub(super) after_save: Option<Next>,
     pub(super) about: bool,
+    /// A file of weights that waits for an answer.
+    pub(super) comparison: Option<Comparison>,
     slot: Option<Slot>,
+    /// A change of the graph that waits for its answer.
+    pub(super) proposal: Option<Proposal>,
     leftover: Option<Leftover>,
     kept: (Instant, u64),
     pub(super) quitting: bool,
@@ -96,6 +102,8 @@ impl App {
             guard: None,
             after_save: None,
             about: false,
+            proposal: None,
+            comparison: None,
             slot: None,
             leftover: None,
             kept: (Instant::now(), 0),
@@ -117,6 +125,7 @@ impl App {
     /// Turns the window to a newly opened document.
     pub(super) fn show_document(&mut self) {
         self.training.drop_session();
+        self.comparison = None;
         self.editor.reset();
         self.data = OpenData::default();
         self.example = (SplitName::Test, 0);
@@ -198,6 +207,9 @@ impl App {
         Situation {
             selected: self.selection.len(),
             nodes: graph.nodes().len(),
+            begins_with_weights: self.training.initial.is_some(),
+            has_weights: self.training.run.snapshot().is_some(),
+            can_freeze: self.freezing().is_some(),
             can_fold: !edits::foldable(graph, &self.selection).is_empty(),
             can_unfold: !edits::unfoldable(graph, &self.selection).is_empty(),
             comment_selected: self.editor.selected_comment().is_some(),
@@ -278,8 +290,6 @@ impl eframe::App for App {
 
 /// What a start without a file shows: the first example.
 fn first_project() -> Project {
-    let example = EXAMPLES
-        .first()
-        .and_then(|(_, text)| Project::from_ron(text).ok());
+    let example = EXAMPLES.first().and_then(|example| example.open().ok());
     example.unwrap_or_default()
 }

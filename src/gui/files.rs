@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::theme;
 use crate::i18n::{Text, tr};
+use crate::interop::weights::ENDINGS;
 
 /// What a file or folder is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +22,8 @@ pub enum Purpose {
     ExportTable,
     Picture,
     ClassNames,
+    LoadWeights,
+    SaveWeights,
     SaveCheckpoint,
     ResumeCheckpoint,
     DataFile,
@@ -38,6 +41,8 @@ impl Purpose {
             Self::ExportTable => Text::new("Export the table of layers", "导出层表"),
             Self::Picture => Text::new("Open an image", "打开图像"),
             Self::ClassNames => Text::new("Read class names, one a line", "读取类别名称，每行一个"),
+            Self::LoadWeights => Text::new("Load weights", "载入权重"),
+            Self::SaveWeights => Text::new("Save the weights as", "权重另存为"),
             Self::SaveCheckpoint => {
                 Text::new("Save a checkpoint into a folder", "将检查点保存到文件夹")
             }
@@ -194,6 +199,16 @@ fn dialog(purpose: Purpose, suggestion: PathBuf) -> Chosen {
             for (name, endings) in purpose.written() {
                 dialog = dialog.add_filter(*name, endings);
             }
+            let answer = dialog.set_file_name(name.unwrap_or_default()).save_file();
+            Box::pin(async move { path(answer.await) })
+        }
+        Purpose::LoadWeights => {
+            let weights = tr("Weights", "权重");
+            let answer = dialog.add_filter(weights, &ENDINGS).pick_file();
+            Box::pin(async move { path(answer.await) })
+        }
+        Purpose::SaveWeights => {
+            dialog = dialog.add_filter("safetensors", &["safetensors"]);
             let answer = dialog.set_file_name(name.unwrap_or_default()).save_file();
             Box::pin(async move { path(answer.await) })
         }

@@ -25,11 +25,13 @@ pub mod frame_times;
 mod menus;
 mod modals;
 mod perform;
+mod rewrite;
 pub mod settings;
 mod status;
 pub mod theme;
 pub mod toasts;
 pub mod training;
+pub mod weights;
 
 use std::path::PathBuf;
 
@@ -49,13 +51,14 @@ pub enum ViewKind {
     Weights,
     Data,
     Confusion,
+    Depth,
     Text,
     Prototxt,
     Predict,
 }
 
 impl ViewKind {
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Editor,
         Self::Palette,
         Self::Form,
@@ -65,6 +68,7 @@ impl ViewKind {
         Self::Weights,
         Self::Data,
         Self::Confusion,
+        Self::Depth,
         Self::Text,
         Self::Predict,
         Self::Prototxt,
@@ -81,6 +85,7 @@ impl ViewKind {
             Self::Weights => Text::new("Weights", "权重"),
             Self::Data => Text::new("Data", "数据"),
             Self::Confusion => Text::new("Confusion matrix", "混淆矩阵"),
+            Self::Depth => Text::new("Gradients by depth", "各层梯度"),
             Self::Text => Text::new("Text", "文本"),
             Self::Predict => Text::new("Predict", "识别"),
             Self::Prototxt => Text::new("Prototxt", "Prototxt"),

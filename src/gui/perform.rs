@@ -2,6 +2,7 @@
 
 mod exports;
 mod files;
+mod weights;
 
 use std::path::{Path, PathBuf};
 
@@ -16,6 +17,7 @@ use super::document::Document;
 use super::editor::{edits, layout::Align};
 use super::files::{Purpose, with_ending};
 use super::modals::Next;
+use super::rewrite::Proposal;
 use super::run::Status;
 use super::toasts::Tone;
 use super::training::Start;
@@ -45,6 +47,13 @@ impl App {
             CommandId::ExportDrawing => self.ask_export(Purpose::ExportDrawing, "svg"),
             CommandId::ExportTable => self.ask_export(Purpose::ExportTable, "csv"),
             CommandId::OpenPicture => self.browse_picture(),
+            CommandId::LoadWeights => self.files.ask(Purpose::LoadWeights, self.start_folder()),
+            CommandId::SaveWeights => {
+                let suggestion = self.suggested_path("safetensors");
+                self.files.ask(Purpose::SaveWeights, Some(suggestion));
+            }
+            CommandId::FreshWeights => self.training.initial = None,
+            CommandId::Freeze => self.freeze(),
             CommandId::Quit => self.guarded(Next::Quit, ctx),
             CommandId::Undo => _ = self.document.undo(),
             CommandId::Redo => _ = self.document.redo(),
@@ -150,6 +159,14 @@ impl App {
             CommandId::AlignTop => self.editor.align(&self.selection, Align::Top),
             CommandId::DistributeAcross => self.editor.align(&self.selection, Align::Across),
             CommandId::DistributeDown => self.editor.align(&self.selection, Align::Down),
+            CommandId::StackOf3x3 | CommandId::FullToConv => {
+                let (inference, facts) = (self.document.inference(), self.data.facts());
+                match Proposal::of(id, graph, inference, facts, &self.selection) {
+                    Ok(proposal) => self.proposal = Some(proposal),
+                    Err(error) => self.toasts.show(Tone::Error, error.to_string()),
+                }
+                return;
+            }
             CommandId::AutoLayout => self.editor.auto_layout(),
             CommandId::ZoomFit => return self.editor.fit(),
             CommandId::ZoomSelection => return self.editor.zoom_to(&self.selection),
@@ -163,8 +180,8 @@ impl App {
             _ if !self.training.is_live() && id != CommandId::Stop => {
                 let one_step = id == CommandId::Step;
                 return self.start(Start {
-                    resume: None,
                     one_step,
+                    ..Start::default()
                 });
             }
             (CommandId::Restart, _) => return self.start(Start::default()),
@@ -245,10 +262,10 @@ impl App {
             Next::AskOpen => self.files.ask(Purpose::OpenProject, self.start_folder()),
             Next::Open(path) => self.open(path),
             Next::Example(index) => {
-                let Some((_, text)) = EXAMPLES.get(index) else {
+                let Some(example) = EXAMPLES.get(index) else {
                     return;
                 };
-                match Project::from_ron(text) {
+                match example.open() {
                     Ok(project) => self.show(Document::new(project, None)),
                     Err(error) => self.toasts.show(Tone::Error, error.to_string()),
                 }

@@ -3,5 +3,7 @@
 pub mod caffe;
 pub mod drawing;
 pub mod layer_table;
+mod pytorch;
 pub mod pytorch_script;
+pub mod weights;
 pub mod words;

@@ -38,7 +38,7 @@ pub(super) fn print(
     tensor: Tensor,
     options: &Options,
 ) -> anyhow::Result<()> {
-    let (scores, rows) = probabilities(net, tensor, options.node.as_deref())?;
+    let (scores, rows) = probabilities(net, tensor, options.node.first().map(String::as_str))?;
     let count = rows.len();
     for (example, row) in rows.iter().enumerate() {
         let guess = |(class, probability): (usize, f32)| Guess {

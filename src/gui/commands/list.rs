@@ -80,6 +80,24 @@ pub static COMMANDS: &[Command] = &[
         "识别图像…",
     )
     .section(),
+    command(
+        Menu::File,
+        CommandId::LoadWeights,
+        "Load weights…",
+        "载入权重…",
+    ),
+    command(
+        Menu::File,
+        CommandId::SaveWeights,
+        "Save weights (.safetensors)…",
+        "保存权重（.safetensors）…",
+    ),
+    command(
+        Menu::File,
+        CommandId::FreshWeights,
+        "Begin with fresh weights again",
+        "恢复为随机初始权重",
+    ),
     command(Menu::File, CommandId::Quit, "Quit", "退出")
         .any_key(COMMAND, Key::Q)
         .section(),
@@ -125,6 +143,26 @@ pub static COMMANDS: &[Command] = &[
     )
     .key(COMMAND, Key::OpenBracket),
     command(Menu::Graph, CommandId::Unfold, "Unfold", "展开").key(COMMAND, Key::CloseBracket),
+    command(
+        Menu::Graph,
+        CommandId::StackOf3x3,
+        "Stack of 3 × 3 for a convolution…",
+        "以 3 × 3 堆叠替换卷积…",
+    )
+    .section(),
+    command(
+        Menu::Graph,
+        CommandId::FullToConv,
+        "Full connections to convolutions…",
+        "全连接转换为卷积…",
+    ),
+    command(
+        Menu::Graph,
+        CommandId::Freeze,
+        "Freeze or unfreeze the selection",
+        "冻结 / 解冻所选",
+    )
+    .key(COMMAND_SHIFT, Key::L),
     command(Menu::Graph, CommandId::AlignLeft, "Align left", "左对齐").section(),
     command(Menu::Graph, CommandId::AlignTop, "Align top", "顶端对齐"),
     command(
@@ -212,6 +250,7 @@ pub static COMMANDS: &[Command] = &[
     show(ViewKind::Weights),
     show(ViewKind::Data),
     show(ViewKind::Confusion),
+    show(ViewKind::Depth),
     show(ViewKind::Text),
     show(ViewKind::Predict),
     show(ViewKind::Prototxt),

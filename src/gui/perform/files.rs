@@ -172,10 +172,12 @@ impl App {
             Purpose::ExportTable => self.export_table(&with_ending(path, "csv")),
             Purpose::Picture => self.open_picture(&path),
             Purpose::ClassNames => self.read_class_names(&path),
+            Purpose::LoadWeights => self.compare_weights(path),
+            Purpose::SaveWeights => self.save_weights(&with_ending(path, "safetensors")),
             Purpose::SaveCheckpoint => self.training.send(Command::Save(path)),
             Purpose::ResumeCheckpoint => self.start(Start {
                 resume: Some(path),
-                one_step: false,
+                ..Start::default()
             }),
             Purpose::DataFile | Purpose::DataFolder => {
                 let inside = path.strip_prefix(self.document.folder()).ok();

@@ -8,6 +8,7 @@
 mod confusion;
 mod curves;
 mod data;
+mod depth;
 mod maps;
 mod predict;
 mod text;
@@ -24,6 +25,7 @@ mod vector;
 pub use confusion::ConfusionView;
 pub use curves::CurvesView;
 pub use data::DataView;
+pub use depth::DepthView;
 pub use maps::MapsView;
 pub use predict::PredictView;
 pub use text::TextView;
@@ -44,6 +46,7 @@ pub struct Views {
     maps: MapsView,
     weights: WeightsView,
     data: DataView,
+    depth: DepthView,
     confusion: ConfusionView,
     text: TextView,
     predict: PredictView,
@@ -57,6 +60,7 @@ impl Views {
             ViewKind::Maps => &mut self.maps,
             ViewKind::Weights => &mut self.weights,
             ViewKind::Data => &mut self.data,
+            ViewKind::Depth => &mut self.depth,
             ViewKind::Confusion => &mut self.confusion,
             ViewKind::Text => &mut self.text,
             ViewKind::Predict => &mut self.predict,
