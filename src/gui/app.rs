@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use egui::{Context, Ui};
 
 use super::commands::Situation;
+use super::context::Shown;
 use super::data::OpenData;
 use super::dock;
 use super::document::Document;
@@ -46,6 +47,10 @@ pub struct App {
     pub training: Training,
     /// The example that feature maps show.
     pub example: (SplitName, usize),
+    /// The picture that the network is asked about.
+    pub picture: Option<Shown>,
+    /// Whether text was pasted since the paste keys went down.
+    pasted: bool,
     pub frame_times: FrameTimes,
     /// How long this frame took before it was drawn.
     undrawn: Duration,
@@ -85,6 +90,8 @@ impl App {
             selection: BTreeSet::new(),
             training: Training::default(),
             example: (SplitName::Test, 0),
+            picture: None,
+            pasted: false,
             frame_times: FrameTimes::default(),
             undrawn: Duration::ZERO,
             files: FileDialogs::default(),

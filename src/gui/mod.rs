@@ -9,6 +9,7 @@ pub mod context;
 pub mod document;
 pub mod history;
 
+mod clipboard;
 pub mod dock;
 pub mod editor;
 pub mod labs;
@@ -56,10 +57,11 @@ pub enum ViewKind {
     Text,
     Prototxt,
     Labs,
+    Predict,
 }
 
 impl ViewKind {
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Editor,
         Self::Palette,
         Self::Form,
@@ -71,6 +73,7 @@ impl ViewKind {
         Self::Confusion,
         Self::Depth,
         Self::Text,
+        Self::Predict,
         Self::Prototxt,
         Self::Labs,
     ];
@@ -88,6 +91,7 @@ impl ViewKind {
             Self::Confusion => Text::new("Confusion matrix", "混淆矩阵"),
             Self::Depth => Text::new("Gradients by depth", "各层梯度"),
             Self::Text => Text::new("Text", "文本"),
+            Self::Predict => Text::new("Predict", "识别"),
             Self::Prototxt => Text::new("Prototxt", "Prototxt"),
             Self::Labs => Text::new("Concept benches", "概念实验台"),
         }

@@ -1,5 +1,6 @@
 //! What each command does.
 
+mod exports;
 mod files;
 mod weights;
 
@@ -22,7 +23,7 @@ use super::toasts::Tone;
 use super::training::Start;
 use crate::data::{BUILT_IN, SplitName};
 use crate::graph::Comment;
-use crate::i18n::{Text, set_lang, tr_format};
+use crate::i18n::{Text, set_lang, tr, tr_format};
 use crate::interop::caffe;
 use crate::project::{EXAMPLES, Project};
 use crate::train::{Command, Stage};
@@ -42,6 +43,10 @@ impl App {
                 let suggestion = self.suggested_path("prototxt");
                 self.files.ask(Purpose::ExportCaffe, Some(suggestion));
             }
+            CommandId::ExportScript => self.ask_export(Purpose::ExportScript, "py"),
+            CommandId::ExportDrawing => self.ask_export(Purpose::ExportDrawing, "svg"),
+            CommandId::ExportTable => self.ask_export(Purpose::ExportTable, "csv"),
+            CommandId::OpenPicture => self.browse_picture(),
             CommandId::LoadWeights => self.files.ask(Purpose::LoadWeights, self.start_folder()),
             CommandId::SaveWeights => {
                 let suggestion = self.suggested_path("safetensors");
@@ -61,6 +66,9 @@ impl App {
                 if id == CommandId::Cut {
                     self.delete(Text::new("Cut", "剪切"));
                 }
+            }
+            CommandId::Paste if super::clipboard::picture().is_ok_and(|found| found.is_some()) => {
+                self.paste_picture();
             }
             CommandId::Paste => ctx.send_viewport_cmd(egui::ViewportCommand::RequestPaste),
             CommandId::Delete => self.delete(Text::new("Delete", "删除")),

@@ -205,7 +205,6 @@ impl Entry {
             priority,
             initial: None,
             resume: None,
-            initial: None,
             save_to: None,
             project: String::new(),
             watch: Watch::default(),

@@ -11,6 +11,7 @@ use crate::gui::commands::CommandId;
 use crate::gui::context::Action;
 use crate::gui::dock;
 use crate::gui::editor::edits;
+use crate::gui::files::Purpose;
 use crate::gui::modals::Next;
 use crate::gui::toasts::Tone;
 use crate::gui::training::Start;
@@ -55,6 +56,13 @@ impl App {
                 beside,
             } => self.add_layer(kind, position, &beside),
             Action::BrowseData { folder } => self.browse_data(folder),
+            Action::BrowseClassNames => {
+                self.files
+                    .ask(Purpose::ClassNames, Some(self.document.folder()));
+            }
+            Action::ShowPicture(picture, name) => self.show_picture(picture, name),
+            Action::BrowsePicture => self.browse_picture(),
+            Action::PastePicture => self.paste_picture(),
             Action::Say(tone, text) => self.toasts.show(tone, text),
         }
         // The next action of the frame may look at what this one changed.

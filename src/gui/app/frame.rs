@@ -60,6 +60,7 @@ impl App {
             selection,
             training,
             example,
+            picture,
             editor,
             data,
             frame_times,
@@ -79,6 +80,7 @@ impl App {
             data: data.state(),
             run: &training.run,
             example: *example,
+            picture: picture.as_ref(),
         };
         egui::Panel::top("training").show(ui, |ui| {
             let outdated = training.is_outdated(document);
@@ -143,7 +145,20 @@ impl App {
             match event {
                 egui::Event::Copy if now.selected > 0 => actions.push(Action::Run(CommandId::Copy)),
                 egui::Event::Cut if now.selected > 0 => actions.push(Action::Run(CommandId::Cut)),
-                egui::Event::Paste(text) => self.paste(&text),
+                egui::Event::Paste(text) => {
+                    self.pasted = true;
+                    self.paste(&text);
+                }
+                // Where the clipboard holds a picture, the system's paste says nothing but that
+                // its key went up again.
+                egui::Event::Key {
+                    key: egui::Key::V,
+                    pressed: false,
+                    modifiers,
+                    ..
+                } if modifiers.command && !std::mem::take(&mut self.pasted) => {
+                    self.paste_picture();
+                }
                 _ => {}
             }
         }
