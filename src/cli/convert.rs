@@ -19,13 +19,13 @@ use crate::train;
 #[derive(Debug, Args)]
 pub(super) struct Options {
     #[arg(value_name = "IN", help = tr(
-        "A project (.ron), a network or solver (.prototxt), weights (.safetensors, .caffemodel) or a mean image (.binaryproto)",
-        "项目（.ron）、网络或求解器（.prototxt）、权重（.safetensors、.caffemodel）或均值图像（.binaryproto）"
+        "A project (.ron), a network or solver (.prototxt), a model (.onnx), weights (.safetensors, .caffemodel) or a mean image (.binaryproto)",
+        "项目（.ron）、网络或求解器（.prototxt）、模型（.onnx）、权重（.safetensors、.caffemodel）或均值图像（.binaryproto）"
     ))]
     input: PathBuf,
     #[arg(value_name = "OUT", help = tr(
-        "What to write: .ron or .prototxt for a project, .safetensors or .caffemodel for weights, .npy for a mean image",
-        "要写出的文件：项目为 .ron 或 .prototxt，权重为 .safetensors 或 .caffemodel，均值图像为 .npy"
+        "What to write: .ron, .prototxt or .onnx for a project, .safetensors or .caffemodel for weights, .npy for a mean image",
+        "要写出的文件：项目为 .ron、.prototxt 或 .onnx，权重为 .safetensors 或 .caffemodel，均值图像为 .npy"
     ))]
     output: PathBuf,
     #[arg(long, value_name = "FILE", help = tr(
@@ -50,14 +50,26 @@ pub(super) fn run(options: &Options) -> anyhow::Result<ExitCode> {
     }
     match (ending(input).as_str(), ending(output).as_str()) {
         ("ron" | "prototxt", "ron") => {
-            read_project(input)?.save(output)?;
+            source::read_project(input)?.save(output)?;
             said(output)?;
         }
-        ("ron" | "prototxt", "prototxt") => write_caffe(&read_project(input)?, output)?,
+        ("ron" | "prototxt" | "onnx", "prototxt") => write_caffe(&source::read_project(input)?, output)?,
+        ("onnx", "ron") => {
+            let imported = source::import_onnx(input)?;
+            let weights = output.with_extension("safetensors");
+            let bytes = train::weights_to_bytes(&weights, &imported.weights)?;
+            imported.project.save(output)?;
+            said(output)?;
+            write(&weights, &bytes)?;
+        }
+        ("onnx", "safetensors") => {
+            let weights = source::import_onnx(input)?.weights;
+            write(output, &train::weights_to_bytes(output, &weights)?)?;
+        }
         ("caffemodel", "safetensors") => {
             let layers = caffe::open_model(input)?;
             let weights = match &options.net {
-                Some(net) => fitted(&layers, &read_project(net)?),
+                Some(net) => fitted(&layers, &source::read_project(net)?),
                 None => caffe::weights_by_type(&layers),
             };
             weights.notes.iter().for_each(|note| eprintln!("{note}"));
@@ -65,7 +77,7 @@ pub(super) fn run(options: &Options) -> anyhow::Result<ExitCode> {
         }
         ("safetensors", "caffemodel") => {
             let weights: BTreeMap<String, Tensor> = train::read_weights(input)?;
-            let project = options.net.as_deref().map(read_project).transpose()?;
+            let project = options.net.as_deref().map(source::read_project).transpose()?;
             let layers = caffe::layers_of(&weights, project.as_ref().map(|p| &p.graph))?;
             let title = project.map_or_else(String::new, |project| project.title);
             write(output, &caffe::write_model(&title, &layers))?;
@@ -81,14 +93,6 @@ pub(super) fn run(options: &Options) -> anyhow::Result<ExitCode> {
         )),
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// As it stands in its file: a source keeps its name.
-fn read_project(path: &Path) -> anyhow::Result<Project> {
-    match ending(path).as_str() {
-        "prototxt" => source::import(path),
-        _ => Ok(Project::open(path)?),
-    }
 }
 
 /// What the data say, if they are there.

@@ -22,8 +22,10 @@ use crate::train;
 pub(super) struct Options {
     #[command(flatten)]
     project: ProjectArgs,
-    #[arg(long, value_name = "FILE", help = tr("The weights", "权重文件"))]
-    weights: PathBuf,
+    #[arg(long, value_name = "FILE", help = tr(
+        "The weights; an ONNX model has its own", "权重文件；ONNX 模型自带权重"
+    ))]
+    weights: Option<PathBuf>,
     #[arg(long, value_name = "IMG", conflicts_with = "input", required_unless_present = "input", help = tr(
         "An image file, preprocessed as the project says", "图像文件，按项目的设置预处理"
     ))]
@@ -76,9 +78,10 @@ fn parse_out(text: &str) -> Result<Out, String> {
 
 pub(super) fn run(options: &Options) -> anyhow::Result<ExitCode> {
     let project = source::open_project(&options.project)?;
+    let weights = source::weights_of(&options.project, options.weights.as_deref())?;
     let (facts, tensor) = match (&options.image, &options.input) {
         (Some(image), _) => {
-            let feed = source::open_feed_for(&project, Some(&options.weights))?;
+            let feed = source::open_feed_for(&project, Some(weights))?;
             (train::facts(&feed), feed.image_tensor(image)?)
         }
         (None, input) => {
@@ -87,7 +90,7 @@ pub(super) fn run(options: &Options) -> anyhow::Result<ExitCode> {
             (train::facts_of(&summary), npy::read(path)?)
         }
     };
-    let net = source::trained_net(&project, &facts, &options.weights)?;
+    let net = source::trained_net(&project, &facts, weights)?;
     let tensor = with_batch(tensor, &net)?;
     let wanted = match &options.node {
         Some(name) => vec![PortRef::parse(name)],

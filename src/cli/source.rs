@@ -9,7 +9,7 @@ use super::ProjectArgs;
 use crate::data::{BUILT_IN, DataSummary, Dataset, Feed, Statistics};
 use crate::graph::Facts;
 use crate::i18n::{tr, tr_format};
-use crate::interop::caffe;
+use crate::interop::{caffe, onnx};
 use crate::net::{Net, NetConfig};
 use crate::project::Project;
 use crate::train;
@@ -17,11 +17,7 @@ use crate::train;
 /// Reads a project; `--data` replaces its source.
 pub(super) fn open_project(args: &ProjectArgs) -> anyhow::Result<Project> {
     let path = &args.project;
-    let is_caffe = path.extension().is_some_and(|ending| ending == "prototxt");
-    let mut project = match is_caffe {
-        true => import(path)?,
-        false => Project::open(path)?,
-    };
+    let mut project = read_project(path)?;
     match &args.data {
         Some(source) => project.data.source = independent(source, Path::new("")),
         None => {
@@ -30,6 +26,38 @@ pub(super) fn open_project(args: &ProjectArgs) -> anyhow::Result<Project> {
         }
     }
     Ok(project)
+}
+
+/// A project as it stands in its file: a source keeps its name. Of an ONNX model, the graph.
+pub(super) fn read_project(path: &Path) -> anyhow::Result<Project> {
+    match path.extension().and_then(|ending| ending.to_str()) {
+        Some("prototxt") => import(path),
+        Some("onnx") => Ok(import_onnx(path)?.project),
+        _ => Ok(Project::open(path)?),
+    }
+}
+
+/// The file of weights that was given, or the model itself where that has them.
+pub(super) fn weights_of<'a>(
+    args: &'a ProjectArgs,
+    given: Option<&'a Path>,
+) -> anyhow::Result<&'a Path> {
+    let own = Some(args.project.as_path());
+    let own = own.filter(|path| path.extension().is_some_and(|ending| ending == "onnx"));
+    given.or(own).context(tr(
+        "say with --weights FILE which weights to take",
+        "请用 --weights 文件 指明所用的权重",
+    ))
+}
+
+/// Reads an ONNX model and says on stderr what was read otherwise than it stands there.
+pub(super) fn import_onnx(path: &Path) -> anyhow::Result<onnx::Imported> {
+    let imported = onnx::open(path)?;
+    let path = path.display();
+    for note in &imported.notes {
+        eprintln!("{path}: {note}");
+    }
+    Ok(imported)
 }
 
 /// Reads Caffe's definition and says on stderr what was read otherwise than it stands there.
@@ -88,7 +116,7 @@ pub(super) fn describe(source: &str, summary: &DataSummary) -> String {
     )
 }
 
-/// The project's network with these weights (safetensors or Caffe's), on the CPU.
+/// The project's network with these weights (safetensors, Caffe's or an ONNX model's), on the CPU.
 pub(super) fn trained_net(project: &Project, facts: &Facts, weights: &Path) -> anyhow::Result<Net> {
     let config = NetConfig {
         precise: project.precise,
@@ -104,6 +132,8 @@ pub(super) fn trained_net(project: &Project, facts: &Facts, weights: &Path) -> a
         let found = caffe::weights_for(&layers, &project.graph, net.inference());
         found.notes.iter().for_each(|note| eprintln!("{note}"));
         train::use_weights(&mut net, &found.tensors, weights)?;
+    } else if weights.extension().is_some_and(|ending| ending == "onnx") {
+        train::use_weights(&mut net, &onnx::weights(weights)?, weights)?;
     } else {
         train::load_weights(&mut net, weights)?;
     }

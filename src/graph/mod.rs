@@ -23,7 +23,7 @@ mod spec;
 pub use diagnostic::{Diagnostic, Problem, Severity};
 pub use edit::Fragment;
 pub use facts::{DataFacts, Facts};
-pub use field::{Choice, Field, FieldValue, FieldVisitor};
+pub use field::{Choice, Field, FieldValue, FieldVisitor, out_of_range};
 pub use filler::Filler;
 pub use infer::{Inference, NodeInfo, PhaseInfo, Totals, infer};
 pub use layer::{

@@ -1,3 +1,4 @@
 //! Files of other programs as projects and weights, and back.
 
 pub mod caffe;
+pub mod onnx;

@@ -19,6 +19,7 @@ pub use model::{
     write_model,
 };
 pub use prototxt::{Entry, Message, Syntax, Value, parse};
+pub(super) use reader::place;
 pub use reader::{blank, import_net};
 pub use solver::{SolverFile, export_solver, import_solver};
 pub use writer::{Exported, Extent, export_net};
