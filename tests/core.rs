@@ -9,4 +9,5 @@ mod golden_solvers;
 mod gradcheck;
 mod graph;
 mod layering;
+mod onnx;
 mod train;

@@ -13,6 +13,7 @@ use crate::data::{Blob, DataSummary};
 use crate::graph::{Facts, infer};
 use crate::i18n::{tr, tr_format};
 use crate::interop::caffe::{self, ModelLayer, Weights};
+use crate::interop::onnx;
 use crate::project::{Project, write_atomically};
 use crate::train;
 
@@ -33,6 +34,11 @@ pub(super) struct Options {
         "这些权重所属的项目或网络：由它给出名称和形状"
     ))]
     net: Option<PathBuf>,
+    #[arg(long, value_name = "FILE", help = tr(
+        "For a model (.onnx): the weights that it gets; by default those that training would begin with",
+        "写出模型（.onnx）时采用的权重；默认为训练开始时的初始权重"
+    ))]
+    weights: Option<PathBuf>,
 }
 
 fn ending(path: &Path) -> String {
@@ -62,6 +68,7 @@ pub(super) fn run(options: &Options) -> anyhow::Result<ExitCode> {
             said(output)?;
             write(&weights, &bytes)?;
         }
+        ("ron" | "prototxt", "onnx") => write_onnx(input, options.weights.as_deref(), output)?,
         ("onnx", "safetensors") => {
             let weights = source::import_onnx(input)?.weights;
             write(output, &train::weights_to_bytes(output, &weights)?)?;
@@ -120,6 +127,29 @@ fn said(path: &Path) -> anyhow::Result<()> {
 fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     write_atomically(path, bytes).with_context(|| path.display().to_string())?;
     said(path)
+}
+
+/// Writes what the network computes in testing.
+fn write_onnx(input: &Path, weights: Option<&Path>, output: &Path) -> anyhow::Result<()> {
+    let project = source::read_project(input)?;
+    let facts = facts(&project);
+    let net = match weights {
+        Some(weights) => source::trained_net(&project, &facts, weights)?,
+        None => {
+            eprintln!("{}", tr(
+                "no weights are given: the model gets those that training would begin with",
+                "未给出权重：模型采用训练开始时的初始权重",
+            ));
+            source::fresh_net(&project, &facts)?
+        }
+    };
+    onnx::save(&project, &facts, &net.copy_params()?, output)?;
+    let opset = onnx::OPSET;
+    eprintln!("{}", tr_format!(
+        "operators of ONNX opset {opset}; test phase, without losses",
+        "ONNX 算子集版本 {opset}；测试阶段，不含损失"
+    ));
+    said(output)
 }
 
 /// Writes the network and its solvers, and says what Caffe reads otherwise.

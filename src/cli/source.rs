@@ -116,14 +116,19 @@ pub(super) fn describe(source: &str, summary: &DataSummary) -> String {
     )
 }
 
-/// The project's network with these weights (safetensors, Caffe's or an ONNX model's), on the CPU.
-pub(super) fn trained_net(project: &Project, facts: &Facts, weights: &Path) -> anyhow::Result<Net> {
+/// The project's network with the weights that training begins with, on the CPU.
+pub(super) fn fresh_net(project: &Project, facts: &Facts) -> anyhow::Result<Net> {
     let config = NetConfig {
         precise: project.precise,
+        seed: project.seed,
         ..NetConfig::default()
     };
-    let mut net = Net::compile(&project.graph, facts, config)
-        .context(tr("the network cannot run", "网络无法运行"))?;
+    Net::compile(&project.graph, facts, config).context(tr("the network cannot run", "网络无法运行"))
+}
+
+/// The project's network with these weights (safetensors, Caffe's or an ONNX model's), on the CPU.
+pub(super) fn trained_net(project: &Project, facts: &Facts, weights: &Path) -> anyhow::Result<Net> {
+    let mut net = fresh_net(project, facts)?;
     if weights
         .extension()
         .is_some_and(|ending| ending == "caffemodel")

@@ -14,6 +14,11 @@ pub(super) fn fold<'a>(node: &NodeView<'a>, inputs: &[Value<'a>], opset: u64) ->
         _ => None,
     };
     let first = given(0);
+    if let (Some(Value::Filled { dims, value }), true) = (inputs.first(), is_filled_still(node.op)) {
+        let list = |index: usize| given(index).and_then(Numbers::integers);
+        let dims = sliced(node, dims, list, opset)?;
+        return Some(Value::Filled { dims, value: *value });
+    }
     let result = match node.op {
         "Identity" => return inputs.first().cloned(),
         "Cast" | "CastLike" => {
@@ -87,6 +92,38 @@ pub(super) fn fold<'a>(node: &NodeView<'a>, inputs: &[Value<'a>], opset: u64) ->
         _ => return None,
     };
     (result.values.len() <= FEW).then_some(Value::Numbers(result))
+}
+
+/// Operators that leave one number everywhere what it is.
+fn is_filled_still(op: &str) -> bool {
+    matches!(op, "Slice" | "Cast")
+}
+
+/// The sizes behind a Slice; other operators keep them.
+fn sliced(
+    node: &NodeView<'_>,
+    dims: &[Option<usize>],
+    given: impl Fn(usize) -> Option<Vec<i64>>,
+    opset: u64,
+) -> Option<Vec<Option<usize>>> {
+    let mut dims = dims.to_vec();
+    if node.op != "Slice" {
+        return Some(dims);
+    }
+    let list = |name: &str, index: usize| match opset < 10 {
+        true => node.integers(name).map(<[i64]>::to_vec),
+        false => given(index),
+    };
+    let (starts, ends) = (list("starts", 1)?, list("ends", 2)?);
+    let axes = list("axes", 3).unwrap_or_else(|| (0..starts.len() as i64).collect());
+    if list("steps", 4).is_some_and(|steps| steps.iter().any(|step| *step != 1)) {
+        return None;
+    }
+    for ((start, end), axis) in starts.iter().zip(&ends).zip(&axes) {
+        let axis = axis_in(*axis, dims.len())?;
+        dims[axis] = Some(clamped(*start, *end, dims[axis]?).len());
+    }
+    Some(dims)
 }
 
 fn each(a: &Numbers, function: impl Fn(f64) -> f64) -> Numbers {

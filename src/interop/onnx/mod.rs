@@ -7,11 +7,15 @@
 //! Writing is the reverse and refuses what ONNX cannot say, before a file is touched.
 //! Invariant: time and memory are proportional to the file, whose size is bounded.
 
+mod encode;
 mod fold;
 mod proto;
 mod reader;
 mod tensor;
 mod values;
+mod writer;
+
+pub use writer::OPSET;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -19,9 +23,9 @@ use std::path::{Path, PathBuf};
 use candle_core::Tensor;
 
 use super::caffe;
-use crate::graph::Graph;
+use crate::graph::{Facts, Graph, infer};
 use crate::i18n::tr_format;
-use crate::project::Project;
+use crate::project::{Project, write_atomically};
 use proto::Model;
 
 /// Protocol Buffers' own limit.
@@ -77,6 +81,22 @@ pub fn weights(path: &Path) -> Result<BTreeMap<String, Tensor>, OnnxError> {
     open(path).map(|imported| imported.weights)
 }
 
+/// Writes a project's test phase with its weights. `facts` say how many classes there are and how
+/// large an example is, where the graph leaves that to the data. The file is whole, or as it was.
+pub fn save(
+    project: &Project,
+    facts: &Facts,
+    weights: &BTreeMap<String, Tensor>,
+    path: &Path,
+) -> Result<(), OnnxError> {
+    let inference = infer(&project.graph, facts);
+    let bytes = writer::write(&project.title, &project.graph, &inference, weights)?;
+    write_atomically(path, &bytes).map_err(|source| OnnxError::Write {
+        path: path.to_owned(),
+        source,
+    })
+}
+
 /// Reads a model's bytes; `title` is for a graph that has no name of its own.
 fn read(bytes: &[u8], folder: Option<&Path>, title: &str) -> Result<Imported, Broken> {
     const NAMELESS: [&str; 4] = ["", "main_graph", "torch_jit", "torch-jit-export"];
@@ -115,3 +135,6 @@ fn read_bytes(path: &Path) -> Result<Vec<u8>, OnnxError> {
         }),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -65,7 +65,8 @@ pub(super) enum AttributeValue<'a> {
     Tensor(TensorData<'a>),
     Reals(Vec<f32>),
     Integers(Vec<i64>),
-    /// A graph, several texts or tensors: nothing that is read here.
+    Words(Vec<&'a str>),
+    /// A graph or several tensors: nothing that is read here.
     #[default]
     Other,
 }
@@ -236,6 +237,7 @@ impl<'a> Attribute<'a> {
         let (mut name, mut value) = ("", AttributeValue::Other);
         let mut reals = Vec::new();
         let mut integers = Vec::new();
+        let mut words = Vec::new();
         for field in Fields(bytes) {
             match field? {
                 (1, Wire::Bytes(bytes)) => name = text(bytes)?,
@@ -255,6 +257,7 @@ impl<'a> Attribute<'a> {
                         push(&mut reals, MAX_NUMBERS, f32::from_le_bytes(*bytes))?;
                     }
                 }
+                (9, Wire::Bytes(word)) => push(&mut words, MAX_PORTS, text(word)?)?,
                 (8, wire) => {
                     each_varint(wire, |number| {
                         push(&mut integers, MAX_NUMBERS, number as i64)
@@ -272,6 +275,8 @@ impl<'a> Attribute<'a> {
             value = AttributeValue::Reals(reals);
         } else if !integers.is_empty() {
             value = AttributeValue::Integers(integers);
+        } else if !words.is_empty() {
+            value = AttributeValue::Words(words);
         }
         Ok(Self { name, value })
     }

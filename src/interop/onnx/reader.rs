@@ -31,6 +31,7 @@ use crate::i18n::{tr, tr_format};
 use crate::layers;
 use names::Place;
 pub(super) use names::finish;
+pub(super) use recurrent::{arranged, gates};
 
 /// More nodes are refused: nobody draws them, and inference is not made for them.
 const MAX_DRAFTS: usize = 5_000;

@@ -125,7 +125,8 @@ impl<'a> Reader<'a> {
 /// otherwise: which of the file's axes each of ours is.
 fn order(info: &ValueInfo<'_>, graph: &GraphView<'_>) -> Option<Vec<usize>> {
     let rank = info.dims.as_ref()?.len();
-    let mut readers = graph.nodes.iter().filter(|node| node.inputs.contains(&info.name));
+    let reads = |node: &&NodeView<'_>| node.op != "Shape" && node.inputs.contains(&info.name);
+    let mut readers = graph.nodes.iter().filter(reads);
     let (reader, None) = (readers.next()?, readers.next()) else {
         return None;
     };

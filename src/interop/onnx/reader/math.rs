@@ -287,10 +287,16 @@ impl<'a> Op<'_, 'a> {
         let rank = flow.shape.as_ref().ok_or_else(misfit)?.rank();
         // The axes that have numbers of their own: those between the ones.
         let dims = numbers.dims();
+        if numbers.elem_count() == 0 {
+            return Err(misfit());
+        }
         let ones = dims.iter().take_while(|size| **size == 1).count();
-        let behind = dims.iter().rev().take_while(|size| **size == 1).count();
+        let behind = dims[ones..].iter().rev().take_while(|size| **size == 1).count();
         let axis = (rank + ones).checked_sub(dims.len()).filter(|axis| *axis > 0).ok_or_else(misfit)?;
         let own = dims[ones..dims.len() - behind].to_vec();
+        if own.is_empty() {
+            return Err(misfit());
+        }
         let (numbers, origin) = match (op, x) {
             ("Add" | "Mul", _) => (numbers, name.to_owned()),
             ("Sub", 0) => (numbers.neg()?, format!("{name} negated")),

@@ -9,6 +9,7 @@ use super::super::proto::NodeView;
 use super::{Draft, Drafted};
 use crate::graph::{Graph, Inputs, Node, PortRef};
 use crate::i18n::tr_format;
+use crate::layers::{Flatten, InnerProduct};
 
 /// Groups and perhaps the node's own name; and what the operator is called below.
 pub(in crate::interop::onnx) type Place = (Vec<String>, String);
@@ -85,6 +86,7 @@ pub(in crate::interop::onnx) fn finish(
 ) -> (Graph, BTreeMap<String, Tensor>, Vec<String>) {
     let Drafted { mut drafts, mut notes } = drafted;
     join_last_steps(&mut drafts);
+    join_flattens(&mut drafts);
     let names = names(&mut drafts);
     let mut keys = Keys::default();
     let mut graph = Graph::default();
@@ -135,6 +137,27 @@ fn join_last_steps(drafts: &mut [Draft]) {
             drafts[sequence].layer = layer;
             drafts[slice].merged = Some(sequence);
             drafts[flat].merged = Some(sequence);
+        }
+    }
+}
+
+/// A full connection flattens by itself: where we wrote that apart, it is one again.
+fn join_flattens(drafts: &mut [Draft]) {
+    for full in 0..drafts.len() {
+        let Some(Some((flat, 0))) = drafts[full].inputs.first().copied() else {
+            continue;
+        };
+        let is_ours = |drafts: &[Draft]| {
+            let (flat, full) = (&drafts[flat], &drafts[full]);
+            let name = format!("{}_flatten", full.path.join("/"));
+            flat.layer.as_any().is::<Flatten>()
+                && full.layer.as_any().is::<InnerProduct>()
+                && flat.own.is_empty()
+                && flat.path.join("/") == name
+        };
+        if is_ours(drafts) {
+            drafts[full].inputs = drafts[flat].inputs.clone();
+            drafts[flat].merged = Some(full);
         }
     }
 }

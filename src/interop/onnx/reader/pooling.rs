@@ -200,8 +200,8 @@ impl<'a> Op<'_, 'a> {
             let before = from[axis];
             match (&scales, &sizes) {
                 (_, Some(sizes)) => {
-                    let wanted = sizes.get(2 + axis).ok_or_else(misfit)?;
-                    size[axis] = usize::try_from(*wanted).map_err(|_| misfit())?;
+                    let wanted = sizes.get(2 + axis).copied().flatten().ok_or_else(misfit)?;
+                    size[axis] = (wanted >= 1.0).then_some(wanted as usize).ok_or_else(misfit)?;
                 }
                 (Some(scales), _) => {
                     let times = *scales.get(2 + axis).ok_or_else(misfit)?;
@@ -234,7 +234,7 @@ impl<'a> Op<'_, 'a> {
     }
 
     /// The factors for all axes, or the sizes.
-    fn scales(&self) -> (Option<Vec<f64>>, Option<Vec<i64>>) {
+    fn scales(&self) -> (Option<Vec<f64>>, Option<Vec<Option<f64>>>) {
         use super::super::proto::AttributeValue;
         if self.node.op == "Upsample" {
             if let Some(AttributeValue::Reals(scales)) = self.node.attribute("scales") {
@@ -243,11 +243,7 @@ impl<'a> Op<'_, 'a> {
             return (self.few(1), None);
         }
         let sizes = match self.input(3) {
-            Value::Numbers(sizes) if !sizes.values.is_empty() => {
-                // The batch, known or not, is not resized.
-                let sizes = sizes.values.iter().map(|size| size.map_or(0, |size| size as i64));
-                Some(sizes.collect())
-            }
+            Value::Numbers(sizes) if !sizes.values.is_empty() => Some(sizes.values.clone()),
             _ => None,
         };
         let index = if self.reader.opset < 11 { 1 } else { 2 };

@@ -3,6 +3,7 @@
 
 use candle_core::Tensor;
 
+use super::super::proto::AttributeValue;
 use super::super::values::{Flow, Gap, Value};
 use super::shapes::misfit;
 use super::{Found, Op, Param};
@@ -26,6 +27,14 @@ pub(in crate::interop::onnx) fn gates(op: &str) -> &'static [usize] {
         // r, z, n of z, r, h
         "GRU" => &[1, 0, 2],
         _ => &[0],
+    }
+}
+
+fn usual_activations(op: &str) -> &'static [&'static str] {
+    match op {
+        "LSTM" => &["Sigmoid", "Tanh", "Tanh"],
+        "GRU" => &["Sigmoid", "Tanh"],
+        _ => &["Tanh"],
     }
 }
 
@@ -83,6 +92,10 @@ impl<'a> Op<'_, 'a> {
         let is_usual = node.attributes.iter().all(|attribute| match attribute.name {
             "hidden_size" | "direction" | "layout" | "linear_before_reset" | "output_sequence" => true,
             "input_forget" => node.integer("input_forget") == Some(0),
+            "activations" => match &attribute.value {
+                AttributeValue::Words(words) => words == usual_activations(node.op),
+                _ => false,
+            },
             _ => false,
         });
         if !is_usual {

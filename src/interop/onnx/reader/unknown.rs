@@ -53,6 +53,7 @@ impl<'a> Op<'_, 'a> {
                 AttributeValue::Text(text) => format!("'{text}'"),
                 AttributeValue::Reals(numbers) => list(numbers),
                 AttributeValue::Integers(numbers) => list(numbers),
+                AttributeValue::Words(words) => list(words),
                 AttributeValue::Tensor(tensor) => format!("tensor {:?}", tensor.dims),
                 AttributeValue::Other => "…".to_owned(),
             };
