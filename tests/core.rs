@@ -10,4 +10,6 @@ mod gradcheck;
 mod graph;
 mod layering;
 mod onnx;
+mod rewrite;
 mod train;
+mod zoo;

@@ -44,7 +44,7 @@ fn damaged_projects_are_errors_or_projects() {
     };
     let mut errors = 0;
     for round in 0..2000 {
-        let mut bytes = EXAMPLES[round % EXAMPLES.len()].1.as_bytes().to_vec();
+        let mut bytes = EXAMPLES[round % EXAMPLES.len()].text.as_bytes().to_vec();
         spoil(&mut bytes, &mut random);
         let Ok(text) = std::str::from_utf8(&bytes) else {
             errors += 1;
@@ -68,7 +68,7 @@ fn damaged_projects_are_errors_or_projects() {
 }
 
 fn checkpoint() -> Checkpoint {
-    let project = Project::from_ron(EXAMPLES[2].1).unwrap();
+    let project = EXAMPLES[2].open().unwrap();
     let net = net(&project);
     let weights: BTreeMap<String, Tensor> = net
         .params()
@@ -160,7 +160,7 @@ fn damaged_weights_never_panic() {
     let path = folder.path().join("weights.safetensors");
     let bytes = std::fs::read(&path).unwrap();
     let header = 8 + u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
-    let project = Project::from_ron(EXAMPLES[2].1).unwrap();
+    let project = EXAMPLES[2].open().unwrap();
     let mut net = net(&project);
     let mut random = ChaCha8Rng::seed_from_u64(3);
     for _ in 0..1000 {

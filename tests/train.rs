@@ -12,15 +12,14 @@ use layerlab::data::{Feed, SplitName};
 use layerlab::graph::{Graph, Phase};
 use layerlab::interop::caffe;
 use layerlab::net::{ForwardOptions, Net, NetConfig, NetFeed};
-use layerlab::project::{EXAMPLES, Project};
+use layerlab::project::{Example, Project};
 use layerlab::train::{
     Checkpoint, Command, DeviceChoice, Ending, Event, Job, Method, Policy, Priority, Progress,
     Session, Snapshot, Stage, Watch, facts, load_weights,
 };
 
 fn example(name: &str) -> Project {
-    let (_, text) = EXAMPLES.iter().find(|(known, _)| *known == name).unwrap();
-    Project::from_ron(text).unwrap()
+    Example::find(name).unwrap().open().unwrap()
 }
 
 /// A quick job: few examples to evaluate, small batches, no end evaluation of a large split.

@@ -52,6 +52,8 @@ struct Report {
     ok: bool,
     /// Learnable numbers, shared ones once.
     params: u64,
+    /// Of them, those of the test phase.
+    test_params: u64,
     neurons: u64,
     /// Multiply-adds per image.
     macs: u64,
@@ -124,6 +126,7 @@ fn report(project: &Project, options: &Options) -> anyhow::Result<Report> {
             .iter()
             .all(|finding| finding.severity != Severity::Error),
         params: inference.totals.params,
+        test_params: inference.totals.test_params,
         neurons: inference.totals.neurons,
         macs: inference.totals.macs,
         nodes: rows(&project.graph, &inference),
@@ -267,6 +270,13 @@ fn print(report: &Report) -> anyhow::Result<()> {
         "\n{params} parameters, {neurons} neurons, {macs} multiply-adds per image",
         "\n参数 {params}，神经元 {neurons}，每幅图像乘加 {macs}"
     ))?;
+    if report.test_params != report.params {
+        let params = thousands(report.test_params);
+        print_line(&tr_format!(
+            "{params} parameters in the test phase",
+            "测试阶段参数 {params}"
+        ))?;
+    }
     for finding in &report.diagnostics {
         let severity = match finding.severity {
             Severity::Error => tr("error", "错误"),

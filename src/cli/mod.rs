@@ -8,8 +8,10 @@ mod bench;
 mod check;
 mod convert;
 mod eval;
+mod gradients;
 mod infer;
 mod layers;
+mod rewrite;
 mod sample;
 mod train;
 
@@ -88,6 +90,16 @@ enum Command {
         "按扩展名把项目、网络、求解器或权重转换为其他程序的文件"
     ))]
     Convert(convert::Options),
+    #[command(about = tr(
+        "Change a project's graph: a wide convolution to 3 × 3 ones, full connections to convolutions",
+        "更改项目的网络：大卷积换成 3 × 3 堆叠，全连接换成卷积"
+    ))]
+    Rewrite(rewrite::Options),
+    #[command(about = tr(
+        "Measure how large the gradient of each layer is, from the first to the last",
+        "测量从第一层到最后一层各层梯度的大小"
+    ))]
+    Gradients(gradients::Options),
     #[command(about = tr("List the layers, or explain one", "列出所有层，或说明其中一个"))]
     Layers(layers::Options),
     #[command(about = tr(
@@ -179,6 +191,8 @@ pub fn main(
         Some(Command::Infer(options)) => infer::run(&options),
         Some(Command::Sample(options)) => sample::run(&options),
         Some(Command::Convert(options)) => convert::run(&options),
+        Some(Command::Gradients(options)) => gradients::run(&options),
+        Some(Command::Rewrite(options)) => rewrite::run(&options),
         Some(Command::Layers(options)) => layers::run(&options),
         Some(Command::Bench(options)) => bench::run(&options),
         None => match window(cli.file.clone(), cli.lang) {

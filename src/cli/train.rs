@@ -67,7 +67,7 @@ pub(super) fn run_without_window(file: Option<&Path>) -> anyhow::Result<ExitCode
             project: path.to_owned(),
             data: None,
         })?,
-        None => Project::from_ron(EXAMPLES[0].1)?,
+        None => EXAMPLES[0].open()?,
     };
     let title = &project.title;
     eprintln!(

@@ -105,6 +105,11 @@ impl Graph {
         }
     }
 
+    /// Leads the wires that read a node to the same ports of another.
+    pub fn lead_wires(&mut self, from: &str, to: &str) {
+        self.rewire(from, |port| Some(PortRef::new(to, port)));
+    }
+
     fn rewire(&mut self, from: &str, to: impl Fn(usize) -> Option<PortRef>) {
         for inputs in self.nodes.iter_mut().flat_map(Node::all_inputs_mut) {
             inputs.rewire(|wire| match wire.node == from {

@@ -22,6 +22,7 @@ use super::files::FileDialogs;
 use super::frame_times::FrameTimes;
 use super::menus::CommandPalette;
 use super::modals::{self, Next};
+use super::rewrite::Proposal;
 use super::settings::Settings;
 use super::theme;
 use super::toasts::{Toasts, Tone};
@@ -57,6 +58,8 @@ pub struct App {
     pub(super) after_save: Option<Next>,
     pub(super) about: bool,
     slot: Option<Slot>,
+    /// A change of the graph that waits for its answer.
+    pub(super) proposal: Option<Proposal>,
     leftover: Option<Leftover>,
     kept: (Instant, u64),
     pub(super) quitting: bool,
@@ -89,6 +92,7 @@ impl App {
             guard: None,
             after_save: None,
             about: false,
+            proposal: None,
             slot: None,
             leftover: None,
             kept: (Instant::now(), 0),
@@ -271,8 +275,6 @@ impl eframe::App for App {
 
 /// What a start without a file shows: the first example.
 fn first_project() -> Project {
-    let example = EXAMPLES
-        .first()
-        .and_then(|(_, text)| Project::from_ron(text).ok());
+    let example = EXAMPLES.first().and_then(|example| example.open().ok());
     example.unwrap_or_default()
 }

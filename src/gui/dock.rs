@@ -25,6 +25,7 @@ pub fn default_layout() -> Tree<ViewKind> {
             ViewKind::Curves,
             ViewKind::Problems,
             ViewKind::Confusion,
+            ViewKind::Depth,
             ViewKind::Text,
             ViewKind::Prototxt,
         ],
@@ -76,9 +77,11 @@ fn neighbour(kind: ViewKind) -> ViewKind {
     match kind {
         ViewKind::Weights | ViewKind::Data => ViewKind::Maps,
         ViewKind::Maps => ViewKind::Weights,
-        ViewKind::Problems | ViewKind::Confusion | ViewKind::Text | ViewKind::Prototxt => {
-            ViewKind::Curves
-        }
+        ViewKind::Problems
+        | ViewKind::Confusion
+        | ViewKind::Depth
+        | ViewKind::Text
+        | ViewKind::Prototxt => ViewKind::Curves,
         ViewKind::Curves => ViewKind::Problems,
         ViewKind::Form => ViewKind::Maps,
         ViewKind::Palette | ViewKind::Editor => ViewKind::Form,

@@ -24,6 +24,7 @@ pub mod frame_times;
 mod menus;
 mod modals;
 mod perform;
+mod rewrite;
 pub mod settings;
 mod status;
 pub mod theme;
@@ -48,12 +49,13 @@ pub enum ViewKind {
     Weights,
     Data,
     Confusion,
+    Depth,
     Text,
     Prototxt,
 }
 
 impl ViewKind {
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Editor,
         Self::Palette,
         Self::Form,
@@ -63,6 +65,7 @@ impl ViewKind {
         Self::Weights,
         Self::Data,
         Self::Confusion,
+        Self::Depth,
         Self::Text,
         Self::Prototxt,
     ];
@@ -78,6 +81,7 @@ impl ViewKind {
             Self::Weights => Text::new("Weights", "权重"),
             Self::Data => Text::new("Data", "数据"),
             Self::Confusion => Text::new("Confusion matrix", "混淆矩阵"),
+            Self::Depth => Text::new("Gradients by depth", "各层梯度"),
             Self::Text => Text::new("Text", "文本"),
             Self::Prototxt => Text::new("Prototxt", "Prototxt"),
         }

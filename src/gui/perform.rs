@@ -15,6 +15,7 @@ use super::document::Document;
 use super::editor::{edits, layout::Align};
 use super::files::{Purpose, with_ending};
 use super::modals::Next;
+use super::rewrite::Proposal;
 use super::run::Status;
 use super::toasts::Tone;
 use super::training::Start;
@@ -142,6 +143,14 @@ impl App {
             CommandId::AlignTop => self.editor.align(&self.selection, Align::Top),
             CommandId::DistributeAcross => self.editor.align(&self.selection, Align::Across),
             CommandId::DistributeDown => self.editor.align(&self.selection, Align::Down),
+            CommandId::StackOf3x3 | CommandId::FullToConv => {
+                let (inference, facts) = (self.document.inference(), self.data.facts());
+                match Proposal::of(id, graph, inference, facts, &self.selection) {
+                    Ok(proposal) => self.proposal = Some(proposal),
+                    Err(error) => self.toasts.show(Tone::Error, error.to_string()),
+                }
+                return;
+            }
             CommandId::AutoLayout => self.editor.auto_layout(),
             CommandId::ZoomFit => return self.editor.fit(),
             CommandId::ZoomSelection => return self.editor.zoom_to(&self.selection),
@@ -237,10 +246,10 @@ impl App {
             Next::AskOpen => self.files.ask(Purpose::OpenProject, self.start_folder()),
             Next::Open(path) => self.open(path),
             Next::Example(index) => {
-                let Some((_, text)) = EXAMPLES.get(index) else {
+                let Some(example) = EXAMPLES.get(index) else {
                     return;
                 };
-                match Project::from_ron(text) {
+                match example.open() {
                     Ok(project) => self.show(Document::new(project, None)),
                     Err(error) => self.toasts.show(Tone::Error, error.to_string()),
                 }

@@ -7,6 +7,7 @@
 
 mod color;
 mod confusion;
+mod depth;
 mod filter;
 mod histogram;
 mod map;
@@ -16,6 +17,7 @@ mod tiling;
 
 pub use color::{ColorMap, NON_FINITE, Range, Shades};
 pub use confusion::{Confusion, MAX_CLASSES, Mistake};
+pub use depth::{LayerGradient, gradients_by_depth};
 pub use filter::{Filters, filters};
 pub use histogram::{Histogram, SAMPLE, Statistics, sample};
 pub use map::Maps;

@@ -26,7 +26,7 @@ pub use evaluate::evaluate;
 pub use history::History;
 pub use message::{Command, Ending, Evaluation, Event, Prediction, Progress, Snapshot, Watch};
 pub use policy::Policy;
-pub use run::{facts, facts_of};
+pub use run::{facts, facts_of, feed_of};
 pub use schedule::{Place, RateChange, Schedule};
 pub use session::threads::Priority;
 pub use session::{Failure, Job, Session};

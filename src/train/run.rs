@@ -10,8 +10,7 @@ mod facts;
 mod gathered;
 mod unread;
 
-pub(super) use facts::feed_of;
-pub use facts::{facts, facts_of};
+pub use facts::{facts, facts_of, feed_of};
 
 use std::path::PathBuf;
 use std::sync::Arc;

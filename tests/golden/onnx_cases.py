@@ -210,9 +210,8 @@ def recurrent():
         case(f"{kind.lower()}_steps", x, [turn, cell, node("Squeeze", "y", "one", out="s"), node("Transpose", "s", perm=[1, 0, 2])], {**w, "one": whole(1)})
         case(f"{kind.lower()}_last", x, [turn, cell, node("Squeeze", "h", "zero")], {**w, "zero": whole(0)})
         case(f"{kind.lower()}_both", x, [turn, cell, node("Squeeze", "h", "zero", out="a"), node("Squeeze", "y", "one", out="s"),
-                                         node("Transpose", "s", out="u", perm=[1, 0, 2]), node("Gather", "u", "last", out="b", axis=1), node("Add", "a", "b", out="sum"),
-                                         node("ReduceMean", "u", out="m", axes=[2], keepdims=0), node("Gemm", "m", "mix", "sum")],
-             {**w, "zero": whole(0), "one": whole(1), "last": np.int64(2), "mix": numbers(6, 3)}, y="sum")
+                                         node("Transpose", "s", out="u", perm=[1, 0, 2]), node("Gather", "u", "last", out="b", axis=1), node("Add", "a", "b")],
+             {**w, "zero": whole(0), "one": whole(1), "last": np.int64(2)})
         begin = [node("Shape", "t", out="a"), node("Gather", "a", "i", out="b"), node("Unsqueeze", "b", "zero", out="c"),
                  node("Concat", "first", "c", "units", out="d", axis=0), node("ConstantOfShape", "d", out="begin")]
         states = ["begin", "begin"] if kind == "LSTM" else ["begin"]

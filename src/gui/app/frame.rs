@@ -167,6 +167,10 @@ impl App {
             self.chosen(purpose, path, ctx);
         }
         actions.extend(self.palette.ui(ctx, now));
+        if let Some(answer) = self.proposal.as_ref().and_then(|proposal| proposal.ui(ctx)) {
+            self.proposal = None;
+            actions.extend(answer);
+        }
         self.about = self.about && modals::about_ui(ctx);
     }
 }

@@ -100,6 +100,19 @@ pub static COMMANDS: &[Command] = &[
     )
     .key(COMMAND, Key::OpenBracket),
     command(Menu::Graph, CommandId::Unfold, "Unfold", "展开").key(COMMAND, Key::CloseBracket),
+    command(
+        Menu::Graph,
+        CommandId::StackOf3x3,
+        "Stack of 3 × 3 for a convolution…",
+        "以 3 × 3 堆叠替换卷积…",
+    )
+    .section(),
+    command(
+        Menu::Graph,
+        CommandId::FullToConv,
+        "Full connections to convolutions…",
+        "全连接转换为卷积…",
+    ),
     command(Menu::Graph, CommandId::AlignLeft, "Align left", "左对齐").section(),
     command(Menu::Graph, CommandId::AlignTop, "Align top", "顶端对齐"),
     command(
@@ -187,6 +200,7 @@ pub static COMMANDS: &[Command] = &[
     show(ViewKind::Weights),
     show(ViewKind::Data),
     show(ViewKind::Confusion),
+    show(ViewKind::Depth),
     show(ViewKind::Text),
     show(ViewKind::Prototxt),
     command(

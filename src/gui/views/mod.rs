@@ -8,6 +8,7 @@
 mod confusion;
 mod curves;
 mod data;
+mod depth;
 mod maps;
 mod text;
 mod training_bar;
@@ -23,6 +24,7 @@ mod vector;
 pub use confusion::ConfusionView;
 pub use curves::CurvesView;
 pub use data::DataView;
+pub use depth::DepthView;
 pub use maps::MapsView;
 pub use text::TextView;
 pub use training_bar::TrainingBar;
@@ -42,6 +44,7 @@ pub struct Views {
     maps: MapsView,
     weights: WeightsView,
     data: DataView,
+    depth: DepthView,
     confusion: ConfusionView,
     text: TextView,
 }
@@ -54,6 +57,7 @@ impl Views {
             ViewKind::Maps => &mut self.maps,
             ViewKind::Weights => &mut self.weights,
             ViewKind::Data => &mut self.data,
+            ViewKind::Depth => &mut self.depth,
             ViewKind::Confusion => &mut self.confusion,
             ViewKind::Text => &mut self.text,
             ViewKind::Editor

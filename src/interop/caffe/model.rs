@@ -104,7 +104,11 @@ pub fn weights_for(layers: &[ModelLayer], graph: &Graph, inference: &Inference) 
         if info.params.is_empty() {
             continue;
         }
-        let named = |layer: &&ModelLayer| node_name(&layer.name) == node.name;
+        // By its key, so that a node in a group (`conv1/conv`) still finds its layer (`conv1`).
+        let key = node.param_key("");
+        let named = |layer: &&ModelLayer| {
+            node_name(&layer.name).replace('/', ".") == key.trim_end_matches('.')
+        };
         let name = &node.name;
         let Some(layer) = layers.iter().find(named) else {
             weights.notes.push(tr_format!(

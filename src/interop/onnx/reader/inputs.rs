@@ -7,7 +7,7 @@ use super::names::{self, Place};
 use super::{Draft, Reader};
 use crate::graph::{Layer, Shape};
 use crate::i18n::tr_format;
-use crate::layers::Input;
+use crate::layers::{Input, Power};
 
 impl<'a> Reader<'a> {
     /// A node for each input that is no initial tensor.
@@ -98,11 +98,17 @@ impl<'a> Reader<'a> {
             match self.values.get(name).cloned() {
                 Some(Value::Flow(flow)) => {
                     let place = (Vec::new(), "output".to_owned());
-                    if let Err(Gap(why)) = self.laid_out(place, flow) {
+                    if let Err(Gap(why)) = self.laid_out(place.clone(), flow.clone()) {
                         self.notes.push(tr_format!(
                             "the output “{name}” is left as it is here: {why}",
                             "输出“{name}”在此保持原样：{why}"
                         ));
+                    }
+                    // Of a node with several outputs, the first is its answer.
+                    if flow.from.1 > 0 && flow.view.is_none() && flow.pad == [0; 4] {
+                        let same = Box::new(Power::default());
+                        let drafted = self.draft(place, same, &[&flow], Vec::new());
+                        drafted.map_err(|Gap(problem)| Broken(problem))?;
                     }
                 }
                 Some(_) => self.notes.push(tr_format!(
@@ -136,13 +142,8 @@ fn order(info: &ValueInfo<'_>, graph: &GraphView<'_>) -> Option<Vec<usize>> {
             Some(vec![1, 0, 2])
         }
         // (N, H, W, C)
-        "Transpose" => {
-            let order = reader.integers("perm")?.iter();
-            let order: Vec<usize> = order.map(|axis| usize::try_from(*axis).ok()).collect::<Option<_>>()?;
-            let mut sorted = order.clone();
-            sorted.sort_unstable();
-            let moves = order.iter().enumerate().any(|(index, axis)| index != *axis);
-            (moves && order.first() == Some(&0) && sorted.into_iter().eq(0..rank)).then_some(order)
+        "Transpose" if rank == 4 && reader.integers("perm")? == [0, 3, 1, 2] => {
+            Some(vec![0, 3, 1, 2])
         }
         _ => None,
     }

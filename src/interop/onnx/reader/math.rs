@@ -38,6 +38,24 @@ impl<'a> Op<'_, 'a> {
                 let x = self.pointwise_of(Power { scale: alpha, shift: beta, power: 1.0 }, x)?;
                 Ok(vec![Value::Flow(self.bounded(x, 0.0, 1.0)?)])
             }
+            // x · hard sigmoid of x with slope 1/6
+            "HardSwish" => {
+                let x = self.flow(0)?;
+                let line = Power {
+                    power: 1.0,
+                    scale: 1.0 / 6.0,
+                    shift: 0.5,
+                };
+                let gate = self.pointwise_of(line, x.clone())?;
+                let gate = self.bounded(gate, 0.0, 1.0)?;
+                let [bare, gate] = [&x, &gate].map(|flow| Flow { view: None, ..flow.clone() });
+                let layer = Eltwise {
+                    operation: EltwiseOperation::Product,
+                    coeff: Vec::new(),
+                };
+                let y = self.one(layer, &[&bare, &gate], Vec::new())?;
+                Ok(vec![Value::Flow(Flow { view: x.view, ..y })])
+            }
             "Softmax" => Ok(vec![Value::Flow(self.softmax()?)]),
             "LogSoftmax" => {
                 let p = self.softmax()?;

@@ -128,7 +128,7 @@ impl Form<'_, '_> {
         if layer.mode == UpsampleMode::Nearest {
             attributes.push(Attribute::Word("nearest_mode", "floor"));
         }
-        if layer.size == [0; 2] {
+        if layer.size == [0; 2] && self.inputs.len() == 1 {
             let scale = layer.scale as f32;
             let scales = [1.0, 1.0, scale, scale];
             let scales = candle_core::Tensor::new(&scales, &candle_core::Device::Cpu);
