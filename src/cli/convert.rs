@@ -59,7 +59,9 @@ pub(super) fn run(options: &Options) -> anyhow::Result<ExitCode> {
             source::read_project(input)?.save(output)?;
             said(output)?;
         }
-        ("ron" | "prototxt" | "onnx", "prototxt") => write_caffe(&source::read_project(input)?, output)?,
+        ("ron" | "prototxt" | "onnx", "prototxt") => {
+            write_caffe(&source::read_project(input)?, output)?
+        }
         ("onnx", "ron") => {
             let imported = source::import_onnx(input)?;
             let weights = output.with_extension("safetensors");
@@ -84,7 +86,11 @@ pub(super) fn run(options: &Options) -> anyhow::Result<ExitCode> {
         }
         ("safetensors", "caffemodel") => {
             let weights: BTreeMap<String, Tensor> = train::read_weights(input)?;
-            let project = options.net.as_deref().map(source::read_project).transpose()?;
+            let project = options
+                .net
+                .as_deref()
+                .map(source::read_project)
+                .transpose()?;
             let layers = caffe::layers_of(&weights, project.as_ref().map(|p| &p.graph))?;
             let title = project.map_or_else(String::new, |project| project.title);
             write(output, &caffe::write_model(&title, &layers))?;
@@ -136,19 +142,25 @@ fn write_onnx(input: &Path, weights: Option<&Path>, output: &Path) -> anyhow::Re
     let net = match weights {
         Some(weights) => source::trained_net(&project, &facts, weights)?,
         None => {
-            eprintln!("{}", tr(
-                "no weights are given: the model gets those that training would begin with",
-                "未给出权重：模型采用训练开始时的初始权重",
-            ));
+            eprintln!(
+                "{}",
+                tr(
+                    "no weights are given: the model gets those that training would begin with",
+                    "未给出权重：模型采用训练开始时的初始权重",
+                )
+            );
             source::fresh_net(&project, &facts)?
         }
     };
     onnx::save(&project, &facts, &net.copy_params()?, output)?;
     let opset = onnx::OPSET;
-    eprintln!("{}", tr_format!(
-        "operators of ONNX opset {opset}; test phase, without losses",
-        "ONNX 算子集版本 {opset}；测试阶段，不含损失"
-    ));
+    eprintln!(
+        "{}",
+        tr_format!(
+            "operators of ONNX opset {opset}; test phase, without losses",
+            "ONNX 算子集版本 {opset}；测试阶段，不含损失"
+        )
+    );
     said(output)
 }
 

@@ -123,7 +123,8 @@ pub(super) fn fresh_net(project: &Project, facts: &Facts) -> anyhow::Result<Net>
         seed: project.seed,
         ..NetConfig::default()
     };
-    Net::compile(&project.graph, facts, config).context(tr("the network cannot run", "网络无法运行"))
+    Net::compile(&project.graph, facts, config)
+        .context(tr("the network cannot run", "网络无法运行"))
 }
 
 /// The project's network with these weights (safetensors, Caffe's or an ONNX model's), on the CPU.

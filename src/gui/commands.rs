@@ -22,6 +22,7 @@ pub enum CommandId {
     Save,
     SaveAs,
     ExportCaffe,
+    ExportOnnx,
     Quit,
     Undo,
     Redo,

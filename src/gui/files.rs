@@ -16,6 +16,7 @@ pub enum Purpose {
     OpenProject,
     SaveProject,
     ExportCaffe,
+    ExportOnnx,
     SaveCheckpoint,
     ResumeCheckpoint,
     DataFile,
@@ -28,6 +29,7 @@ impl Purpose {
             Self::OpenProject => Text::new("Open a project", "打开项目"),
             Self::SaveProject => Text::new("Save the project as", "项目另存为"),
             Self::ExportCaffe => Text::new("Export for Caffe", "导出为 Caffe"),
+            Self::ExportOnnx => Text::new("Export as ONNX", "导出为 ONNX"),
             Self::SaveCheckpoint => {
                 Text::new("Save a checkpoint into a folder", "将检查点保存到文件夹")
             }
@@ -147,8 +149,12 @@ fn dialog(purpose: Purpose, suggestion: PathBuf) -> Chosen {
     let project = tr("Layerlab project", "Layerlab 项目");
     match purpose {
         Purpose::OpenProject => {
-            let both = tr("Projects and Caffe networks", "项目与 Caffe 网络");
-            let answer = dialog.add_filter(both, &["ron", "prototxt"]).pick_file();
+            let all = tr(
+                "Projects, Caffe networks and ONNX models",
+                "项目、Caffe 网络与 ONNX 模型",
+            );
+            let endings = ["ron", "prototxt", "onnx"];
+            let answer = dialog.add_filter(all, &endings).pick_file();
             Box::pin(async move { path(answer.await) })
         }
         Purpose::SaveProject => {
@@ -158,6 +164,11 @@ fn dialog(purpose: Purpose, suggestion: PathBuf) -> Chosen {
         }
         Purpose::ExportCaffe => {
             dialog = dialog.add_filter("prototxt", &["prototxt"]);
+            let answer = dialog.set_file_name(name.unwrap_or_default()).save_file();
+            Box::pin(async move { path(answer.await) })
+        }
+        Purpose::ExportOnnx => {
+            dialog = dialog.add_filter("ONNX", &["onnx"]);
             let answer = dialog.set_file_name(name.unwrap_or_default()).save_file();
             Box::pin(async move { path(answer.await) })
         }

@@ -1,6 +1,7 @@
 //! What each command does.
 
 mod files;
+mod onnx;
 
 use std::path::{Path, PathBuf};
 
@@ -40,6 +41,10 @@ impl App {
             CommandId::ExportCaffe => {
                 let suggestion = self.suggested_path("prototxt");
                 self.files.ask(Purpose::ExportCaffe, Some(suggestion));
+            }
+            CommandId::ExportOnnx => {
+                let suggestion = self.suggested_path("onnx");
+                self.files.ask(Purpose::ExportOnnx, Some(suggestion));
             }
             CommandId::Quit => self.guarded(Next::Quit, ctx),
             CommandId::Undo => _ = self.document.undo(),

@@ -1,6 +1,6 @@
 """ONNX both ways against PyTorch and onnxruntime; run by hand.
 
-    python3 tests/golden/onnx_check.py target/release/layerlab [--only NAME] [--keep FOLDER]
+    python3 tests/golden/onnx_check.py target/release/layerlab [--way export] [--only NAME] [--keep FOLDER]
 
 Import: networks with random weights are written by both of PyTorch's exporters, and what
 `layerlab infer` makes of the file is compared with the network itself. Export: projects with
@@ -229,7 +229,8 @@ def exports(program, folder, only):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("program", type=pathlib.Path)
-    parser.add_argument("--only")
+    parser.add_argument("--only", help="one network or project")
+    parser.add_argument("--way", choices=["import", "export"])
     parser.add_argument("--keep", type=pathlib.Path)
     options = parser.parse_args()
     bad = 0
@@ -237,7 +238,8 @@ def main():
         folder = options.keep or pathlib.Path(temporary)
         folder.mkdir(exist_ok=True)
         program = options.program.resolve()
-        rows = [imports(program, folder, options.only), exports(program, folder, options.only)]
+        ways = {"import": imports, "export": exports}
+        rows = [rows(program, folder, options.only) for way, rows in ways.items() if options.way in (None, way)]
         for row in (row for part in rows for row in part):
             way, name, kind, found, *more = row
             good = isinstance(found, float) and found <= LIMIT

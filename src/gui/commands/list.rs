@@ -55,6 +55,12 @@ pub static COMMANDS: &[Command] = &[
         "Export for Caffe (.prototxt)…",
         "导出为 Caffe（.prototxt）…",
     ),
+    command(
+        Menu::File,
+        CommandId::ExportOnnx,
+        "Export as ONNX (.onnx)…",
+        "导出为 ONNX（.onnx）…",
+    ),
     command(Menu::File, CommandId::Quit, "Quit", "退出")
         .any_key(COMMAND, Key::Q)
         .section(),

@@ -8,11 +8,14 @@ impl App {
         self.document.path().map(PathBuf::from).or_else(of_recent)
     }
 
-    /// Opens a project file, or Caffe's definition as a new project; what is wrong with it is
+    /// Opens a project file, or Caffe's definition or an ONNX model as a new project; what is wrong with it is
     /// said, and the window stays as it is.
     pub fn open(&mut self, path: PathBuf) {
         if path.extension().is_some_and(|ending| ending == "prototxt") {
             return self.open_caffe(&path);
+        }
+        if path.extension().is_some_and(|ending| ending == "onnx") {
+            return self.open_onnx(&path);
         }
         match Project::open(&path) {
             Ok(project) => {
@@ -167,6 +170,7 @@ impl App {
             Purpose::OpenProject => self.open(path),
             Purpose::SaveProject => self.save_to(with_ending(path, "ron"), ctx),
             Purpose::ExportCaffe => self.export_caffe(&with_ending(path, "prototxt")),
+            Purpose::ExportOnnx => self.export_onnx(&with_ending(path, "onnx")),
             Purpose::SaveCheckpoint => self.training.send(Command::Save(path)),
             Purpose::ResumeCheckpoint => self.start(Start {
                 resume: Some(path),

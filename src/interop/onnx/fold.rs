@@ -14,10 +14,14 @@ pub(super) fn fold<'a>(node: &NodeView<'a>, inputs: &[Value<'a>], opset: u64) ->
         _ => None,
     };
     let first = given(0);
-    if let (Some(Value::Filled { dims, value }), true) = (inputs.first(), is_filled_still(node.op)) {
+    if let (Some(Value::Filled { dims, value }), true) = (inputs.first(), is_filled_still(node.op))
+    {
         let list = |index: usize| given(index).and_then(Numbers::integers);
         let dims = sliced(node, dims, list, opset)?;
-        return Some(Value::Filled { dims, value: *value });
+        return Some(Value::Filled {
+            dims,
+            value: *value,
+        });
     }
     let result = match node.op {
         "Identity" => return inputs.first().cloned(),
@@ -64,7 +68,10 @@ pub(super) fn fold<'a>(node: &NodeView<'a>, inputs: &[Value<'a>], opset: u64) ->
                 ("Squeeze", 1) => vec![],
                 (_, count) => vec![count],
             };
-            Numbers { dims, ..first.clone() }
+            Numbers {
+                dims,
+                ..first.clone()
+            }
         }
         "ReduceProd" => {
             let product = first?.known()?.iter().product::<f64>();
@@ -146,7 +153,11 @@ fn pairs(a: &Numbers, b: &Numbers, function: impl Fn(f64, f64) -> f64) -> Option
         _ => numbers.values[index],
     };
     let value = |index| Some(function(at(a, index)?, at(b, index)?));
-    let like = if a.dims.len() >= b.dims.len() && a.values.len() == count { a } else { b };
+    let like = if a.dims.len() >= b.dims.len() && a.values.len() == count {
+        a
+    } else {
+        b
+    };
     Some(Numbers {
         dims: like.dims.clone(),
         values: (0..count).map(value).collect(),
@@ -157,7 +168,10 @@ fn pairs(a: &Numbers, b: &Numbers, function: impl Fn(f64, f64) -> f64) -> Option
 fn choose(condition: &Numbers, yes: &Numbers, no: &Numbers) -> Option<Numbers> {
     let count = [condition, yes, no].map(|numbers| numbers.values.len());
     let most = count.into_iter().max()?;
-    if count.iter().any(|count| *count == 0 || (*count != most && *count != 1)) {
+    if count
+        .iter()
+        .any(|count| *count == 0 || (*count != most && *count != 1))
+    {
         return None;
     }
     let at = |numbers: &Numbers, index: usize| numbers.values[index.min(numbers.values.len() - 1)];

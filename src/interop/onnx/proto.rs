@@ -241,7 +241,9 @@ impl<'a> Attribute<'a> {
         for field in Fields(bytes) {
             match field? {
                 (1, Wire::Bytes(bytes)) => name = text(bytes)?,
-                (2, Wire::Fixed32(bytes)) => value = AttributeValue::Real(f32::from_le_bytes(bytes)),
+                (2, Wire::Fixed32(bytes)) => {
+                    value = AttributeValue::Real(f32::from_le_bytes(bytes))
+                }
                 (3, Wire::Varint(number)) => value = AttributeValue::Integer(number as i64),
                 // A text of any length may be here, such as a custom operator's; it is no name.
                 (4, Wire::Bytes(bytes)) => {
@@ -264,7 +266,9 @@ impl<'a> Attribute<'a> {
                     })?;
                 }
                 // It says which kind an empty list is of.
-                (20, Wire::Varint(6)) if reals.is_empty() => value = AttributeValue::Reals(Vec::new()),
+                (20, Wire::Varint(6)) if reals.is_empty() => {
+                    value = AttributeValue::Reals(Vec::new())
+                }
                 (20, Wire::Varint(7)) if integers.is_empty() => {
                     value = AttributeValue::Integers(Vec::new());
                 }

@@ -193,7 +193,9 @@ impl<'a> Reader<'a> {
                 let found = match is_own {
                     true => op.read(),
                     false => Err(Gap(tr_format!(
-                        "it is of the domain {}", "它属于域 {}", node.domain
+                        "it is of the domain {}",
+                        "它属于域 {}",
+                        node.domain
                     ))),
                 };
                 match found {
@@ -270,9 +272,18 @@ impl<'a> Reader<'a> {
         };
         let index = self.drafts.len();
         let ports = layer.outputs().len();
-        let shape = |port: usize| outputs.as_ref().and_then(|outputs| outputs.get(port)).cloned();
-        let flows = (0..ports).map(|port| Flow::new((index, port), shape(port))).collect();
-        let key = params.first().and_then(|param| param.origin.rsplit_once('.'));
+        let shape = |port: usize| {
+            outputs
+                .as_ref()
+                .and_then(|outputs| outputs.get(port))
+                .cloned()
+        };
+        let flows = (0..ports)
+            .map(|port| Flow::new((index, port), shape(port)))
+            .collect();
+        let key = params
+            .first()
+            .and_then(|param| param.origin.rsplit_once('.'));
         self.drafts.push(Draft {
             layer,
             inputs: inputs.iter().map(|flow| Some(flow.from)).collect(),
@@ -292,7 +303,11 @@ impl<'a> Reader<'a> {
             Source::Read(tensor) => return Ok(tensor.clone()),
             Source::File(data) => data,
         };
-        if let Some(tensor) = self.tensors.get(data.name).filter(|_| !data.name.is_empty()) {
+        if let Some(tensor) = self
+            .tensors
+            .get(data.name)
+            .filter(|_| !data.name.is_empty())
+        {
             return Ok(tensor.clone());
         }
         self.count(data.count())?;
@@ -331,7 +346,9 @@ impl<'a> Op<'_, 'a> {
         match self.input(index) {
             Value::Flow(flow) => Ok(flow.clone()),
             _ => Err(Gap(tr_format!(
-                "its input {} is a constant or missing", "它的第 {} 个输入是常量或缺失", index + 1
+                "its input {} is a constant or missing",
+                "它的第 {} 个输入是常量或缺失",
+                index + 1
             ))),
         }
     }
@@ -376,7 +393,9 @@ impl<'a> Op<'_, 'a> {
             Value::Filled { dims, value } => {
                 let dims: Option<Vec<usize>> = dims.into_iter().collect();
                 let dims = dims.ok_or_else(|| not_constant(index))?;
-                let count = dims.iter().try_fold(1usize, |count, size| count.checked_mul(*size));
+                let count = dims
+                    .iter()
+                    .try_fold(1usize, |count, size| count.checked_mul(*size));
                 self.reader.count(count)?;
                 let tensor = Tensor::full(value as f32, dims, &candle_core::Device::Cpu)?;
                 Ok((tensor, name))
@@ -492,7 +511,9 @@ fn inferred(layer: &dyn Layer, shapes: &[&Shape], params: &[Param]) -> Result<Ve
 
 fn not_constant(index: usize) -> Gap {
     Gap(tr_format!(
-        "its input {} must be a constant", "它的第 {} 个输入必须是常量", index + 1
+        "its input {} must be a constant",
+        "它的第 {} 个输入必须是常量",
+        index + 1
     ))
 }
 

@@ -127,7 +127,10 @@ impl<'a> TensorData<'a> {
         let (_, dtype) = self.form()?;
         let bytes = self.bytes(folder)?;
         let Some(dtype) = dtype else {
-            let data: Vec<f32> = self.numbers_in(&bytes).map(|number| number as f32).collect();
+            let data: Vec<f32> = self
+                .numbers_in(&bytes)
+                .map(|number| number as f32)
+                .collect();
             return Ok(Tensor::from_vec(data, self.dims.as_slice(), &Device::Cpu)?);
         };
         let tensor = Tensor::from_raw_buffer(&bytes, dtype, &self.dims, &Device::Cpu)?;
@@ -219,12 +222,18 @@ impl<'a> TensorData<'a> {
     ) -> Result<Vec<u8>, Broken> {
         let entry = |wanted: &str| entries.iter().find(|(key, _)| *key == wanted);
         let number = |key: &str| match entry(key) {
-            Some((_, value)) => value.parse::<u64>().map(Some).map_err(|_| Broken::default()),
+            Some((_, value)) => value
+                .parse::<u64>()
+                .map(Some)
+                .map_err(|_| Broken::default()),
             None => Ok(None),
         };
         let name = entry("location").map_or("", |(_, name)| name);
         let mut parts = Path::new(name).components();
-        let is_beside = matches!((parts.next(), parts.next()), (Some(Component::Normal(_)), None));
+        let is_beside = matches!(
+            (parts.next(), parts.next()),
+            (Some(Component::Normal(_)), None)
+        );
         let Some(folder) = folder.filter(|_| is_beside && !name.contains(['\\', ':'])) else {
             return Err(Broken(tr_format!(
                 "its numbers are said to lie in “{name}”; only a file in the model's own folder is opened",
@@ -261,7 +270,10 @@ impl<'a> TensorData<'a> {
 
 impl From<candle_core::Error> for Broken {
     fn from(error: candle_core::Error) -> Self {
-        Self(tr_format!("numbers cannot be read: {error}", "无法读取数据：{error}"))
+        Self(tr_format!(
+            "numbers cannot be read: {error}",
+            "无法读取数据：{error}"
+        ))
     }
 }
 
@@ -273,6 +285,12 @@ impl From<crate::data::Damaged> for Broken {
 
 impl Default for Broken {
     fn default() -> Self {
-        Self(tr("the file is damaged or is no ONNX model", "文件已损坏或不是 ONNX 模型").to_owned())
+        Self(
+            tr(
+                "the file is damaged or is no ONNX model",
+                "文件已损坏或不是 ONNX 模型",
+            )
+            .to_owned(),
+        )
     }
 }

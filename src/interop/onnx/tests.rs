@@ -20,7 +20,11 @@ fn problem(bytes: &[u8]) -> String {
     let Err(Broken(problem)) = read(bytes, None, "net") else {
         panic!("it was read");
     };
-    assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
+    assert!(
+        begun.elapsed() < Duration::from_secs(1),
+        "{:?}",
+        begun.elapsed()
+    );
     problem
 }
 
@@ -44,17 +48,44 @@ fn what_breaks_a_file_is_named() {
     };
     check(b"", "no ONNX graph");
     check(b"not a model at all", "");
-    check(&graph([input(), relu("y", "z"), relu("z", "y"), output("y")]), "reads “y”");
+    check(
+        &graph([input(), relu("y", "z"), relu("z", "y"), output("y")]),
+        "reads “y”",
+    );
     check(&graph([input(), output("y")]), "“y”");
-    let weights = |dims: &[usize], bytes: usize| (5, encode::tensor("w", dims, FLOAT, &vec![0; bytes]));
+    let weights =
+        |dims: &[usize], bytes: usize| (5, encode::tensor("w", dims, FLOAT, &vec![0; bytes]));
     let gemm = || (1, encode::node("g", "Gemm", &["x", "w"], &["y"], &[]));
-    check(&graph([input(), weights(&[4, 3], 47), gemm(), output("y")]), "47 bytes");
-    check(&graph([input(), weights(&[1 << 40, 1 << 40], 8), gemm(), output("y")]), "“w”");
-    check(&graph([input(), weights(&[1 << 33], 8), gemm(), output("y")]), "“w”");
+    check(
+        &graph([input(), weights(&[4, 3], 47), gemm(), output("y")]),
+        "47 bytes",
+    );
+    check(
+        &graph([
+            input(),
+            weights(&[1 << 40, 1 << 40], 8),
+            gemm(),
+            output("y"),
+        ]),
+        "“w”",
+    );
+    check(
+        &graph([input(), weights(&[1 << 33], 8), gemm(), output("y")]),
+        "“w”",
+    );
     let strange = (5, encode::tensor("w", &[4], 8, &[0; 4]));
-    check(&graph([input(), strange, gemm(), output("y")]), "element type 8");
+    check(
+        &graph([input(), strange, gemm(), output("y")]),
+        "element type 8",
+    );
     // No bytes at all, and no file beside it.
-    let empty = (5, Message::default().number(1, 1 << 30).number(2, FLOAT).text(8, "w"));
+    let empty = (
+        5,
+        Message::default()
+            .number(1, 1 << 30)
+            .number(2, FLOAT)
+            .text(8, "w"),
+    );
     check(&graph([input(), empty, gemm(), output("y")]), "“w”");
 }
 
@@ -79,7 +110,11 @@ fn deep_nesting_costs_nothing() {
     let mut inner = Message::default();
     for _ in 0..20_000 {
         let attribute = Message::default().text(1, "body").message(6, &inner);
-        let node = Message::default().text(1, "x").text(2, "y").text(4, "Loop").message(5, &attribute);
+        let node = Message::default()
+            .text(1, "x")
+            .text(2, "y")
+            .text(4, "Loop")
+            .message(5, &attribute);
         inner = Message::default().message(1, &node);
         if inner.0.len() > 1 << 17 {
             break;
@@ -101,8 +136,16 @@ fn numbers_elsewhere_are_only_read_beside_the_model() {
     let secret = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(secret.path(), [0; 48]).unwrap();
     let check = |location: &str, offset: &str, length: &str| {
-        let mut tensor = Message::default().number(1, 4).number(1, 3).number(2, FLOAT).text(8, "w");
-        for (key, value) in [("location", location), ("offset", offset), ("length", length)] {
+        let mut tensor = Message::default()
+            .number(1, 4)
+            .number(1, 3)
+            .number(2, FLOAT)
+            .text(8, "w");
+        for (key, value) in [
+            ("location", location),
+            ("offset", offset),
+            ("length", length),
+        ] {
             let entry = Message::default().text(1, key).text(2, value);
             tensor = tensor.message(13, &entry);
         }
@@ -113,11 +156,27 @@ fn numbers_elsewhere_are_only_read_beside_the_model() {
     };
     assert!(check("w.data", "0", "48"));
     let absolute = secret.path().to_str().unwrap();
-    for location in [absolute, "../w.data", "sub/../w.data", "sub/w.data", "", ".", "..", "c:w.data"] {
+    for location in [
+        absolute,
+        "../w.data",
+        "sub/../w.data",
+        "sub/w.data",
+        "",
+        ".",
+        "..",
+        "c:w.data",
+    ] {
         assert!(!check(location, "0", "48"), "{location}");
     }
     let huge = u64::MAX.to_string();
-    for (offset, length) in [("1", "48"), ("0", "47"), ("0", "49"), ("-1", "48"), ("4", &huge), (&huge, "48")] {
+    for (offset, length) in [
+        ("1", "48"),
+        ("0", "47"),
+        ("0", "49"),
+        ("-1", "48"),
+        ("4", &huge),
+        (&huge, "48"),
+    ] {
         assert!(!check("w.data", offset, length), "{offset} {length}");
     }
 }
@@ -126,11 +185,17 @@ fn numbers_elsewhere_are_only_read_beside_the_model() {
 #[test]
 fn constants_do_not_grow_without_bound() {
     let raw: Vec<u8> = (0..1024i64).flat_map(i64::to_le_bytes).collect();
-    let mut parts = vec![input(), (5, encode::tensor("v0", &[1024], encode::INT64, &raw))];
+    let mut parts = vec![
+        input(),
+        (5, encode::tensor("v0", &[1024], encode::INT64, &raw)),
+    ];
     for index in 0..60 {
         let (from, to) = (format!("v{index}"), format!("v{}", index + 1));
         let axis = [Attribute::Integer("axis", 0)];
-        parts.push((1, encode::node("", "Concat", &[&from, &from], &[&to], &axis)));
+        parts.push((
+            1,
+            encode::node("", "Concat", &[&from, &from], &[&to], &axis),
+        ));
     }
     parts.extend([relu("x", "y"), output("y")]);
     let begun = Instant::now();
@@ -144,9 +209,26 @@ fn constants_do_not_grow_without_bound() {
 fn damaged_models_are_errors_or_projects() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases/onnx");
     let names = [
-        "conv", "conv_transpose", "reshape_by_numbers", "lstm_stacked", "gru_both", "scale", "split", "slice",
-        "average_pool_padded", "resize_corners", "mat_mul_add", "batch_norm_opset_9", "gather_one", "gate",
-        "typed_floats", "unknown_among_known", "channels_last", "concat", "squeeze", "clip",
+        "conv",
+        "conv_transpose",
+        "reshape_by_numbers",
+        "lstm_stacked",
+        "gru_both",
+        "scale",
+        "split",
+        "slice",
+        "average_pool_padded",
+        "resize_corners",
+        "mat_mul_add",
+        "batch_norm_opset_9",
+        "gather_one",
+        "gate",
+        "typed_floats",
+        "unknown_among_known",
+        "channels_last",
+        "concat",
+        "squeeze",
+        "clip",
     ];
     let originals = names.map(|name| std::fs::read(folder.join(format!("{name}.onnx"))).unwrap());
     let mut random = ChaCha8Rng::seed_from_u64(8);
@@ -157,7 +239,11 @@ fn damaged_models_are_errors_or_projects() {
             let at = random.random_range(0..bytes.len());
             match random.random_range(0..6) {
                 0 => bytes[at] = random.random(),
-                1 => bytes[at] = bytes[at].wrapping_add(random.random_range(0..3)).wrapping_sub(1),
+                1 => {
+                    bytes[at] = bytes[at]
+                        .wrapping_add(random.random_range(0..3))
+                        .wrapping_sub(1)
+                }
                 2 => bytes.truncate(at.max(1)),
                 3 => bytes.insert(at, random.random()),
                 4 => bytes[at] ^= 1 << random.random_range(0..8),
@@ -170,7 +256,11 @@ fn damaged_models_are_errors_or_projects() {
         match read(&bytes, None, "net") {
             Ok(imported) => {
                 let numbers: usize = imported.weights.values().map(Tensor::elem_count).sum();
-                assert!(numbers <= 1 << 22, "{numbers} numbers of {} bytes", bytes.len());
+                assert!(
+                    numbers <= 1 << 22,
+                    "{numbers} numbers of {} bytes",
+                    bytes.len()
+                );
                 infer(&imported.project.graph, &Facts::default());
                 whole += 1;
             }
@@ -181,5 +271,8 @@ fn damaged_models_are_errors_or_projects() {
         }
     }
     println!("{refused} refused, {whole} read");
-    assert!(refused > 5_000 && whole > 5_000, "both ways are walked: {refused}, {whole}");
+    assert!(
+        refused > 5_000 && whole > 5_000,
+        "both ways are walked: {refused}, {whole}"
+    );
 }

@@ -20,7 +20,10 @@ pub(super) enum Value<'a> {
     Numbers(Numbers),
     Weights(Weights<'a>),
     /// One number everywhere, such as a state to begin with.
-    Filled { dims: Vec<Option<usize>>, value: f64 },
+    Filled {
+        dims: Vec<Option<usize>>,
+        value: f64,
+    },
     Flow(Flow),
 }
 
@@ -131,7 +134,10 @@ impl Flow {
     /// The same with other axes; a view that changes nothing is none.
     pub fn viewed(mut self, view: Vec<Option<usize>>) -> Self {
         let rank = self.shape.as_ref().map(Shape::rank);
-        let same = view.iter().enumerate().all(|(index, axis)| *axis == Some(index));
+        let same = view
+            .iter()
+            .enumerate()
+            .all(|(index, axis)| *axis == Some(index));
         self.view = (!(same && rank == Some(view.len()))).then_some(view);
         self
     }
@@ -179,6 +185,10 @@ impl Flow {
 
 /// The axis that a number means, from the end where it is negative.
 pub(super) fn axis_in(axis: i64, rank: usize) -> Option<usize> {
-    let axis = if axis < 0 { axis.checked_add(rank as i64)? } else { axis };
+    let axis = if axis < 0 {
+        axis.checked_add(rank as i64)?
+    } else {
+        axis
+    };
     usize::try_from(axis).ok().filter(|axis| *axis < rank)
 }

@@ -44,8 +44,9 @@ struct Writer<'a> {
     written: BTreeMap<String, Vec<usize>>,
     /// The value that an output of a node is.
     values: BTreeMap<PortRef, Name>,
-    /// Every name of an operator and of a value.
+    /// Every name of a value, and of an operator.
     taken: BTreeSet<String>,
+    operators: BTreeSet<String>,
 }
 
 /// One node while it is written.
@@ -74,6 +75,7 @@ pub(super) fn write(
         written: BTreeMap::new(),
         values: BTreeMap::new(),
         taken: BTreeSet::new(),
+        operators: BTreeSet::new(),
     };
     writer.refuse_errors()?;
     let mut ends = Message::default();
@@ -97,9 +99,16 @@ pub(super) fn write(
         answers += 1;
     }
     if answers == 0 {
-        return Err(no_form(title, tr("the network has no output", "网络没有输出")));
+        return Err(no_form(
+            title,
+            tr("the network has no output", "网络没有输出"),
+        ));
     }
-    let Writer { nodes, initializers, .. } = writer;
+    let Writer {
+        nodes,
+        initializers,
+        ..
+    } = writer;
     let mut body = nodes.text(2, title);
     body.0.extend(initializers.0);
     body.0.extend(ends.0);
@@ -112,10 +121,13 @@ pub(super) fn write(
         .message(8, &opset);
     match model.0.len() as u64 <= super::MAX_BYTES {
         true => Ok(model.0),
-        false => Err(no_form(title, tr(
-            "it is larger than the 2 GB that the format allows",
-            "超过该格式允许的 2 GB",
-        ))),
+        false => Err(no_form(
+            title,
+            tr(
+                "it is larger than the 2 GB that the format allows",
+                "超过该格式允许的 2 GB",
+            ),
+        )),
     }
 }
 
@@ -156,7 +168,9 @@ impl<'a> Writer<'a> {
             inputs.0.iter().flatten().any(|from| from.node == name)
         };
         let nodes = self.graph.nodes().iter();
-        nodes.filter(|node| node.phases.contains(Phase::Test)).filter(reads)
+        nodes
+            .filter(|node| node.phases.contains(Phase::Test))
+            .filter(reads)
     }
 
     fn input(&mut self, node: &Node) -> Message {
@@ -191,8 +205,7 @@ impl<'a> Writer<'a> {
             false => {
                 // What is only another name here (dropout) needs an operator to have it there.
                 let name = self.free(&node.name);
-                let copy = encode::node(&name, "Identity", &[&value], &[&name], &[]);
-                self.push(copy);
+                self.push(&name, "Identity", &[&value], &[&name], &[]);
                 name
             }
         };
@@ -202,7 +215,9 @@ impl<'a> Writer<'a> {
     fn layer(&mut self, node: &'a Node) -> Result<(), OnnxError> {
         let failed = |why: String| no_form(&node.name, &why);
         let Some(info) = self.info(node).filter(|info| info.outputs.is_some()) else {
-            return Err(failed(tr("its shape is not known", "其形状未知").to_owned()));
+            return Err(failed(
+                tr("its shape is not known", "其形状未知").to_owned(),
+            ));
         };
         let (mut inputs, mut shapes) = (Vec::new(), Vec::new());
         for from in node.inputs_in(Phase::Test).0.iter().flatten() {
@@ -225,22 +240,35 @@ impl<'a> Writer<'a> {
         form.write().map_err(failed)
     }
 
-    fn push(&mut self, node: Message) {
+    /// An operator under this name, or with the first number that makes it new.
+    fn push(
+        &mut self,
+        name: &str,
+        op: &str,
+        inputs: &[&str],
+        outputs: &[&str],
+        attributes: &[Attribute<'_>],
+    ) {
+        let name = new_name(&mut self.operators, name);
+        let node = encode::node(&name, op, inputs, outputs, attributes);
         let nodes = std::mem::take(&mut self.nodes);
         self.nodes = nodes.message(1, &node);
     }
 
-    /// `wanted`, or with the first number that makes it new.
+    /// A name for a value.
     fn free(&mut self, wanted: &str) -> String {
-        let numbered = (2..).map(|number| format!("{wanted}_{number}"));
-        let mut names = std::iter::once(wanted.to_owned()).chain(numbered);
-        let name = names.find(|name| !self.taken.contains(name)).unwrap_or_default();
-        self.taken.insert(name.clone());
-        name
+        new_name(&mut self.taken, wanted)
     }
 
     /// An initial tensor; equal names of equal shapes are one.
-    fn initial(&mut self, wanted: &str, dims: &[usize], kind: u64, raw: &[u8], shared: bool) -> Name {
+    fn initial(
+        &mut self,
+        wanted: &str,
+        dims: &[usize],
+        kind: u64,
+        raw: &[u8],
+        shared: bool,
+    ) -> Name {
         if shared && self.written.get(wanted).is_some_and(|known| known == dims) {
             return wanted.to_owned();
         }
@@ -253,6 +281,15 @@ impl<'a> Writer<'a> {
     }
 }
 
+/// `wanted`, or with the first number that makes it new.
+fn new_name(taken: &mut BTreeSet<String>, wanted: &str) -> String {
+    let numbered = (2..).map(|number| format!("{wanted}_{number}"));
+    let mut names = std::iter::once(wanted.to_owned()).chain(numbered);
+    let name = names.find(|name| !taken.contains(name)).unwrap_or_default();
+    taken.insert(name.clone());
+    name
+}
+
 fn is_layer(node: &Node) -> bool {
     node.layer.spec().role == Role::Layer && !node.layer.outputs().is_empty()
 }
@@ -262,7 +299,9 @@ impl Form<'_, '_> {
         match self.node.layer.spec().name {
             "Convolution" | "Deconvolution" | "InnerProduct" | "Embed" | "PReLU" | "BatchNorm"
             | "FusedBatchNorm" | "Scale" | "Bias" | "LRN" => self.filters(),
-            "Pooling" | "SpatialPyramidPool" | "Upsample" | "Crop" | "MVN" | "Reduction" => self.pooling(),
+            "Pooling" | "SpatialPyramidPool" | "Upsample" | "Crop" | "MVN" | "Reduction" => {
+                self.pooling()
+            }
             "RNN" | "LSTM" | "GRU" => self.recurrent(),
             "Flatten" | "Reshape" | "Concat" | "Slice" | "Tile" | "Eltwise" | "ArgMax"
             | "Maxout" | "Dropout" | "Silence" => self.structure(),
@@ -288,7 +327,10 @@ impl Form<'_, '_> {
 
     fn output_shape(&self) -> Shape {
         let outputs = self.info.outputs.as_ref();
-        outputs.and_then(|outputs| outputs.first()).cloned().unwrap_or_default()
+        outputs
+            .and_then(|outputs| outputs.first())
+            .cloned()
+            .unwrap_or_default()
     }
 
     /// Says that an output of the node is this value.
@@ -311,8 +353,7 @@ impl Form<'_, '_> {
         attributes: &[Attribute<'_>],
     ) -> Formed {
         let value = self.writer.free(&self.node.name);
-        let node = encode::node(name, op, inputs, &[&value], attributes);
-        self.writer.push(node);
+        self.writer.push(name, op, inputs, &[&value], attributes);
         self.give(0, value);
         Ok(())
     }
@@ -334,8 +375,7 @@ impl Form<'_, '_> {
         // No node's name holds a point.
         let wanted = format!("{}.{}", self.node.name, op.to_lowercase());
         let value = self.writer.free(&wanted);
-        let node = encode::node(name, op, inputs, &[&value], attributes);
-        self.writer.push(node);
+        self.writer.push(name, op, inputs, &[&value], attributes);
         value
     }
 
@@ -386,8 +426,12 @@ impl Form<'_, '_> {
     /// A list of whole numbers, such as axes or sizes.
     fn integers(&mut self, what: &str, values: &[i64]) -> Name {
         let name = format!("{}.{what}", self.node.name);
-        let raw: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
-        self.writer.initial(&name, &[values.len()], INT64, &raw, false)
+        let raw: Vec<u8> = values
+            .iter()
+            .flat_map(|value| value.to_le_bytes())
+            .collect();
+        self.writer
+            .initial(&name, &[values.len()], INT64, &raw, false)
     }
 
     /// The sizes of a shape for Reshape: the batch is copied where an example keeps its numbers.

@@ -88,7 +88,10 @@ impl<'a> Op<'_, 'a> {
     pub(super) fn padded_images(&mut self) -> Result<(Flow, [usize; 4]), Gap> {
         let flow = self.flow(0)?;
         let pad = flow.pad;
-        let flow = self.laid_out(Flow { pad: [0; 4], ..flow })?;
+        let flow = self.laid_out(Flow {
+            pad: [0; 4],
+            ..flow
+        })?;
         Ok((flow, pad))
     }
 
@@ -160,7 +163,9 @@ impl<'a> Op<'_, 'a> {
             return Err(uneven());
         }
         if self.node.integers("output_shape").is_some() {
-            return Err(Gap(tr("it asks for an output size", "它指定了输出大小").to_owned()));
+            return Err(Gap(
+                tr("it asks for an output size", "它指定了输出大小").to_owned()
+            ));
         }
         let bias = self.bias(2, outputs)?;
         let layer = Deconvolution {
@@ -179,7 +184,10 @@ impl<'a> Op<'_, 'a> {
 
     fn group(&self) -> Result<usize, Gap> {
         let group = self.node.integer("group").unwrap_or(1);
-        usize::try_from(group).ok().filter(|group| *group > 0).ok_or_else(misfit)
+        usize::try_from(group)
+            .ok()
+            .filter(|group| *group > 0)
+            .ok_or_else(misfit)
     }
 
     /// A bias of so many numbers, where the input is there.
@@ -194,7 +202,9 @@ impl<'a> Op<'_, 'a> {
     /// y = α x W + β b.
     fn gemm(&mut self) -> Result<Flow, Gap> {
         if self.node.integer("transA").unwrap_or(0) != 0 {
-            return Err(Gap(tr("it transposes its first input", "它转置第一个输入").to_owned()));
+            return Err(Gap(
+                tr("it transposes its first input", "它转置第一个输入").to_owned()
+            ));
         }
         let x = self.plain(0)?;
         let (weight, name) = self.weights(1)?;
@@ -221,7 +231,9 @@ impl<'a> Op<'_, 'a> {
     /// A matrix (inputs, outputs) as we have it.
     fn turned(&mut self, weight: Tensor, name: &str) -> Result<(Tensor, String), Gap> {
         if weight.rank() != 2 {
-            return Err(Gap(tr("its weights are no matrix", "其权重不是矩阵").to_owned()));
+            return Err(Gap(
+                tr("its weights are no matrix", "其权重不是矩阵").to_owned()
+            ));
         }
         self.reader.count(Some(weight.elem_count()))?;
         Ok((weight.t()?.contiguous()?, format!("{name} turned")))
@@ -261,7 +273,10 @@ impl<'a> Op<'_, 'a> {
             }
             false => (self.laid_out(flow)?, None),
         };
-        let axis = x.shape.as_ref().map_or(1, |shape| shape.rank().saturating_sub(1));
+        let axis = x
+            .shape
+            .as_ref()
+            .map_or(1, |shape| shape.rank().saturating_sub(1));
         let y = self.full(&x, axis, weight, origin, None)?;
         Ok(vec![Value::Flow(Flow { view, ..y })])
     }
@@ -275,7 +290,10 @@ impl<'a> Op<'_, 'a> {
         }
         let x = self.plain(0)?;
         let mut params = Vec::new();
-        for (index, suffix) in ["weight", "bias", "running_mean", "running_var"].iter().enumerate() {
+        for (index, suffix) in ["weight", "bias", "running_mean", "running_var"]
+            .iter()
+            .enumerate()
+        {
             let (tensor, name) = self.weights(index + 1)?;
             params.push(Param {
                 suffix,
@@ -298,7 +316,11 @@ impl<'a> Op<'_, 'a> {
         // One for each channel: (C, 1, 1).
         let ones = slope.dims().iter().skip(1).all(|size| *size == 1);
         if !shared && !ones {
-            return Err(Gap(tr("its slopes are not one for each channel", "其斜率并非每通道一个").to_owned()));
+            return Err(Gap(tr(
+                "its slopes are not one for each channel",
+                "其斜率并非每通道一个",
+            )
+            .to_owned()));
         }
         let layer = PReLU {
             channel_shared: shared,
@@ -334,7 +356,11 @@ impl<'a> Op<'_, 'a> {
             input_dim: Size::Count(rows),
             ..Embed::default()
         };
-        self.one(layer, &[&tokens], params("weight", table, name.to_owned(), None))
+        self.one(
+            layer,
+            &[&tokens],
+            params("weight", table, name.to_owned(), None),
+        )
     }
 
     /// Adds a constant to the full connection before it, where that has no bias yet.
@@ -346,7 +372,10 @@ impl<'a> Op<'_, 'a> {
             return Ok(None);
         }
         let layer = self.reader.drafts[flow.from.0].layer.as_any();
-        let Some(full) = layer.downcast_ref::<InnerProduct>().filter(|full| !full.bias) else {
+        let Some(full) = layer
+            .downcast_ref::<InnerProduct>()
+            .filter(|full| !full.bias)
+        else {
             return Ok(None);
         };
         let Size::Count(outputs) = full.num_output else {
@@ -424,7 +453,11 @@ fn both(pair: [i64; 2]) -> Result<[usize; 2], Gap> {
 }
 
 fn not_2d() -> Gap {
-    Gap(tr("only windows over images (N, C, H, W) are read", "只支持图像 (N, C, H, W) 上的窗口").to_owned())
+    Gap(tr(
+        "only windows over images (N, C, H, W) are read",
+        "只支持图像 (N, C, H, W) 上的窗口",
+    )
+    .to_owned())
 }
 
 pub(super) fn uneven() -> Gap {

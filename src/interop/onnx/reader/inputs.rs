@@ -63,7 +63,9 @@ impl<'a> Reader<'a> {
         Ok(match order {
             Some(order) => {
                 let mut view = vec![None; order.len()];
-                (0..).zip(order).for_each(|(ours, axis)| view[axis] = Some(ours));
+                (0..)
+                    .zip(order)
+                    .for_each(|(ours, axis)| view[axis] = Some(ours));
                 flow.viewed(view)
             }
             None => flow,
@@ -89,7 +91,9 @@ impl<'a> Reader<'a> {
             merged: None,
             last_of: None,
         });
-        Ok((0..ports).map(|port| Flow::new((index, port), shape.clone())).collect())
+        Ok((0..ports)
+            .map(|port| Flow::new((index, port), shape.clone()))
+            .collect())
     }
 
     /// Gives every output the axes that the file says it has.

@@ -35,7 +35,14 @@ impl<'a> Op<'_, 'a> {
             "HardSigmoid" => {
                 let (alpha, beta) = (real("alpha", 0.2), real("beta", 0.5));
                 let x = self.flow(0)?;
-                let x = self.pointwise_of(Power { scale: alpha, shift: beta, power: 1.0 }, x)?;
+                let x = self.pointwise_of(
+                    Power {
+                        scale: alpha,
+                        shift: beta,
+                        power: 1.0,
+                    },
+                    x,
+                )?;
                 Ok(vec![Value::Flow(self.bounded(x, 0.0, 1.0)?)])
             }
             // x · hard sigmoid of x with slope 1/6
@@ -48,7 +55,10 @@ impl<'a> Op<'_, 'a> {
                 };
                 let gate = self.pointwise_of(line, x.clone())?;
                 let gate = self.bounded(gate, 0.0, 1.0)?;
-                let [bare, gate] = [&x, &gate].map(|flow| Flow { view: None, ..flow.clone() });
+                let [bare, gate] = [&x, &gate].map(|flow| Flow {
+                    view: None,
+                    ..flow.clone()
+                });
                 let layer = Eltwise {
                     operation: EltwiseOperation::Product,
                     coeff: Vec::new(),
@@ -70,7 +80,10 @@ impl<'a> Op<'_, 'a> {
                 None => Err(by_constant()),
             },
             "Add" | "Sub" | "Mul" | "Div" | "Sum" | "Max" | "Min" | "Mean" => self.combined(),
-            op => Err(Gap(tr_format!("there is no such layer: {op}", "没有这样的层：{op}"))),
+            op => Err(Gap(tr_format!(
+                "there is no such layer: {op}",
+                "没有这样的层：{op}"
+            ))),
         }
     }
 
@@ -100,7 +113,10 @@ impl<'a> Op<'_, 'a> {
         let power = rounded(power);
         let flow = self.flow(0)?;
         if self.joined_power(0, |before| {
-            (before.power == 1.0).then(|| Power { power, ..before.clone() })
+            (before.power == 1.0).then(|| Power {
+                power,
+                ..before.clone()
+            })
         }) {
             return Ok(vec![Value::Flow(flow)]);
         }
@@ -120,7 +136,11 @@ impl<'a> Op<'_, 'a> {
             return false;
         }
         let draft = &mut self.reader.drafts[from];
-        let changed = draft.layer.as_any().downcast_ref::<Power>().and_then(change);
+        let changed = draft
+            .layer
+            .as_any()
+            .downcast_ref::<Power>()
+            .and_then(change);
         // What leaves the ranges of the layer stays apart.
         let changed = changed.filter(|layer| crate::graph::out_of_range(layer).is_empty());
         match changed {
@@ -172,11 +192,16 @@ impl<'a> Op<'_, 'a> {
         let flow = self.flow(0)?;
         let dims = flow.dims().ok_or_else(misfit)?;
         let older = self.reader.opset < 13;
-        let axis = self.node.integer("axis").unwrap_or(if older { 1 } else { -1 });
+        let axis = self
+            .node
+            .integer("axis")
+            .unwrap_or(if older { 1 } else { -1 });
         let axis = axis_in(axis, dims.len()).ok_or_else(misfit)?;
         // Older versions sum over all axes from there on.
         if older && dims[axis + 1..].iter().any(|size| *size != Some(1)) {
-            return Err(Gap(tr("it sums over several axes", "它对多个维求和").to_owned()));
+            return Err(Gap(
+                tr("it sums over several axes", "它对多个维求和").to_owned()
+            ));
         }
         let axes = flow.axes().ok_or_else(misfit)?;
         let ours = axes[axis].ok_or_else(misfit)?;
@@ -189,7 +214,11 @@ impl<'a> Op<'_, 'a> {
         match (self.inputs.len(), flows) {
             (count, flowing) if count == flowing => self.eltwise(),
             (2, 1) => self.with_constant(),
-            _ => Err(Gap(tr("it mixes constants and what flows", "它混用常量与数据流").to_owned())),
+            _ => Err(Gap(tr(
+                "it mixes constants and what flows",
+                "它混用常量与数据流",
+            )
+            .to_owned())),
         }
     }
 
@@ -198,9 +227,13 @@ impl<'a> Op<'_, 'a> {
             return Ok(vec![Value::Flow(flow)]);
         }
         let count = self.inputs.len();
-        let flows: Vec<Flow> = (0..count).map(|index| self.flow(index)).collect::<Result<_, _>>()?;
+        let flows: Vec<Flow> = (0..count)
+            .map(|index| self.flow(index))
+            .collect::<Result<_, _>>()?;
         let view = flows[0].view.clone();
-        let same = flows.iter().all(|flow| flow.view == view && flow.pad == [0; 4]);
+        let same = flows
+            .iter()
+            .all(|flow| flow.view == view && flow.pad == [0; 4]);
         let (bare, view) = match same {
             true => {
                 let bare = flows.into_iter().map(|flow| Flow { view: None, ..flow });
@@ -212,7 +245,10 @@ impl<'a> Op<'_, 'a> {
             }
         };
         if let [only] = &bare[..] {
-            return Ok(vec![Value::Flow(Flow { view, ..only.clone() })]);
+            return Ok(vec![Value::Flow(Flow {
+                view,
+                ..only.clone()
+            })]);
         }
         let (operation, coeff) = match self.node.op {
             "Add" | "Sum" => (EltwiseOperation::Sum, Vec::new()),
@@ -221,7 +257,12 @@ impl<'a> Op<'_, 'a> {
             "Mul" => (EltwiseOperation::Product, Vec::new()),
             "Max" => (EltwiseOperation::Max, Vec::new()),
             "Div" => return self.divided(&bare, view),
-            op => return Err(Gap(tr_format!("there is no such layer: {op}", "没有这样的层：{op}"))),
+            op => {
+                return Err(Gap(tr_format!(
+                    "there is no such layer: {op}",
+                    "没有这样的层：{op}"
+                )));
+            }
         };
         let bare: Vec<&Flow> = bare.iter().collect();
         let y = self.one(Eltwise { operation, coeff }, &bare, Vec::new())?;
@@ -264,7 +305,9 @@ impl<'a> Op<'_, 'a> {
         }
         let x = self.laid_out(x)?;
         let place = self.beside("gate");
-        let gate = self.reader.laid_out(place, gate.viewed(axes[..2].to_vec()))?;
+        let gate = self
+            .reader
+            .laid_out(place, gate.viewed(axes[..2].to_vec()))?;
         let layer = Scale {
             axis: 0,
             ..Scale::default()
@@ -292,7 +335,9 @@ impl<'a> Op<'_, 'a> {
                     };
                     Ok(vec![Value::Flow(self.bounded(flow, low, high)?)])
                 }
-                _ => Err(Gap(tr("it divides by what flows", "它以数据流作除数").to_owned())),
+                _ => Err(Gap(
+                    tr("it divides by what flows", "它以数据流作除数").to_owned()
+                )),
             };
         }
         if op == "Add"
@@ -309,8 +354,15 @@ impl<'a> Op<'_, 'a> {
             return Err(misfit());
         }
         let ones = dims.iter().take_while(|size| **size == 1).count();
-        let behind = dims[ones..].iter().rev().take_while(|size| **size == 1).count();
-        let axis = (rank + ones).checked_sub(dims.len()).filter(|axis| *axis > 0).ok_or_else(misfit)?;
+        let behind = dims[ones..]
+            .iter()
+            .rev()
+            .take_while(|size| **size == 1)
+            .count();
+        let axis = (rank + ones)
+            .checked_sub(dims.len())
+            .filter(|axis| *axis > 0)
+            .ok_or_else(misfit)?;
         let own = dims[ones..dims.len() - behind].to_vec();
         if own.is_empty() {
             return Err(misfit());
@@ -324,14 +376,22 @@ impl<'a> Op<'_, 'a> {
         let numbers = numbers.reshape(own.as_slice())?;
         let (axis, num_axes) = (axis as i64, own.len() as i64);
         if matches!(op, "Mul" | "Div") {
-            let layer = Scale { axis, num_axes, ..Scale::default() };
+            let layer = Scale {
+                axis,
+                num_axes,
+                ..Scale::default()
+            };
             let y = self.one(layer, &[&flow], params("weight", numbers, origin, None))?;
             return Ok(vec![Value::Flow(y)]);
         }
         if self.joined_scale(x, axis, num_axes, &numbers, &origin) {
             return Ok(vec![Value::Flow(flow)]);
         }
-        let layer = Bias { axis, num_axes, ..Bias::default() };
+        let layer = Bias {
+            axis,
+            num_axes,
+            ..Bias::default()
+        };
         let y = self.one(layer, &[&flow], params("bias", numbers, origin, None))?;
         Ok(vec![Value::Flow(y)])
     }
@@ -354,17 +414,25 @@ impl<'a> Op<'_, 'a> {
         }
         let draft = &mut self.reader.drafts[from];
         let scale = draft.layer.as_any().downcast_ref::<Scale>();
-        let fits = |scale: &&Scale| {
-            !scale.bias_term && (scale.axis, scale.num_axes) == (axis, num_axes)
-        };
+        let fits =
+            |scale: &&Scale| !scale.bias_term && (scale.axis, scale.num_axes) == (axis, num_axes);
         let Some(scale) = scale.filter(fits).cloned() else {
             return false;
         };
-        if draft.params.first().is_none_or(|weight| weight.tensor.dims() != numbers.dims()) {
+        if draft
+            .params
+            .first()
+            .is_none_or(|weight| weight.tensor.dims() != numbers.dims())
+        {
             return false;
         }
-        draft.layer = Box::new(Scale { bias_term: true, ..scale }) as Box<dyn Layer>;
-        draft.params.extend(params("bias", numbers.clone(), origin.to_owned(), None));
+        draft.layer = Box::new(Scale {
+            bias_term: true,
+            ..scale
+        }) as Box<dyn Layer>;
+        draft
+            .params
+            .extend(params("bias", numbers.clone(), origin.to_owned(), None));
         true
     }
 }

@@ -36,7 +36,11 @@ pub(super) fn place(node: &NodeView<'_>) -> Place {
         name => name,
     };
     // `Conv_12`, which says nothing.
-    if name.trim_end_matches(|c: char| c.is_ascii_digit()).trim_end_matches('_') == node.op {
+    if name
+        .trim_end_matches(|c: char| c.is_ascii_digit())
+        .trim_end_matches('_')
+        == node.op
+    {
         return (Vec::new(), word(name, node.op));
     }
     let path = name.split('/').filter(|part| !part.is_empty());
@@ -48,12 +52,20 @@ fn components(names: &[&str]) -> Vec<String> {
     let mut path = Vec::new();
     let mut whole = "";
     for name in names.iter().filter(|name| !name.is_empty()) {
-        let inside = name.strip_prefix(whole).and_then(|rest| match whole.is_empty() {
-            true => Some(rest),
-            false => rest.strip_prefix('.'),
-        });
+        let inside = name
+            .strip_prefix(whole)
+            .and_then(|rest| match whole.is_empty() {
+                true => Some(rest),
+                false => rest.strip_prefix('.'),
+            });
         if *name != whole {
-            path.extend(inside.unwrap_or(name).split('.').filter(|part| !part.is_empty()).map(legal));
+            path.extend(
+                inside
+                    .unwrap_or(name)
+                    .split('.')
+                    .filter(|part| !part.is_empty())
+                    .map(legal),
+            );
         }
         whole = name;
     }
@@ -84,7 +96,10 @@ fn legal(part: &str) -> String {
 pub(in crate::interop::onnx) fn finish(
     drafted: Drafted,
 ) -> (Graph, BTreeMap<String, Tensor>, Vec<String>) {
-    let Drafted { mut drafts, mut notes } = drafted;
+    let Drafted {
+        mut drafts,
+        mut notes,
+    } = drafted;
     join_last_steps(&mut drafts);
     join_flattens(&mut drafts);
     let names = names(&mut drafts);
@@ -118,9 +133,8 @@ pub(in crate::interop::onnx) fn finish(
 fn join_last_steps(drafts: &mut [Draft]) {
     let only_reader = |drafts: &[Draft], of: usize| {
         let reads = |draft: &Draft| draft.inputs.iter().flatten().any(|(from, _)| *from == of);
-        let mut readers = (0..drafts.len()).filter(|index| {
-            drafts[*index].merged.is_none() && reads(&drafts[*index])
-        });
+        let mut readers = (0..drafts.len())
+            .filter(|index| drafts[*index].merged.is_none() && reads(&drafts[*index]));
         readers.next().filter(|_| readers.next().is_none())
     };
     for slice in 0..drafts.len() {
@@ -175,7 +189,9 @@ fn names(drafts: &mut [Draft]) -> Vec<String> {
         *counts.entry(draft.path.clone()).or_insert(0) += 1;
     }
     let is_group = |path: &[String]| {
-        let after = counts.range(path.to_vec()..).find(|(other, _)| other.as_slice() != path);
+        let after = counts
+            .range(path.to_vec()..)
+            .find(|(other, _)| other.as_slice() != path);
         after.is_some_and(|(other, _)| other.starts_with(path))
     };
     let mut taken = BTreeSet::new();
@@ -210,7 +226,10 @@ fn names(drafts: &mut [Draft]) -> Vec<String> {
 /// Whether a name is one of modules inside each other.
 fn is_path(key: &str) -> bool {
     let is_word = |part: &str| {
-        !part.is_empty() && part.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-'))
+        !part.is_empty()
+            && part
+                .chars()
+                .all(|c| c.is_alphanumeric() || matches!(c, '_' | '-'))
     };
     key.split('.').all(is_word)
 }
@@ -230,7 +249,9 @@ impl Keys {
         let fits = |prefix: &String| {
             draft.params.iter().all(|param| {
                 let key = format!("{prefix}.{}", param.suffix);
-                self.origins.get(&key).is_none_or(|origin| *origin == param.origin)
+                self.origins
+                    .get(&key)
+                    .is_none_or(|origin| *origin == param.origin)
             })
         };
         let numbered = (2..).map(|number| format!("{usual}_{number}"));

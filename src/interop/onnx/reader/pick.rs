@@ -36,7 +36,11 @@ impl<'a> Op<'_, 'a> {
             return Ok(x.clone());
         }
         if axis == 0 {
-            return Err(Gap(tr("it takes examples out of the batch", "它从批次中取出部分样本").to_owned()));
+            return Err(Gap(tr(
+                "it takes examples out of the batch",
+                "它从批次中取出部分样本",
+            )
+            .to_owned()));
         }
         let points = [range.start, range.end];
         let points = points.into_iter().filter(|at| *at > 0 && Some(*at) != size);
@@ -46,8 +50,13 @@ impl<'a> Op<'_, 'a> {
             ..Slice::default()
         };
         let port = usize::from(range.start > 0);
-        let bare = Flow { view: None, ..x.clone() };
-        let flows = self.reader.draft(place, Box::new(layer), &[&bare], Vec::new())?;
+        let bare = Flow {
+            view: None,
+            ..x.clone()
+        };
+        let flows = self
+            .reader
+            .draft(place, Box::new(layer), &[&bare], Vec::new())?;
         flows.into_iter().nth(port).ok_or_else(misfit)
     }
 
@@ -75,23 +84,37 @@ impl<'a> Op<'_, 'a> {
         }
         let flow = self.flow(0)?;
         let Value::Numbers(indices) = self.input(1).clone() else {
-            return Err(Gap(tr("it picks by what the network computes", "它按网络计算出的序号取值").to_owned()));
+            return Err(Gap(tr(
+                "it picks by what the network computes",
+                "它按网络计算出的序号取值",
+            )
+            .to_owned()));
         };
         let axes = flow.axes().ok_or_else(misfit)?;
-        let axis = axis_in(self.node.integer("axis").unwrap_or(0), axes.len()).ok_or_else(misfit)?;
+        let axis =
+            axis_in(self.node.integer("axis").unwrap_or(0), axes.len()).ok_or_else(misfit)?;
         let size = flow.dims().ok_or_else(misfit)?[axis].ok_or_else(misfit)?;
         let places = indices.integers().ok_or_else(misfit)?;
         let places: Option<Vec<usize>> = places.iter().map(|at| axis_in(*at, size)).collect();
-        let places = places.filter(|places| !places.is_empty()).ok_or_else(misfit)?;
+        let places = places
+            .filter(|places| !places.is_empty())
+            .ok_or_else(misfit)?;
         let range = places[0]..places[0] + places.len();
         if !range.clone().eq(places.iter().copied()) {
-            return Err(Gap(tr("it picks places that do not follow each other", "它所取的位置不连续").to_owned()));
+            return Err(Gap(tr(
+                "it picks places that do not follow each other",
+                "它所取的位置不连续",
+            )
+            .to_owned()));
         }
         if !indices.dims.is_empty() {
             return Ok(vec![Value::Flow(self.picked_seen(flow, axis, range)?)]);
         }
         if axes[axis] == Some(1) && range.end == size && self.is_recurrent(&flow) {
-            let last = self.last_step(&Flow { view: None, ..flow.clone() })?;
+            let last = self.last_step(&Flow {
+                view: None,
+                ..flow.clone()
+            })?;
             let rest = axes.iter().enumerate().filter(|(index, _)| *index != axis);
             let view = rest.map(|(_, ours)| ours.map(|ours| ours.saturating_sub(1)));
             return Ok(vec![Value::Flow(last.viewed(view.collect()))]);
@@ -116,7 +139,11 @@ impl<'a> Op<'_, 'a> {
         let axes = list(3, "axes").unwrap_or_else(|| (0..starts.len() as i64).collect());
         let steps = list(4, "steps").unwrap_or_default();
         if steps.iter().any(|step| *step != 1) {
-            return Err(Gap(tr("it skips places, or turns them round", "它跳步或反向取值").to_owned()));
+            return Err(Gap(tr(
+                "it skips places, or turns them round",
+                "它跳步或反向取值",
+            )
+            .to_owned()));
         }
         for ((start, end), axis) in starts.iter().zip(&ends).zip(&axes) {
             let axis = axis_in(*axis, dims.len()).ok_or_else(misfit)?;
@@ -135,7 +162,8 @@ impl<'a> Op<'_, 'a> {
     fn split(&mut self) -> Found<'a> {
         let flow = self.flow(0)?;
         let axes = flow.axes().ok_or_else(misfit)?;
-        let axis = axis_in(self.node.integer("axis").unwrap_or(0), axes.len()).ok_or_else(misfit)?;
+        let axis =
+            axis_in(self.node.integer("axis").unwrap_or(0), axes.len()).ok_or_else(misfit)?;
         let ours = axes[axis].ok_or_else(misfit)?;
         let size = flow.dims().ok_or_else(misfit)?[axis].ok_or_else(misfit)?;
         let count = self.node.outputs.len();
@@ -176,7 +204,9 @@ impl<'a> Op<'_, 'a> {
         };
         let bare = Flow { view: None, ..flow };
         let parts = self.draft(layer, &[&bare], Vec::new())?;
-        let parts = parts.into_iter().map(|part| Value::Flow(part.viewed(axes.clone())));
+        let parts = parts
+            .into_iter()
+            .map(|part| Value::Flow(part.viewed(axes.clone())));
         Ok(parts.collect())
     }
 

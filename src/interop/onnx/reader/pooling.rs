@@ -6,7 +6,7 @@ use super::shapes::misfit;
 use super::{Found, Op};
 use crate::i18n::{tr, tr_format};
 use crate::layers::{
-    PoolMethod, Pooling, Reduction, ReductionOperation, ReLU, Upsample, UpsampleMode,
+    PoolMethod, Pooling, ReLU, Reduction, ReductionOperation, Upsample, UpsampleMode,
 };
 use crate::nn::pool_output;
 
@@ -37,8 +37,17 @@ impl<'a> Op<'_, 'a> {
 
     fn windows(&mut self, method: PoolMethod) -> Result<Flow, Gap> {
         let (x, before) = self.padded_images()?;
-        if self.node.outputs.get(1).is_some_and(|name| !name.is_empty()) {
-            return Err(Gap(tr("it gives the places of the maxima too", "它还输出最大值的位置").to_owned()));
+        if self
+            .node
+            .outputs
+            .get(1)
+            .is_some_and(|name| !name.is_empty())
+        {
+            return Err(Gap(tr(
+                "it gives the places of the maxima too",
+                "它还输出最大值的位置",
+            )
+            .to_owned()));
         }
         let own = self.frame(None, &x)?;
         if own.dilation != [1, 1] {
@@ -48,7 +57,9 @@ impl<'a> Op<'_, 'a> {
         // Zeros before a maximum are no gap only where nothing is below them.
         let rectified = || {
             let layer = self.reader.drafts[x.from.0].layer.as_any();
-            layer.downcast_ref::<ReLU>().is_some_and(|relu| relu.negative_slope == 0.0)
+            layer
+                .downcast_ref::<ReLU>()
+                .is_some_and(|relu| relu.negative_slope == 0.0)
         };
         if before != [0; 4] && !average && !rectified() {
             return Err(super::padded());
@@ -67,7 +78,11 @@ impl<'a> Op<'_, 'a> {
             }
             // An average counts what was padded before, and its own padding only if it says so.
             if !counted && (first != 0 || (padded_first != padded_last)) {
-                return Err(Gap(tr("its average does not count the padding", "其平均值不计填充").to_owned()));
+                return Err(Gap(tr(
+                    "its average does not count the padding",
+                    "其平均值不计填充",
+                )
+                .to_owned()));
             }
             let end = padded_last + last;
             if pad[axis] == end && (counted || last == 0) {
@@ -77,7 +92,9 @@ impl<'a> Op<'_, 'a> {
             let size = dims.get(2 + axis).copied().flatten().ok_or_else(misfit)?;
             let Frame { kernel, stride, .. } = own;
             let shown = size.saturating_add(pad[axis]).saturating_add(end);
-            let needed = shown.checked_sub(kernel[axis]).map(|room| room / stride[axis] + 1);
+            let needed = shown
+                .checked_sub(kernel[axis])
+                .map(|room| room / stride[axis] + 1);
             let rounded_up = pool_output(size, kernel[axis], stride[axis], pad[axis], true);
             let clipped = !average || !counted;
             if needed.is_none() || needed != rounded_up || !clipped {
@@ -147,15 +164,29 @@ impl<'a> Op<'_, 'a> {
     /// Zeros around an image, for whoever comes next.
     fn pad(&mut self) -> Result<Flow, Gap> {
         let flow = self.flow(0)?;
-        let value = self.node.real("value").or_else(|| self.number(2)).unwrap_or(0.0);
+        let value = self
+            .node
+            .real("value")
+            .or_else(|| self.number(2))
+            .unwrap_or(0.0);
         if self.node.word("mode").unwrap_or("constant") != "constant" || value != 0.0 {
-            return Err(Gap(tr("it pads with something else than zeros", "它填充的不是零").to_owned()));
+            return Err(Gap(tr(
+                "it pads with something else than zeros",
+                "它填充的不是零",
+            )
+            .to_owned()));
         }
         let pads = self.integers("pads", 1).ok_or_else(misfit)?;
         if pads.iter().all(|pad| *pad == 0) {
             return Ok(flow);
         }
-        let flow = Flow { pad: flow.pad, ..self.laid_out(Flow { pad: [0; 4], ..flow.clone() })? };
+        let flow = Flow {
+            pad: flow.pad,
+            ..self.laid_out(Flow {
+                pad: [0; 4],
+                ..flow.clone()
+            })?
+        };
         let pads = match self.input(3) {
             Value::Numbers(axes) => {
                 let axes = axes.integers().ok_or_else(misfit)?;
@@ -170,11 +201,16 @@ impl<'a> Op<'_, 'a> {
             _ => pads,
         };
         let [0, 0, top, left, 0, 0, bottom, right] = pads[..] else {
-            return Err(Gap(tr("it pads other axes than height and width", "它填充的不是高和宽").to_owned()));
+            return Err(Gap(tr(
+                "it pads other axes than height and width",
+                "它填充的不是高和宽",
+            )
+            .to_owned()));
         };
         let mut pad = flow.pad;
         for (pad, more) in pad.iter_mut().zip([top, left, bottom, right]) {
-            let more = usize::try_from(more).map_err(|_| Gap(tr("it cuts", "它在裁剪").to_owned()))?;
+            let more =
+                usize::try_from(more).map_err(|_| Gap(tr("it cuts", "它在裁剪").to_owned()))?;
             *pad = pad.saturating_add(more);
         }
         Ok(Flow { pad, ..flow })
@@ -201,7 +237,9 @@ impl<'a> Op<'_, 'a> {
             match (&scales, &sizes) {
                 (_, Some(sizes)) => {
                     let wanted = sizes.get(2 + axis).copied().flatten().ok_or_else(misfit)?;
-                    size[axis] = (wanted >= 1.0).then_some(wanted as usize).ok_or_else(misfit)?;
+                    size[axis] = (wanted >= 1.0)
+                        .then_some(wanted as usize)
+                        .ok_or_else(misfit)?;
                 }
                 (Some(scales), _) => {
                     let times = *scales.get(2 + axis).ok_or_else(misfit)?;
@@ -238,7 +276,10 @@ impl<'a> Op<'_, 'a> {
         use super::super::proto::AttributeValue;
         if self.node.op == "Upsample" {
             if let Some(AttributeValue::Reals(scales)) = self.node.attribute("scales") {
-                return (Some(scales.iter().map(|scale| f64::from(*scale)).collect()), None);
+                return (
+                    Some(scales.iter().map(|scale| f64::from(*scale)).collect()),
+                    None,
+                );
             }
             return (self.few(1), None);
         }
@@ -278,13 +319,21 @@ impl<'a> Op<'_, 'a> {
         // The older operators have one way each.
         let older = self.node.op == "Upsample" || self.reader.opset < 11;
         let usual = if older { "asymmetric" } else { "half_pixel" };
-        let way = self.node.word("coordinate_transformation_mode").unwrap_or(usual);
-        let whole = [0, 1].into_iter().all(|axis| match (size[axis], from[axis]) {
-            (0, _) => scale.is_some(),
-            (to, Some(from)) => from > 0 && to % from == 0,
-            (_, None) => false,
-        });
-        let down = self.node.word("nearest_mode").unwrap_or("round_prefer_floor");
+        let way = self
+            .node
+            .word("coordinate_transformation_mode")
+            .unwrap_or(usual);
+        let whole = [0, 1]
+            .into_iter()
+            .all(|axis| match (size[axis], from[axis]) {
+                (0, _) => scale.is_some(),
+                (to, Some(from)) => from > 0 && to % from == 0,
+                (_, None) => false,
+            });
+        let down = self
+            .node
+            .word("nearest_mode")
+            .unwrap_or("round_prefer_floor");
         match (mode, way) {
             (UpsampleMode::Bilinear, "half_pixel" | "pytorch_half_pixel") => Ok(false),
             (UpsampleMode::Bilinear, "align_corners") => Ok(true),

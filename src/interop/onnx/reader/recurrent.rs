@@ -63,12 +63,18 @@ impl<'a> Op<'_, 'a> {
             name.is_some_and(|name| self.reader.uses.contains_key(name))
         };
         if asks_for(2) {
-            return Err(Gap(tr("its memory is read", "它的记忆状态被读取").to_owned()));
+            return Err(Gap(
+                tr("its memory is read", "它的记忆状态被读取").to_owned()
+            ));
         }
         let last = match asks_for(1) {
             true => {
                 let last = self.last_step(&y)?;
-                let order = if time_first { [None, Some(0), Some(1)] } else { [Some(0), None, Some(1)] };
+                let order = if time_first {
+                    [None, Some(0), Some(1)]
+                } else {
+                    [Some(0), None, Some(1)]
+                };
                 Value::Flow(last.viewed(order.to_vec()))
             }
             false => Value::Absent,
@@ -89,20 +95,33 @@ impl<'a> Op<'_, 'a> {
                 "其重置门作用在乘积之前，而非像 PyTorch 那样在其后",
             ));
         }
-        let is_usual = node.attributes.iter().all(|attribute| match attribute.name {
-            "hidden_size" | "direction" | "layout" | "linear_before_reset" | "output_sequence" => true,
-            "input_forget" => node.integer("input_forget") == Some(0),
-            "activations" => match &attribute.value {
-                AttributeValue::Words(words) => words == usual_activations(node.op),
+        let is_usual = node
+            .attributes
+            .iter()
+            .all(|attribute| match attribute.name {
+                "hidden_size"
+                | "direction"
+                | "layout"
+                | "linear_before_reset"
+                | "output_sequence" => true,
+                "input_forget" => node.integer("input_forget") == Some(0),
+                "activations" => match &attribute.value {
+                    AttributeValue::Words(words) => words == usual_activations(node.op),
+                    _ => false,
+                },
                 _ => false,
-            },
-            _ => false,
-        });
+            });
         if !is_usual {
-            return refuse(tr("it has other activations than usual", "其激活函数不同于常规"));
+            return refuse(tr(
+                "it has other activations than usual",
+                "其激活函数不同于常规",
+            ));
         }
         if !matches!(self.input(4), Value::Absent) || !matches!(self.input(7), Value::Absent) {
-            return refuse(tr("it is given lengths or peepholes", "它带有序列长度或窥视孔权重"));
+            return refuse(tr(
+                "it is given lengths or peepholes",
+                "它带有序列长度或窥视孔权重",
+            ));
         }
         for index in [5, 6] {
             let begins_with_zero = match self.input(index).clone() {
@@ -116,7 +135,10 @@ impl<'a> Op<'_, 'a> {
                 Value::Flow(_) => false,
             };
             if !begins_with_zero {
-                return refuse(tr("it begins with a state that is not zero", "其初始状态不为零"));
+                return refuse(tr(
+                    "it begins with a state that is not zero",
+                    "其初始状态不为零",
+                ));
             }
         }
         Ok(())
@@ -136,12 +158,19 @@ impl<'a> Op<'_, 'a> {
         let rank = flow.shape.as_ref().map_or(3, Shape::rank);
         let wanted = match rank {
             3 => [Some(0), Some(1), Some(2)],
-            4 if flow.shape.as_ref().is_some_and(|shape| shape.dim(1) == Some(1)) => {
+            4 if flow
+                .shape
+                .as_ref()
+                .is_some_and(|shape| shape.dim(1) == Some(1)) =>
+            {
                 [Some(0), Some(2), Some(3)]
             }
             _ => [None; 3],
         };
-        let bare = Flow { view: None, ..flow.clone() };
+        let bare = Flow {
+            view: None,
+            ..flow.clone()
+        };
         if [batch, steps, width] == wanted && flow.pad == [0; 4] {
             return Ok(bare);
         }
@@ -161,13 +190,18 @@ impl<'a> Op<'_, 'a> {
                 return Err(misfit());
             }
             let tensor = arranged(&weight.reshape((rows, width))?, order, hidden)?;
-            params.push(Param { suffix, tensor, origin: name.to_owned() });
+            params.push(Param {
+                suffix,
+                tensor,
+                origin: name.to_owned(),
+            });
         }
         let rows = order.len() * hidden;
         let (both, name) = match self.input(3) {
-            Value::Absent => {
-                (Tensor::zeros(2 * rows, candle_core::DType::F32, &candle_core::Device::Cpu)?, "")
-            }
+            Value::Absent => (
+                Tensor::zeros(2 * rows, candle_core::DType::F32, &candle_core::Device::Cpu)?,
+                "",
+            ),
             _ => self.weights(3)?,
         };
         if both.elem_count() != 2 * rows {
@@ -176,7 +210,11 @@ impl<'a> Op<'_, 'a> {
         let both = both.flatten_all()?;
         for (half, suffix) in SUFFIXES[0].iter().skip(2).enumerate() {
             let tensor = arranged(&both.narrow(0, half * rows, rows)?, order, hidden)?;
-            params.push(Param { suffix, tensor, origin: format!("{name} {half}") });
+            params.push(Param {
+                suffix,
+                tensor,
+                origin: format!("{name} {half}"),
+            });
         }
         Ok(params)
     }
@@ -192,9 +230,15 @@ impl<'a> Op<'_, 'a> {
                 _ => None,
             };
             match self.node.op {
-                "LSTM" => layer.downcast_ref::<Lstm>().and_then(|l| parts(l.num_output, l.num_layers)),
-                "GRU" => layer.downcast_ref::<Gru>().and_then(|l| parts(l.num_output, l.num_layers)),
-                _ => layer.downcast_ref::<Rnn>().and_then(|l| parts(l.num_output, l.num_layers)),
+                "LSTM" => layer
+                    .downcast_ref::<Lstm>()
+                    .and_then(|l| parts(l.num_output, l.num_layers)),
+                "GRU" => layer
+                    .downcast_ref::<Gru>()
+                    .and_then(|l| parts(l.num_output, l.num_layers)),
+                _ => layer
+                    .downcast_ref::<Rnn>()
+                    .and_then(|l| parts(l.num_output, l.num_layers)),
             }
         };
         let (units, layers) = of(&self.reader.drafts[lower])?;
@@ -202,27 +246,42 @@ impl<'a> Op<'_, 'a> {
         let readers = self.reader.drafts.iter().flat_map(|draft| &draft.inputs);
         let readers = readers.filter(|from| **from == Some((lower, 0))).count();
         let suffixes = SUFFIXES.get(layers)?;
-        if units != hidden || !same_place || readers != 1 || self.reader.drafts[upper].own.is_empty() {
+        if units != hidden
+            || !same_place
+            || readers != 1
+            || self.reader.drafts[upper].own.is_empty()
+        {
             return None;
         }
         let mut params = std::mem::take(&mut self.reader.drafts[upper].params);
-        params.iter_mut().zip(suffixes).for_each(|(param, suffix)| param.suffix = suffix);
+        params
+            .iter_mut()
+            .zip(suffixes)
+            .for_each(|(param, suffix)| param.suffix = suffix);
         let draft = &mut self.reader.drafts[lower];
         draft.params.extend(params);
         draft.layer = cell(self.node.op, hidden, layers + 1, SequenceOutput::Sequence);
         self.reader.drafts[upper].merged = Some(lower);
-        Some(Flow { from: (lower, 0), ..y.clone() })
+        Some(Flow {
+            from: (lower, 0),
+            ..y.clone()
+        })
     }
 
     /// The last step of a sequence of ours (N, T, H): (N, H).
     pub(super) fn last_step(&mut self, y: &Flow) -> Result<Flow, Gap> {
         let shape = y.shape.clone().ok_or_else(misfit)?;
-        let steps = shape.dim(1).ok_or_else(|| {
-            Gap(tr("the number of steps is not known", "步数未知").to_owned())
-        })?;
+        let steps = shape
+            .dim(1)
+            .ok_or_else(|| Gap(tr("the number of steps is not known", "步数未知").to_owned()))?;
         let place = super::shapes::beside(self.node, "last");
         let flow = self.picked(place, y, 1, steps - 1..steps)?;
-        if let Some(draft) = self.reader.drafts.get_mut(flow.from.0).filter(|_| steps > 1) {
+        if let Some(draft) = self
+            .reader
+            .drafts
+            .get_mut(flow.from.0)
+            .filter(|_| steps > 1)
+        {
             draft.last_of = Some(y.from.0);
         }
         let rank = shape.rank();
@@ -235,9 +294,24 @@ impl<'a> Op<'_, 'a> {
 fn cell(op: &str, hidden: usize, layers: usize, output: SequenceOutput) -> Box<dyn Layer> {
     let (num_output, num_layers) = (Size::Count(hidden), layers);
     match op {
-        "LSTM" => Box::new(Lstm { num_output, num_layers, output, ..Lstm::default() }),
-        "GRU" => Box::new(Gru { num_output, num_layers, output, ..Gru::default() }),
-        _ => Box::new(Rnn { num_output, num_layers, output, ..Rnn::default() }),
+        "LSTM" => Box::new(Lstm {
+            num_output,
+            num_layers,
+            output,
+            ..Lstm::default()
+        }),
+        "GRU" => Box::new(Gru {
+            num_output,
+            num_layers,
+            output,
+            ..Gru::default()
+        }),
+        _ => Box::new(Rnn {
+            num_output,
+            num_layers,
+            output,
+            ..Rnn::default()
+        }),
     }
 }
 
@@ -245,13 +319,22 @@ fn cell(op: &str, hidden: usize, layers: usize, output: SequenceOutput) -> Box<d
 pub(super) fn of_last(layer: &dyn Layer) -> Option<Box<dyn Layer>> {
     let (any, output) = (layer.as_any(), SequenceOutput::Last);
     if let Some(layer) = any.downcast_ref::<Lstm>() {
-        return Some(Box::new(Lstm { output, ..layer.clone() }));
+        return Some(Box::new(Lstm {
+            output,
+            ..layer.clone()
+        }));
     }
     if let Some(layer) = any.downcast_ref::<Gru>() {
-        return Some(Box::new(Gru { output, ..layer.clone() }));
+        return Some(Box::new(Gru {
+            output,
+            ..layer.clone()
+        }));
     }
     let layer = any.downcast_ref::<Rnn>()?;
-    Some(Box::new(Rnn { output, ..layer.clone() }))
+    Some(Box::new(Rnn {
+        output,
+        ..layer.clone()
+    }))
 }
 
 /// Rows gate by gate in another order.
@@ -260,6 +343,8 @@ pub(in crate::interop::onnx) fn arranged(
     order: &[usize],
     hidden: usize,
 ) -> candle_core::Result<Tensor> {
-    let gates = order.iter().map(|gate| rows.narrow(0, gate * hidden, hidden));
+    let gates = order
+        .iter()
+        .map(|gate| rows.narrow(0, gate * hidden, hidden));
     Tensor::cat(&gates.collect::<Result<Vec<_>, _>>()?, 0)?.contiguous()
 }

@@ -18,7 +18,9 @@ impl Reader<'_> {
         };
         let named: Vec<usize> = view.iter().flatten().copied().collect();
         if !named.is_sorted() {
-            return Err(Gap(tr("axes would change places", "需要交换维的次序").to_owned()));
+            return Err(Gap(
+                tr("axes would change places", "需要交换维的次序").to_owned()
+            ));
         }
         let dims = flow.dims().unwrap_or_default();
         let bare = Flow {
@@ -27,7 +29,8 @@ impl Reader<'_> {
         };
         // Everything else that an example has is of size 1.
         if view.len() == 2 && view[0] == Some(0) && view[1].is_some() {
-            let mut flows = self.draft(place, Box::new(Flatten::default()), &[&bare], Vec::new())?;
+            let mut flows =
+                self.draft(place, Box::new(Flatten::default()), &[&bare], Vec::new())?;
             return Ok(flows.swap_remove(0));
         }
         let mut shape = Vec::with_capacity(dims.len());
@@ -37,7 +40,9 @@ impl Reader<'_> {
                 None if *axis == Some(index) => 0,
                 None if !shape.contains(&-1) => -1,
                 None => {
-                    return Err(Gap(tr("too many sizes are unknown", "未知的大小过多").to_owned()));
+                    return Err(Gap(
+                        tr("too many sizes are unknown", "未知的大小过多").to_owned()
+                    ));
                 }
             });
         }
@@ -98,7 +103,9 @@ impl<'a> Op<'_, 'a> {
         if self.node.op == "Reshape" || self.node.op == "Expand" {
             return self.reshaped(flow);
         }
-        let axes = flow.axes().ok_or_else(|| Gap(tr("the shape is not known", "形状未知").to_owned()))?;
+        let axes = flow
+            .axes()
+            .ok_or_else(|| Gap(tr("the shape is not known", "形状未知").to_owned()))?;
         if flow.pad != [0; 4] {
             return Err(padded());
         }
@@ -124,7 +131,10 @@ impl<'a> Op<'_, 'a> {
                 };
                 // A batch of one is squeezed away by mistake, or by a network for one example.
                 if gone.iter().any(|axis| dims[*axis] != Some(1)) {
-                    return Err(Gap(tr_format!("axes {gone:?} are not of size 1", "第 {gone:?} 维的大小不是 1")));
+                    return Err(Gap(tr_format!(
+                        "axes {gone:?} are not of size 1",
+                        "第 {gone:?} 维的大小不是 1"
+                    )));
                 }
                 let kept = (0..rank).filter(|axis| !gone.contains(axis));
                 kept.map(|axis| axes[axis]).collect()
@@ -151,7 +161,9 @@ impl<'a> Op<'_, 'a> {
     fn flattened(&mut self, flow: Flow) -> Result<Flow, Gap> {
         let rank = flow.axes().map_or(0, |axes| axes.len());
         if axis_in(self.node.integer("axis").unwrap_or(1), rank) != Some(1) {
-            return Err(Gap(tr("it flattens the batch too", "它把批次维也展平了").to_owned()));
+            return Err(Gap(
+                tr("it flattens the batch too", "它把批次维也展平了").to_owned()
+            ));
         }
         let flow = self.laid_out(flow)?;
         self.one(Flatten::default(), &[&flow], Vec::new())
@@ -182,7 +194,10 @@ impl<'a> Op<'_, 'a> {
 
     fn reshaped_to(&mut self, flow: Flow, target: &[i64]) -> Result<Flow, Gap> {
         // For a view, an axis that is copied is as good as any.
-        let any: Vec<i64> = target.iter().map(|size| if *size == 0 { -1 } else { *size }).collect();
+        let any: Vec<i64> = target
+            .iter()
+            .map(|size| if *size == 0 { -1 } else { *size })
+            .collect();
         if let Some(seen) = flow.seen_as(&any) {
             return Ok(seen);
         }
@@ -192,13 +207,18 @@ impl<'a> Op<'_, 'a> {
         let flow = self.laid_out(flow)?;
         let mut target = target.to_vec();
         let per_example = flow.shape.as_ref().and_then(|shape| shape.per_example());
-        let has_batch = flow.shape.as_ref().is_some_and(|shape| shape.dim(0).is_none());
+        let has_batch = flow
+            .shape
+            .as_ref()
+            .is_some_and(|shape| shape.dim(0).is_none());
         // Whatever batch the file was made with, ours is any; (−1, …) is the batch where the rest
         // is one example.
         if let Some((first, rest)) = target.split_first_mut()
             && has_batch
         {
-            let product = rest.iter().try_fold(1i64, |product, size| product.checked_mul(*size));
+            let product = rest
+                .iter()
+                .try_fold(1i64, |product, size| product.checked_mul(*size));
             if *first >= 0 || product == per_example.map(|size| size as i64) {
                 *first = 0;
             }
@@ -266,7 +286,11 @@ impl<'a> Op<'_, 'a> {
                     -1 => Ok(count / usize::try_from(known).unwrap_or(1).max(1)),
                     size => usize::try_from(*size).map_err(|_| misfit()),
                 };
-                let dims: Vec<usize> = target.iter().enumerate().map(size).collect::<Result<_, _>>()?;
+                let dims: Vec<usize> = target
+                    .iter()
+                    .enumerate()
+                    .map(size)
+                    .collect::<Result<_, _>>()?;
                 tensor.reshape(dims)?
             }
             _ => return Err(misfit()),
@@ -279,7 +303,11 @@ impl<'a> Op<'_, 'a> {
     }
 
     fn dropout(&mut self) -> Found<'a> {
-        let ratio = self.node.real("ratio").or_else(|| self.number(1)).unwrap_or(0.5);
+        let ratio = self
+            .node
+            .real("ratio")
+            .or_else(|| self.number(1))
+            .unwrap_or(0.5);
         let layer = Dropout {
             ratio: ratio.clamp(0.0, 0.99),
         };
@@ -287,19 +315,37 @@ impl<'a> Op<'_, 'a> {
     }
 
     fn concat(&mut self) -> Found<'a> {
-        let flows: Vec<Flow> = (0..self.inputs.len()).map(|index| self.flow(index)).collect::<Result<_, _>>()?;
+        let flows: Vec<Flow> = (0..self.inputs.len())
+            .map(|index| self.flow(index))
+            .collect::<Result<_, _>>()?;
         let view = flows.first().and_then(|flow| flow.view.clone());
-        let same = view.is_some() && flows.iter().all(|flow| flow.view == view && flow.pad == [0; 4]);
+        let same = view.is_some()
+            && flows
+                .iter()
+                .all(|flow| flow.view == view && flow.pad == [0; 4]);
         let axis = self.node.integer("axis").unwrap_or(1);
         if let (true, Some(view)) = (same, view)
             && let Some(Some(ours)) = axis_in(axis, view.len()).map(|axis| view[axis])
         {
-            let bare: Vec<Flow> = flows.into_iter().map(|flow| Flow { view: None, ..flow }).collect();
-            let y = self.one(Concat { axis: ours as i64 }, &bare.iter().collect::<Vec<_>>(), Vec::new())?;
+            let bare: Vec<Flow> = flows
+                .into_iter()
+                .map(|flow| Flow { view: None, ..flow })
+                .collect();
+            let y = self.one(
+                Concat { axis: ours as i64 },
+                &bare.iter().collect::<Vec<_>>(),
+                Vec::new(),
+            )?;
             return Ok(vec![Value::Flow(y.viewed(view))]);
         }
-        let plain: Vec<Flow> = (0..self.inputs.len()).map(|index| self.plain(index)).collect::<Result<_, _>>()?;
-        let y = self.one(Concat { axis }, &plain.iter().collect::<Vec<_>>(), Vec::new())?;
+        let plain: Vec<Flow> = (0..self.inputs.len())
+            .map(|index| self.plain(index))
+            .collect::<Result<_, _>>()?;
+        let y = self.one(
+            Concat { axis },
+            &plain.iter().collect::<Vec<_>>(),
+            Vec::new(),
+        )?;
         Ok(vec![Value::Flow(y)])
     }
 
@@ -319,7 +365,11 @@ impl<'a> Op<'_, 'a> {
 
 /// Axes or sizes that do not fit what is there.
 pub(super) fn misfit() -> Gap {
-    Gap(tr("its axes or sizes are not known, or do not fit", "其维或大小未知，或不匹配").to_owned())
+    Gap(tr(
+        "its axes or sizes are not known, or do not fit",
+        "其维或大小未知，或不匹配",
+    )
+    .to_owned())
 }
 
 /// What a node is called, with a word behind it for one of several layers that it becomes.

@@ -18,7 +18,10 @@ impl<'a> Op<'_, 'a> {
             "算子 {op} 在此没有对应项（{why}）；予以保留，但无法运行"
         );
         self.reader.notes.push(names::note(self.node, &note));
-        let name: String = op.chars().filter(|c| c.is_alphanumeric() || *c == '_').collect();
+        let name: String = op
+            .chars()
+            .filter(|c| c.is_alphanumeric() || *c == '_')
+            .collect();
         let is_own = layers::entry(&name).is_some();
         let name = match name.starts_with(|c: char| c.is_alphabetic()) && !is_own {
             true => name,
@@ -26,15 +29,24 @@ impl<'a> Op<'_, 'a> {
         };
         let text = ron::to_string(&self.text()).unwrap_or_default();
         let layer = layer_of(&format!("{name}(onnx: {text})"));
-        let inputs: Vec<Flow> = self.inputs.iter().filter_map(|input| match input {
-            Value::Flow(flow) => Some(Flow { shape: None, ..flow.clone() }),
-            _ => None,
-        }).collect();
+        let inputs: Vec<Flow> = self
+            .inputs
+            .iter()
+            .filter_map(|input| match input {
+                Value::Flow(flow) => Some(Flow {
+                    shape: None,
+                    ..flow.clone()
+                }),
+                _ => None,
+            })
+            .collect();
         let inputs: Vec<&Flow> = inputs.iter().collect();
         let drafted = match inputs.is_empty() {
             // Shapes are not inferred where one is unknown, nor here.
             true => self.reader.source(names::place(self.node), layer, None),
-            false => self.reader.draft(names::place(self.node), layer, &inputs, Vec::new()),
+            false => self
+                .reader
+                .draft(names::place(self.node), layer, &inputs, Vec::new()),
         };
         let flows = drafted.unwrap_or_default();
         flows.into_iter().map(Value::Flow).collect()
@@ -66,7 +78,10 @@ impl<'a> Op<'_, 'a> {
                         Some(number) => number.to_string(),
                         None => "?".to_owned(),
                     });
-                    parts.push(format!("input {index} = {}", list(&values.collect::<Vec<_>>())));
+                    parts.push(format!(
+                        "input {index} = {}",
+                        list(&values.collect::<Vec<_>>())
+                    ));
                 }
                 Value::Weights(weights) => {
                     parts.push(format!("input {index} = {name} {:?}", weights.dims));
@@ -80,7 +95,11 @@ impl<'a> Op<'_, 'a> {
 }
 
 fn list(numbers: &[impl ToString]) -> String {
-    let shown: Vec<String> = numbers.iter().take(SHOWN).map(ToString::to_string).collect();
+    let shown: Vec<String> = numbers
+        .iter()
+        .take(SHOWN)
+        .map(ToString::to_string)
+        .collect();
     let rest = if numbers.len() > SHOWN { ", …" } else { "" };
     format!("[{}{rest}]", shown.join(", "))
 }

@@ -21,7 +21,12 @@ impl Form<'_, '_> {
         match self.node.layer.spec().name {
             "Convolution" => {
                 let l: Convolution = self.layer()?;
-                self.window("Conv", [l.kernel, l.stride, l.pad, l.dilation], l.group, l.bias)
+                self.window(
+                    "Conv",
+                    [l.kernel, l.stride, l.pad, l.dilation],
+                    l.group,
+                    l.bias,
+                )
             }
             "Deconvolution" => {
                 let l: Deconvolution = self.layer()?;
@@ -97,9 +102,15 @@ impl Form<'_, '_> {
     fn embed(&mut self) -> Formed {
         let layer: Embed = self.layer()?;
         let (mut x, _) = self.x()?;
-        let from = self.node.inputs_in(crate::graph::Phase::Test).get(0).cloned();
+        let from = self
+            .node
+            .inputs_in(crate::graph::Phase::Test)
+            .get(0)
+            .cloned();
         let source = from.and_then(|from| {
-            self.writer.graph.named(&from.node, crate::graph::Phase::Test)
+            self.writer
+                .graph
+                .named(&from.node, crate::graph::Phase::Test)
         });
         let is_whole = source.is_some_and(|node| {
             node.layer.inputs().ports.is_empty() && self.writer.kind(node) == INT64
@@ -145,7 +156,9 @@ impl Form<'_, '_> {
             .to_owned());
         }
         let (_, factor) = self.param("scale_factor")?;
-        let factor = factor.flatten_all().and_then(|f| f.to_dtype(candle_core::DType::F64));
+        let factor = factor
+            .flatten_all()
+            .and_then(|f| f.to_dtype(candle_core::DType::F64));
         let factor = factor.and_then(|f| f.to_vec1::<f64>()).map_err(failed)?;
         let factor = match factor.first() {
             Some(0.0) | None => 1.0,
@@ -215,7 +228,11 @@ impl Form<'_, '_> {
         let name = self.node.name.clone();
         let y = self.step_named(&name, "Mul", &[&x, &scale], &[]);
         let rank = shape.rank() as i64;
-        let axis = if layer.axis < 0 { layer.axis + rank } else { layer.axis };
+        let axis = if layer.axis < 0 {
+            layer.axis + rank
+        } else {
+            layer.axis
+        };
         let axis = usize::try_from(axis).map_err(|_| unsaid())?;
         let bias = self.along("bias", axis, &shape)?;
         self.last_named(&format!("{name}_add"), "Add", &[&y, &bias], &[])

@@ -27,7 +27,11 @@ impl Form<'_, '_> {
         let (x, shape) = self.x()?;
         let average = layer.method == PoolMethod::Average;
         if layer.global {
-            let op = if average { "GlobalAveragePool" } else { "GlobalMaxPool" };
+            let op = if average {
+                "GlobalAveragePool"
+            } else {
+                "GlobalMaxPool"
+            };
             return self.last(op, &[&x], &[]);
         }
         let frame = Pool2d {
@@ -93,7 +97,11 @@ impl Form<'_, '_> {
             let counts = i64::from(!is_hanging);
             attributes.push(Attribute::Integer("count_include_pad", counts));
         }
-        Ok((x, if average { "AveragePool" } else { "MaxPool" }, attributes))
+        Ok((
+            x,
+            if average { "AveragePool" } else { "MaxPool" },
+            attributes,
+        ))
     }
 
     fn pyramid(&mut self) -> Formed {
@@ -103,7 +111,10 @@ impl Form<'_, '_> {
             return Err(tr("the size of its maps is not known", "其特征图大小未知").to_owned());
         };
         let mut levels = Vec::new();
-        for frame in layer.settings([height, width]).map_err(super::filters::failed)? {
+        for frame in layer
+            .settings([height, width])
+            .map_err(super::filters::failed)?
+        {
             let average = layer.pool == PoolMethod::Average;
             let (x, op, attributes) = self.windows(x.clone(), &shape, frame, average)?;
             let y = self.step(op, &[&x], &attributes);
@@ -155,14 +166,22 @@ impl Form<'_, '_> {
         let (x, from) = self.x()?;
         let to = self.output_shape();
         let (mut starts, mut ends, mut axes) = (Vec::new(), Vec::new(), Vec::new());
-        let first = if layer.axis < 0 { layer.axis + from.rank() as i64 } else { layer.axis };
+        let first = if layer.axis < 0 {
+            layer.axis + from.rank() as i64
+        } else {
+            layer.axis
+        };
         let first = usize::try_from(first).map_err(|_| unsaid())?;
         for axis in first..from.rank() {
             let (from, to) = match (from.dim(axis), to.dim(axis)) {
                 (Some(from), Some(to)) => (from, to),
                 // Of one batch both are the same.
                 (None, None) if axis == 0 => continue,
-                _ => return Err(tr("the size of its maps is not known", "其特征图大小未知").to_owned()),
+                _ => {
+                    return Err(
+                        tr("the size of its maps is not known", "其特征图大小未知").to_owned()
+                    );
+                }
             };
             let begin = layer.begin(axis - first, from, to).ok_or_else(unsaid)?;
             starts.push(begin as i64);
@@ -198,7 +217,11 @@ impl Form<'_, '_> {
         let layer: Reduction = self.layer()?;
         let (x, shape) = self.x()?;
         let rank = shape.rank() as i64;
-        let first = if layer.axis < 0 { layer.axis + rank } else { layer.axis };
+        let first = if layer.axis < 0 {
+            layer.axis + rank
+        } else {
+            layer.axis
+        };
         let axes: Vec<i64> = (first..rank).collect();
         let op = match layer.operation {
             ReductionOperation::Sum => "ReduceSum",

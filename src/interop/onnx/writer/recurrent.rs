@@ -5,7 +5,7 @@ use candle_core::Tensor;
 use super::filters::failed;
 use super::{Form, Formed, Name};
 use crate::graph::{Node, Shape};
-use crate::interop::onnx::encode::{self, Attribute};
+use crate::interop::onnx::encode::Attribute;
 use crate::interop::onnx::reader::{arranged, gates};
 use crate::layers::{Gru, Lstm, Rnn, SequenceOutput};
 
@@ -31,8 +31,8 @@ impl Form<'_, '_> {
             // As PyTorch names them, so that reading puts them on top of each other again.
             let name = format!("/{}/{op}_{layer}", self.node.name);
             let [all, end] = outputs;
-            let node = encode::node(&name, op, &inputs, &[&all, &end], &attributes);
-            self.writer.push(node);
+            self.writer
+                .push(&name, op, &inputs, &[&all, &end], &attributes);
             if layer + 1 < layers || output == SequenceOutput::Sequence {
                 let axes = self.integers("direction", &[1]);
                 sequence = self.step("Squeeze", &[&all, &axes], &[]);
@@ -59,7 +59,11 @@ impl Form<'_, '_> {
             let axes = self.integers("channel", &[1]);
             x = self.step("Squeeze", &[&x, &axes], &[]);
         }
-        self.step("Transpose", &[&x], &[Attribute::Integers("perm", vec![1, 0, 2])])
+        self.step(
+            "Transpose",
+            &[&x],
+            &[Attribute::Integers("perm", vec![1, 0, 2])],
+        )
     }
 
     /// W, R and B of one layer, and the number of its units.
@@ -67,7 +71,10 @@ impl Form<'_, '_> {
         let order = gates(op);
         // Where each of ONNX's gates stands here.
         let mut theirs = vec![0; order.len()];
-        order.iter().enumerate().for_each(|(ours, place)| theirs[*place] = ours);
+        order
+            .iter()
+            .enumerate()
+            .for_each(|(ours, place)| theirs[*place] = ours);
         let arrange = |suffix: &str| -> Result<(String, Tensor), String> {
             let (key, tensor) = self.param(&format!("{suffix}_l{layer}"))?;
             let hidden = tensor.dim(0).map_err(failed)? / theirs.len();

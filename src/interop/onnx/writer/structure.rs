@@ -2,7 +2,7 @@
 
 use super::{Form, Formed, Name, unsaid};
 use crate::i18n::tr;
-use crate::interop::onnx::encode::{self, Attribute, FLOAT};
+use crate::interop::onnx::encode::{Attribute, FLOAT};
 use crate::layers::{ArgMax, Concat, Eltwise, EltwiseOperation, Flatten, Maxout, Slice, Tile};
 
 impl Form<'_, '_> {
@@ -48,12 +48,20 @@ impl Form<'_, '_> {
     fn slice(&mut self) -> Formed {
         let layer: Slice = self.layer()?;
         let (x, shape) = self.x()?;
-        let axis = if layer.axis < 0 { layer.axis + shape.rank() as i64 } else { layer.axis };
+        let axis = if layer.axis < 0 {
+            layer.axis + shape.rank() as i64
+        } else {
+            layer.axis
+        };
         let axis = usize::try_from(axis).map_err(|_| unsaid())?;
         let outputs = self.info.outputs.clone().unwrap_or_default();
-        let sizes = outputs.iter().map(|shape| shape.dim(axis).map(|size| size as i64));
+        let sizes = outputs
+            .iter()
+            .map(|shape| shape.dim(axis).map(|size| size as i64));
         let sizes: Option<Vec<i64>> = sizes.collect();
-        let sizes = sizes.ok_or_else(|| tr("the sizes of its parts are not known", "各部分大小未知").to_owned())?;
+        let sizes = sizes.ok_or_else(|| {
+            tr("the sizes of its parts are not known", "各部分大小未知").to_owned()
+        })?;
         let sizes = self.integers("sizes", &sizes);
         let mut names = Vec::with_capacity(outputs.len());
         for port in 0..outputs.len() {
@@ -67,8 +75,8 @@ impl Form<'_, '_> {
         }
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let axis = Attribute::Integer("axis", axis as i64);
-        let node = encode::node(&self.node.name, "Split", &[&x, &sizes], &names, &[axis]);
-        self.writer.push(node);
+        self.writer
+            .push(&self.node.name, "Split", &[&x, &sizes], &names, &[axis]);
         Ok(())
     }
 
@@ -76,9 +84,15 @@ impl Form<'_, '_> {
         let layer: Tile = self.layer()?;
         let (x, shape) = self.x()?;
         let rank = shape.rank();
-        let axis = if layer.axis < 0 { layer.axis + rank as i64 } else { layer.axis };
+        let axis = if layer.axis < 0 {
+            layer.axis + rank as i64
+        } else {
+            layer.axis
+        };
         let mut repeats = vec![1; rank];
-        let slot = usize::try_from(axis).ok().and_then(|axis| repeats.get_mut(axis));
+        let slot = usize::try_from(axis)
+            .ok()
+            .and_then(|axis| repeats.get_mut(axis));
         *slot.ok_or_else(unsaid)? = layer.tiles as i64;
         let repeats = self.integers("repeats", &repeats);
         self.last("Tile", &[&x, &repeats], &[])
@@ -96,8 +110,13 @@ impl Form<'_, '_> {
             .collect();
         let pieces: Vec<&str> = pieces.iter().map(String::as_str).collect();
         let name = format!("{}_split", self.node.name);
-        let node = encode::node(&name, "Split", &[&x], &pieces, &[Attribute::Integer("axis", 1)]);
-        self.writer.push(node);
+        self.writer.push(
+            &name,
+            "Split",
+            &[&x],
+            &pieces,
+            &[Attribute::Integer("axis", 1)],
+        );
         self.last("Max", &pieces, &[])
     }
 
@@ -199,14 +218,13 @@ impl Form<'_, '_> {
             let wanted = format!("{}.{what}", self.node.name);
             self.writer.free(&wanted)
         });
-        let node = encode::node(
+        self.writer.push(
             &self.node.name,
             "TopK",
             &[x, &count],
             &[&both[0], &both[1]],
             &[Attribute::Integer("axis", axis)],
         );
-        self.writer.push(node);
         let [found, at] = both;
         (places.then_some(at), values.then_some(found))
     }
