@@ -2,7 +2,8 @@
 //! trains meanwhile: `cargo bench --bench frames`, or `-- FRAMES PROJECT` for another project.
 //!
 //! The window has no screen; frames come 60 times a second and a pointer moves over it, drags a
-//! box and zooms. Measure on a quiet machine.
+//! box and zooms. Measure on a quiet machine. `-- editor` measures the editor alone with the 517
+//! nodes of a ResNet-152, which has no need of a quiet machine: frames follow one another at once.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -11,11 +12,13 @@ use anyhow::{Context, bail};
 use egui::{Event, Modifiers, MouseWheelUnit, PointerButton, Pos2, TouchPhase, Vec2};
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable;
+use layerlab::graph::{Graph, Node, PortRef};
 use layerlab::gui::app::App;
 use layerlab::gui::commands::CommandId;
 use layerlab::gui::settings::Settings;
 use layerlab::gui::training::Start;
 use layerlab::i18n::{Lang, Text};
+use layerlab::layers;
 use layerlab::train::{Command, Priority};
 
 /// As in the program.
@@ -131,6 +134,169 @@ fn button(window: &mut Window, pos: Pos2, pressed: bool) {
     });
 }
 
+/// The graph of a ResNet-152 (He et al. 2016), grouped as in its table, every box in the open.
+fn resnet152() -> anyhow::Result<Graph> {
+    let mut graph = Graph::default();
+    let mut add = |name: &str, layer: &str, inputs: &[&str]| -> anyhow::Result<String> {
+        let mut node = Node::new(name, layers::parse(layer)?);
+        for (port, from) in inputs.iter().enumerate() {
+            node.inputs.set(port, Some(PortRef::parse(from)));
+        }
+        graph.add(node);
+        Ok(name.to_owned())
+    };
+    let conv = |size: usize, kernel: usize, stride: usize| {
+        let pad = kernel / 2;
+        format!(
+            "Convolution(num_output: {size}, kernel: ({kernel}, {kernel}), stride: ({stride}, {stride}), pad: ({pad}, {pad}), bias: false)"
+        )
+    };
+    let (norm, relu) = ("FusedBatchNorm()", "ReLU()");
+    add("data", "Data()", &[])?;
+    let mut x = add("conv1/conv", &conv(64, 7, 2), &["data"])?;
+    x = add("conv1/bn", norm, &[&x])?;
+    x = add("conv1/relu", relu, &[&x])?;
+    let pool = "Pooling(method: max, kernel: (3, 3), stride: (2, 2), pad: (1, 1))";
+    x = add("conv2_x/pool", pool, &[&x])?;
+    for (stage, blocks) in [3usize, 8, 36, 3].into_iter().enumerate() {
+        let size = 64 << stage;
+        for block in 0..blocks {
+            let name = |part: &str| format!("conv{}_x/{block}/{part}", stage + 2);
+            let stride = if block == 0 && stage > 0 { 2 } else { 1 };
+            let mut y = x.clone();
+            for (n, layer) in [
+                conv(size, 1, 1),
+                conv(size, 3, stride),
+                conv(4 * size, 1, 1),
+            ]
+            .iter()
+            .enumerate()
+            {
+                y = add(&name(&format!("conv{}", n + 1)), layer, &[&y])?;
+                y = add(&name(&format!("bn{}", n + 1)), norm, &[&y])?;
+                if n < 2 {
+                    y = add(&name(&format!("relu{}", n + 1)), relu, &[&y])?;
+                }
+            }
+            if block == 0 {
+                x = add(&name("downsample"), &conv(4 * size, 1, stride), &[&x])?;
+                x = add(&name("downsample_bn"), norm, &[&x])?;
+            }
+            y = add(&name("add"), "Eltwise()", &[&y, &x])?;
+            x = add(&name("relu"), relu, &[&y])?;
+        }
+    }
+    x = add("head/pool", "Pooling(method: average, global: true)", &[&x])?;
+    x = add("head/fc", "InnerProduct(num_output: 10)", &[&x])?;
+    add("loss", "SoftmaxWithLoss()", &[&x, "data:1"])?;
+    add("accuracy", "Accuracy()", &[&x, "data:1"])?;
+    Ok(graph)
+}
+
+/// What a person does with the large graph in one measurement.
+#[derive(Clone, Copy, PartialEq)]
+enum Doing {
+    Nothing,
+    Panning,
+    Dragging,
+    Zooming,
+}
+
+/// Prints rows of the large graph: seen as a whole and from near.
+fn measure_editor(frames: usize) -> anyhow::Result<()> {
+    let mut window = open(None)?;
+    let ctx = window.ctx.clone();
+    let graph = resnet152()?;
+    let nodes = graph.nodes().len();
+    app(&mut window)?
+        .document
+        .edit(Text::new("large", "large"), None, |project| {
+            project.graph = graph
+        });
+    window.run_steps(4);
+    let begun = Instant::now();
+    app(&mut window)?.perform(CommandId::AutoLayout, &ctx);
+    let layout = begun.elapsed().as_secs_f64() * 1e3;
+    window.run_steps(10);
+    println!("{nodes} nodes; laid out in {layout:.1} ms");
+    println!("{:<26} {:>8} {:>8} {:>8}", "", "median", "99 %", "longest");
+    for (near, what) in [(false, "whole graph"), (true, "near")] {
+        for (doing, name) in [
+            (Doing::Nothing, "idle"),
+            (Doing::Panning, "panning"),
+            (Doing::Dragging, "dragging a box"),
+            (Doing::Zooming, "zooming"),
+        ] {
+            let app = app(&mut window)?;
+            let middle = app.document.project().graph.nodes()[nodes / 2].id;
+            app.selection = [middle].into();
+            let look = if near {
+                CommandId::ZoomSelection
+            } else {
+                CommandId::ZoomFit
+            };
+            app.perform(look, &ctx);
+            window.run_steps(6);
+            let times = act(&mut window, doing, frames, nodes / 2)?;
+            let at = |part: f64| times[((times.len() - 1) as f64 * part).round() as usize];
+            let [median, late, last] = [0.5, 0.99, 1.0].map(at);
+            let name = format!("{what}, {name}");
+            println!("{name:<26} {median:>8.2} {late:>8.2} {last:>8.2}");
+        }
+    }
+    Ok(())
+}
+
+/// The sorted milliseconds of frames in which the pointer does something.
+fn act(window: &mut Window, doing: Doing, frames: usize, node: usize) -> anyhow::Result<Vec<f64>> {
+    let editor = &app(window)?.editor;
+    let (to_window, middle) = (
+        editor.to_window(),
+        editor.view().context("no graph is drawn")?.center(),
+    );
+    let position = app(window)?.document.project().graph.nodes()[node].position;
+    let on_box = to_window * (Pos2::from(position) + Vec2::new(14.0, 10.0));
+    let start = if doing == Doing::Dragging {
+        on_box
+    } else {
+        middle
+    };
+    window.hover_at(start);
+    window.run_steps(2);
+    if doing == Doing::Dragging {
+        button(window, on_box, true);
+        window.run_steps(2);
+    }
+    let state = window.state_mut().as_mut().context("no window")?;
+    state.times.clear();
+    for frame in 0..frames {
+        let angle = frame as f32 / 90.0 * std::f32::consts::TAU;
+        let modifiers = match doing {
+            Doing::Zooming => Modifiers::COMMAND,
+            _ => Modifiers::NONE,
+        };
+        match doing {
+            Doing::Nothing => window.hover_at(middle + 40.0 * Vec2::angled(angle)),
+            Doing::Dragging => window.hover_at(on_box + 60.0 * Vec2::angled(angle)),
+            Doing::Panning | Doing::Zooming => window.event(Event::MouseWheel {
+                unit: MouseWheelUnit::Point,
+                delta: 14.0 * Vec2::angled(angle),
+                phase: TouchPhase::Move,
+                modifiers,
+            }),
+        }
+        window.run_steps(1);
+    }
+    let state = window.state_mut().as_mut().context("no window")?;
+    let mut times = std::mem::take(&mut state.times);
+    if doing == Doing::Dragging {
+        button(window, on_box, false);
+        window.run_steps(2);
+    }
+    times.sort_by(f64::total_cmp);
+    Ok(times)
+}
+
 /// How the window trains in one measurement.
 struct Way {
     name: &'static str,
@@ -202,6 +368,9 @@ fn measure(way: &Way, frames: usize, file: Option<PathBuf>) -> anyhow::Result<()
 fn main() -> anyhow::Result<()> {
     // Cargo passes `--bench` along.
     let mut arguments = std::env::args().skip(1).filter(|a| a != "--bench");
+    if std::env::args().any(|argument| argument == "editor") {
+        return measure_editor(FRAMES / 2);
+    }
     let frames = arguments.next().map_or(Ok(FRAMES), |text| text.parse())?;
     let file: Option<PathBuf> = arguments.next().map(PathBuf::from);
     let processors = std::thread::available_parallelism()?.get();

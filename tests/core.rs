@@ -8,6 +8,7 @@ mod golden_layers;
 mod golden_solvers;
 mod gradcheck;
 mod graph;
+mod groups;
 mod layering;
 mod onnx;
 mod rewrite;

@@ -421,6 +421,7 @@ impl Subject {
             needs_input,
             needs_params: true,
             state: &[],
+            frozen: false,
             relu: false,
             precise: false,
         }

@@ -459,9 +459,15 @@ fn models_of_onnx_are_opened_and_written() {
     window.run(CommandId::ExportOnnx);
     let out = window.folder.path().join("out.onnx");
     window.type_path(&out);
-    let again = layerlab::interop::onnx::open(&out).unwrap();
+    let read = |path| layerlab::interop::onnx::open(path).unwrap();
+    let (again, before) = (read(&out), read(&cases.join("lstm_last.onnx")));
     assert_eq!(again.project.title, "lstm_last");
     assert_eq!(again.weights.len(), 4);
+    for (key, tensor) in &before.weights {
+        let numbers = [tensor, &again.weights[key]].map(|t| t.flatten_all().unwrap());
+        let [a, b] = numbers.map(|flat| flat.to_vec1::<f32>().unwrap());
+        assert_eq!(a, b, "{key}: the model's own weights");
+    }
 }
 
 #[test]

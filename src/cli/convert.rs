@@ -10,18 +10,18 @@ use clap::Args;
 
 use super::{npy, print_line, source};
 use crate::data::{Blob, DataSummary};
-use crate::graph::{Facts, infer};
+use crate::graph::infer;
 use crate::i18n::{tr, tr_format};
-use crate::interop::caffe::{self, ModelLayer, Weights};
-use crate::interop::onnx;
+use crate::interop::weights::WeightsFile;
+use crate::interop::{caffe, onnx};
 use crate::project::{Project, write_atomically};
 use crate::train;
 
 #[derive(Debug, Args)]
 pub(super) struct Options {
     #[arg(value_name = "IN", help = tr(
-        "A project (.ron), a network or solver (.prototxt), a model (.onnx), weights (.safetensors, .caffemodel) or a mean image (.binaryproto)",
-        "项目（.ron）、网络或求解器（.prototxt）、模型（.onnx）、权重（.safetensors、.caffemodel）或均值图像（.binaryproto）"
+        "A project (.ron), a network or solver (.prototxt), a model (.onnx), weights (.safetensors, .pth, .pt, .caffemodel) or a mean image (.binaryproto)",
+        "项目（.ron）、网络或求解器（.prototxt）、模型（.onnx）、权重（.safetensors、.pth、.pt、.caffemodel）或均值图像（.binaryproto）"
     ))]
     input: PathBuf,
     #[arg(value_name = "OUT", help = tr(
@@ -71,26 +71,16 @@ pub(super) fn run(options: &Options) -> anyhow::Result<ExitCode> {
             write(&weights, &bytes)?;
         }
         ("ron" | "prototxt", "onnx") => write_onnx(input, options.weights.as_deref(), output)?,
-        ("onnx", "safetensors") => {
-            let weights = source::import_onnx(input)?.weights;
+        ("caffemodel" | "pth" | "pt" | "bin" | "onnx", "safetensors") => {
+            let net = options.net.as_deref();
+            let project = net.map(source::read_project).transpose()?;
+            let weights = tensors(input, project.as_ref())?;
             write(output, &train::weights_to_bytes(output, &weights)?)?;
         }
-        ("caffemodel", "safetensors") => {
-            let layers = caffe::open_model(input)?;
-            let weights = match &options.net {
-                Some(net) => fitted(&layers, &source::read_project(net)?),
-                None => caffe::weights_by_type(&layers),
-            };
-            weights.notes.iter().for_each(|note| eprintln!("{note}"));
-            write(output, &train::weights_to_bytes(output, &weights.tensors)?)?;
-        }
-        ("safetensors", "caffemodel") => {
-            let weights: BTreeMap<String, Tensor> = train::read_weights(input)?;
-            let project = options
-                .net
-                .as_deref()
-                .map(source::read_project)
-                .transpose()?;
+        ("safetensors" | "pth" | "pt" | "bin", "caffemodel") => {
+            let weights = WeightsFile::open(input, None)?.tensors()?;
+            let net = options.net.as_deref();
+            let project = net.map(source::read_project).transpose()?;
             let layers = caffe::layers_of(&weights, project.as_ref().map(|p| &p.graph))?;
             let title = project.map_or_else(String::new, |project| project.title);
             write(output, &caffe::write_model(&title, &layers))?;
@@ -108,21 +98,21 @@ pub(super) fn run(options: &Options) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// What the data say, if they are there.
-fn facts(project: &Project) -> Facts {
-    let summary = DataSummary::open(&project.data, Path::new(""));
-    summary
-        .map(|summary| train::facts_of(&summary))
-        .unwrap_or_default()
-}
-
-/// The weights as the network has them; by their own shapes, where nobody knows the network's.
-fn fitted(layers: &[ModelLayer], project: &Project) -> Weights {
-    let inference = infer(&project.graph, &facts(project));
-    match inference.totals.params {
-        0 => caffe::weights_by_type(layers),
-        _ => caffe::weights_for(layers, &project.graph, &inference),
+/// The tensors of a file of weights, and of a network's those that fit it.
+fn tensors(input: &Path, project: Option<&Project>) -> anyhow::Result<BTreeMap<String, Tensor>> {
+    let Some(project) = project else {
+        return Ok(WeightsFile::open(input, None)?.tensors()?);
+    };
+    let inference = infer(&project.graph, &source::known_facts(project));
+    let file = WeightsFile::open(input, Some((&project.graph, &inference)))?;
+    if inference.totals.params == 0 {
+        return Ok(file.tensors()?);
     }
+    let report = file.report(&project.graph, &inference);
+    eprintln!("{}", source::described(input, &report));
+    let mut tensors = file.tensors()?;
+    tensors.retain(|key, _| report.matched.iter().any(|named| named.key == *key));
+    Ok(tensors)
 }
 
 fn said(path: &Path) -> anyhow::Result<()> {
@@ -138,7 +128,7 @@ fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
 /// Writes what the network computes in testing.
 fn write_onnx(input: &Path, weights: Option<&Path>, output: &Path) -> anyhow::Result<()> {
     let project = source::read_project(input)?;
-    let facts = facts(&project);
+    let facts = source::known_facts(&project);
     let net = match weights {
         Some(weights) => source::trained_net(&project, &facts, weights)?,
         None => {
@@ -169,7 +159,7 @@ fn write_caffe(project: &Project, output: &Path) -> anyhow::Result<()> {
     let summary = DataSummary::open(&project.data, Path::new("")).ok();
     let size = project.data.batch.test.max(1);
     let tests = summary.map(|summary| summary.test.div_ceil(size) as u64);
-    for (path, notes) in caffe::save(project, &facts(project), tests, output)? {
+    for (path, notes) in caffe::save(project, &source::known_facts(project), tests, output)? {
         notes.iter().for_each(|note| eprintln!("{note}"));
         said(&path)?;
     }

@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 
 use super::{ProjectArgs, npy, source};
 use crate::data::DataSummary;
-use crate::graph::{Phase, PortRef, Role};
+use crate::graph::{Node, Phase, PortRef, Role};
 use crate::i18n::{tr, tr_format};
 use crate::net::{ForwardOptions, Keep, Net, NetFeed};
 use crate::project::write_atomically;
@@ -36,10 +36,11 @@ pub(super) struct Options {
     ))]
     input: Option<PathBuf>,
     #[arg(long, value_name = "NAME[:PORT]", help = tr(
-        "The output of this node (default: the network's outputs)", "该节点的输出（默认为网络的输出）"
+        "The output of this node, or of every node in a group or like a pattern such as '*'; may be repeated (default: the network's outputs)",
+        "该节点的输出，或某个分组、某个模式（如 '*'）所指的每个节点的输出；可重复（默认为网络的输出）"
     ))]
-    node: Option<String>,
-    #[arg(long, value_name = "FILE.npy|.json|.png", value_parser = parse_out, help = tr(
+    node: Vec<String>,
+    #[arg(long, value_name = "FILE.npy|.json|.png|.safetensors", value_parser = parse_out, help = tr(
         "The file to write; its ending says how", "要写的文件；格式由扩展名决定"
     ))]
     out: Out,
@@ -57,6 +58,7 @@ enum Format {
     Npy,
     Json,
     Png,
+    Safetensors,
 }
 
 fn parse_out(text: &str) -> Result<Out, String> {
@@ -65,10 +67,11 @@ fn parse_out(text: &str) -> Result<Out, String> {
         Some("npy") => Format::Npy,
         Some("json") => Format::Json,
         Some("png") => Format::Png,
+        Some("safetensors") => Format::Safetensors,
         _ => {
             let text = tr(
-                "the name must end in .npy, .json or .png",
-                "文件名须以 .npy、.json 或 .png 结尾",
+                "the name must end in .npy, .json, .png or .safetensors",
+                "文件名须以 .npy、.json、.png 或 .safetensors 结尾",
             );
             return Err(text.to_owned());
         }
@@ -92,9 +95,9 @@ pub(super) fn run(options: &Options) -> anyhow::Result<ExitCode> {
     };
     let net = source::trained_net(&project, &facts, weights)?;
     let tensor = with_batch(tensor, &net)?;
-    let wanted = match &options.node {
-        Some(name) => vec![PortRef::parse(name)],
-        None => net.outputs(Phase::Test),
+    let wanted = match options.node.as_slice() {
+        [] => net.outputs(Phase::Test),
+        entries => wanted(&net, entries),
     };
     let outputs = forward(&net, tensor, &wanted)?;
     let bytes = match options.out.format {
@@ -107,6 +110,11 @@ pub(super) fn run(options: &Options) -> anyhow::Result<ExitCode> {
             }
             serde_json::to_vec(&object)?
         }
+        Format::Safetensors => {
+            let named = outputs.iter();
+            let named = named.map(|(port, tensor)| (port.to_string(), tensor.clone()));
+            train::weights_to_bytes(&options.out.path, &named.collect())?
+        }
     };
     let path = &options.out.path;
     write_atomically(path, &bytes)
@@ -116,6 +124,27 @@ pub(super) fn run(options: &Options) -> anyhow::Result<ExitCode> {
         eprintln!("{}", tr_format!("{port}: {shape}", "{port}：{shape}"));
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The outputs that the entries mean; one that means no node is left to be refused by name.
+fn wanted(net: &Net, entries: &[String]) -> Vec<PortRef> {
+    let mut wanted = Vec::new();
+    for entry in entries {
+        let list = std::slice::from_ref(entry);
+        let computes = |node: &&Node| {
+            node.name == *entry
+                || matches!(node.layer.spec().role, Role::Layer)
+                    && !node.layer.outputs().is_empty()
+                    && train::selects(list, &node.name)
+        };
+        let nodes = net.order(Phase::Test).filter(computes);
+        let meant: Vec<PortRef> = nodes.map(|node| PortRef::new(&node.name, 0)).collect();
+        match meant.is_empty() {
+            true => wanted.push(PortRef::parse(entry)),
+            false => wanted.extend(meant),
+        }
+    }
+    wanted
 }
 
 /// Adds the batch axis where it is left out.
@@ -172,8 +201,8 @@ fn only(outputs: &[(PortRef, Tensor)]) -> anyhow::Result<&Tensor> {
             let names: Vec<String> = several.iter().map(|(port, _)| port.to_string()).collect();
             let names = names.join(", ");
             bail!(tr_format!(
-                "the network has several outputs ({names}); choose one with --node, or write .json",
-                "网络有多个输出（{names}）；请用 --node 选择一个，或写成 .json"
+                "the network has several outputs ({names}); choose one with --node, or write .json or .safetensors",
+                "网络有多个输出（{names}）；请用 --node 选择一个，或写成 .json 或 .safetensors"
             ))
         }
     }

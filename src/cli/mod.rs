@@ -8,12 +8,14 @@ mod bench;
 mod check;
 mod convert;
 mod eval;
+mod generate;
 mod gradients;
 mod infer;
 mod layers;
 mod rewrite;
 mod sample;
 mod train;
+mod weights;
 
 mod interrupt;
 mod npy;
@@ -81,6 +83,11 @@ enum Command {
     ))]
     Infer(infer::Options),
     #[command(about = tr(
+        "Compare a file of weights with a project: what matches, what differs, what is missing",
+        "对照权重文件与项目：哪些匹配，哪些形状不同，哪些缺失"
+    ))]
+    Weights(weights::Options),
+    #[command(about = tr(
         "Let a network that was trained on text write some",
         "让用文本训练的网络生成文本"
     ))]
@@ -90,6 +97,11 @@ enum Command {
         "按扩展名把项目、网络、求解器或权重转换为其他程序的文件"
     ))]
     Convert(convert::Options),
+    #[command(about = tr(
+        "Write generated images with their labels, boxes and masks",
+        "写出生成的图像及其标签、外框与掩码"
+    ))]
+    Generate(generate::Options),
     #[command(about = tr(
         "Change a project's graph: a wide convolution to 3 × 3 ones, full connections to convolutions",
         "更改项目的网络：大卷积换成 3 × 3 堆叠，全连接换成卷积"
@@ -189,8 +201,10 @@ pub fn main(
         Some(Command::Train(options)) => train::run(&options),
         Some(Command::Eval(options)) => eval::run(&options),
         Some(Command::Infer(options)) => infer::run(&options),
+        Some(Command::Weights(options)) => weights::run(&options),
         Some(Command::Sample(options)) => sample::run(&options),
         Some(Command::Convert(options)) => convert::run(&options),
+        Some(Command::Generate(options)) => generate::run(&options),
         Some(Command::Gradients(options)) => gradients::run(&options),
         Some(Command::Rewrite(options)) => rewrite::run(&options),
         Some(Command::Layers(options)) => layers::run(&options),

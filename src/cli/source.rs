@@ -9,6 +9,7 @@ use super::ProjectArgs;
 use crate::data::{BUILT_IN, DataSummary, Dataset, Feed, Statistics};
 use crate::graph::Facts;
 use crate::i18n::{tr, tr_format};
+use crate::interop::weights::{self, Fit, Report};
 use crate::interop::{caffe, onnx};
 use crate::net::{Net, NetConfig};
 use crate::project::Project;
@@ -127,21 +128,30 @@ pub(super) fn fresh_net(project: &Project, facts: &Facts) -> anyhow::Result<Net>
         .context(tr("the network cannot run", "网络无法运行"))
 }
 
-/// The project's network with these weights (safetensors, Caffe's or an ONNX model's), on the CPU.
+/// The project's network with these weights, of any format and all of them, on the CPU.
 pub(super) fn trained_net(project: &Project, facts: &Facts, weights: &Path) -> anyhow::Result<Net> {
     let mut net = fresh_net(project, facts)?;
-    if weights
-        .extension()
-        .is_some_and(|ending| ending == "caffemodel")
-    {
-        let layers = caffe::open_model(weights)?;
-        let found = caffe::weights_for(&layers, &project.graph, net.inference());
-        found.notes.iter().for_each(|note| eprintln!("{note}"));
-        train::use_weights(&mut net, &found.tensors, weights)?;
-    } else if weights.extension().is_some_and(|ending| ending == "onnx") {
-        train::use_weights(&mut net, &onnx::weights(weights)?, weights)?;
-    } else {
-        train::load_weights(&mut net, weights)?;
+    let report = weights::load(&mut net, weights, Fit::Strict)?;
+    if !report.unused.is_empty() || !report.notes.is_empty() {
+        eprintln!("{}", described(weights, &report));
     }
     Ok(net)
+}
+
+/// What a file of weights gave, on a few lines.
+pub(super) fn described(path: &Path, report: &Report) -> String {
+    let (path, summary) = (path.display(), report.summary());
+    let mut text = format!("{path}: {summary}");
+    for note in &report.notes {
+        text += &format!("\n{path}: {note}");
+    }
+    text
+}
+
+/// What a project's data say, if they are there.
+pub(super) fn known_facts(project: &Project) -> Facts {
+    let summary = DataSummary::open(&project.data, Path::new(""));
+    summary
+        .map(|summary| train::facts_of(&summary))
+        .unwrap_or_default()
 }

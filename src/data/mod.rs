@@ -26,8 +26,12 @@ mod cifar;
 mod folder;
 mod hdf5;
 mod idx;
+mod label_map;
 mod localise;
+mod palette;
 mod picture;
+mod segmentation;
+pub mod shapes;
 mod table;
 mod text;
 mod whiten;
@@ -38,13 +42,15 @@ pub use background::{Opening, open_in_background};
 pub use blob::{Blob, Damaged, Fields, Wire};
 pub use built_in::BUILT_IN;
 pub use config::{
-    Batches, Color, DataConfig, MAX_BATCH, MAX_LENGTH, MAX_SIDE, MAX_VOCABULARY, Mean, Preprocess,
-    Sequence, Split, Std, TargetSettings, TextSettings, TextUnit, Whiten,
+    Batches, Color, DataConfig, MAX_BATCH, MAX_GENERATED, MAX_LENGTH, MAX_SIDE, MAX_VOCABULARY,
+    Mean, Preprocess, Sequence, ShapesSettings, Split, Std, TargetSettings, TextSettings, TextUnit,
+    Whiten,
 };
 pub use dataset::{Dataset, Example, Kind, Pixels};
 pub use error::DataError;
 pub use feed::{Batch, DataSummary, Feed};
 pub use order::{Draw, Order};
+pub use palette::{IGNORE, label_color};
 pub use prefetch::Prefetch;
 pub use saved::STATISTICS;
 pub use split::SplitName;

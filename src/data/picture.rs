@@ -13,7 +13,7 @@ use super::{Color, DataError};
 use crate::i18n::tr;
 
 /// The longest side of an image that is decoded, in pixels.
-const MAX_DECODED_SIDE: u32 = 16_384;
+pub(super) const MAX_DECODED_SIDE: u32 = 16_384;
 const MAX_DECODED_BYTES: u64 = 512 << 20;
 
 /// An image: channel by channel (gray, or red, green, blue), row by row.

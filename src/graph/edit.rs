@@ -3,7 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Graph, Inputs, Node, NodeId, Phase, PortRef};
+use super::{
+    Graph, Inference, Inputs, Layer, Multiplier, Node, NodeId, Phase, PortRef, Wire, apply,
+    settings,
+};
 
 /// Nodes cut out of a graph, with the wires among them: what copy and paste carry.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -19,6 +22,43 @@ impl Graph {
         node.id = id;
         self.nodes.push(node);
         id
+    }
+
+    /// Freezes these nodes, or trains them again at the solver's own rate: sets the rates'
+    /// multipliers of all their parameters, and of those that share one, to 0 or 1.
+    /// `inference` is the graph's. Returns how many nodes it changed.
+    pub fn freeze(
+        &mut self,
+        chosen: &BTreeSet<NodeId>,
+        inference: &Inference,
+        frozen: bool,
+    ) -> usize {
+        let params = |id: NodeId| inference.node(id).map_or(&[][..], |info| &info.params);
+        let learnable = |id: NodeId| params(id).iter().filter(|(_, spec)| spec.learnable);
+        let keys: BTreeSet<&String> = (chosen.iter())
+            .flat_map(|id| learnable(*id).map(|(key, _)| key))
+            .collect();
+        let mut changed = 0;
+        for node in &mut self.nodes {
+            let before = node.clone();
+            for (_, spec) in learnable(node.id).filter(|(key, _)| keys.contains(key)) {
+                let mut multiplier = node.multiplier(spec.suffix);
+                multiplier.lr = match (frozen, multiplier.lr) {
+                    (true, _) => 0.0,
+                    (false, 0.0) => 1.0,
+                    (false, lr) => lr,
+                };
+                match multiplier == Multiplier::default() {
+                    true => node.multipliers.remove(spec.suffix),
+                    false => node.multipliers.insert(spec.suffix.to_owned(), multiplier),
+                };
+            }
+            if chosen.contains(&node.id) && !params(node.id).is_empty() {
+                node.layer.keep_statistics(frozen);
+            }
+            changed += usize::from(*node != before);
+        }
+        changed
     }
 
     /// Takes ids, places and comments from the nodes of another graph that these were: those of
@@ -153,19 +193,44 @@ impl Graph {
 
     /// Whether a wire from one node to another would close a circle in either phase.
     pub fn would_cycle(&self, from: NodeId, to: NodeId) -> bool {
-        Phase::BOTH.iter().any(|&phase| {
-            let wires = self.wires(phase);
-            let mut reached = BTreeSet::from([to]);
-            let mut frontier = vec![to];
-            while let Some(id) = frontier.pop() {
-                for (_, next) in wires.iter().filter(|(source, _)| source.0 == id) {
-                    if reached.insert(next.0) {
-                        frontier.push(next.0);
-                    }
-                }
+        self.reached_from(to).contains(&from)
+    }
+
+    /// The node and all that read it, directly or through others, in either phase.
+    pub fn reached_from(&self, start: NodeId) -> BTreeSet<NodeId> {
+        self.reached(start, |(from, to)| (from.0, to.0))
+    }
+
+    /// The node and all that it reads, directly or through others, in either phase.
+    pub fn leading_to(&self, end: NodeId) -> BTreeSet<NodeId> {
+        self.reached(end, |(from, to)| (to.0, from.0))
+    }
+
+    fn reached(&self, start: NodeId, step: fn(Wire) -> (NodeId, NodeId)) -> BTreeSet<NodeId> {
+        let mut all = BTreeSet::new();
+        for phase in Phase::BOTH {
+            let mut next: BTreeMap<NodeId, Vec<NodeId>> = BTreeMap::new();
+            for (from, to) in self.wires(phase).into_iter().map(step) {
+                next.entry(from).or_default().push(to);
             }
-            reached.contains(&from)
-        })
+            let mut reached = BTreeSet::from([start]);
+            let mut frontier = vec![start];
+            while let Some(id) = frontier.pop() {
+                let there = next.get(&id).into_iter().flatten();
+                frontier.extend(there.filter(|id| reached.insert(**id)));
+            }
+            all.extend(reached);
+        }
+        all
+    }
+
+    /// Gives a node another layer, which takes over the parameters that both have; name, wires
+    /// and key stay, and what does not fit any more is for the diagnostics.
+    pub fn replace_layer(&mut self, id: NodeId, mut layer: Box<dyn Layer>) {
+        if let Some(node) = self.node_mut(id) {
+            apply(&mut *layer, &settings(&*node.layer));
+            node.layer = layer;
+        }
     }
 
     /// Copies nodes with the wires among them; wires from outside are kept by name.

@@ -7,24 +7,32 @@
 //! The layer trait lives here and particular layers do not.
 
 mod diagnostic;
+mod diff;
 mod edit;
 mod facts;
 mod field;
 mod filler;
+mod group;
 mod infer;
 mod layer;
+pub mod layout;
 mod node;
 mod pass;
 mod receptive;
+mod repeat;
+mod search;
+mod setting;
 mod shape;
 mod size;
 mod spec;
 
 pub use diagnostic::{Diagnostic, Problem, Severity};
+pub use diff::{Change, Changed, GraphDiff, diff};
 pub use edit::Fragment;
 pub use facts::{DataFacts, Facts};
 pub use field::{Choice, Field, FieldValue, FieldVisitor, out_of_range};
 pub use filler::Filler;
+pub use group::{Renaming, depth, is_in, leaf, parent, shared_group};
 pub use infer::{Inference, NodeInfo, PhaseInfo, Totals, infer};
 pub use layer::{
     InferContext, Inferred, Layer, LayerObject, Metric, MetricKind, ParamSpec, Window, ron_options,
@@ -32,11 +40,14 @@ pub use layer::{
 pub use node::{Inputs, Multiplier, Node, NodeId, Phase, Phases, PortRef};
 pub use pass::{Context, Gradients, Passed, Value, gradient_or_zeros, only_gradient};
 pub use receptive::ReceptiveField;
+pub use repeat::Chain;
+pub use search::{Found, search};
+pub use setting::{Setting, apply, settings};
 pub use shape::{PortType, Shape};
 pub use size::Size;
 pub use spec::{Family, InputPorts, LayerSpec, Port, Role};
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use serde::{Deserialize, Serialize};
 
@@ -96,13 +107,18 @@ impl Graph {
 
     /// Every wire of a phase whose source exists.
     pub fn wires(&self, phase: Phase) -> Vec<Wire> {
+        let nodes = || self.nodes.iter().filter(|node| node.phases.contains(phase));
+        // Of a name that is not unique the first node counts.
+        let named: HashMap<&str, NodeId> = (nodes().rev())
+            .map(|node| (node.name.as_str(), node.id))
+            .collect();
         let mut wires = Vec::new();
-        for node in self.nodes.iter().filter(|node| node.phases.contains(phase)) {
+        for node in nodes() {
             for (port, from) in node.inputs_in(phase).0.iter().enumerate() {
                 if let Some(from) = from
-                    && let Some(source) = self.named(&from.node, phase)
+                    && let Some(source) = named.get(from.node.as_str())
                 {
-                    wires.push(((source.id, from.port), (node.id, port)));
+                    wires.push(((*source, from.port), (node.id, port)));
                 }
             }
         }

@@ -7,7 +7,7 @@ use std::fmt;
 use crate::i18n::Text;
 
 /// The kind of value that a port carries; a wire joins equal kinds only.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum PortType {
     /// Real numbers: (N, C, H, W), (N, T, D), (N, D) or a scalar.
     Tensor,

@@ -31,13 +31,23 @@ impl Size {
     }
 }
 
+/// As files write it.
+impl std::fmt::Display for Size {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if let Self::Count(n) = self {
+            return write!(f, "{n}");
+        }
+        let name = Self::BY_CLASSES.iter().find(|(_, size)| size == self);
+        f.write_str(name.map_or("classes", |(name, _)| name))
+    }
+}
+
 impl Serialize for Size {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         if let Self::Count(n) = self {
             return serializer.serialize_u64(*n as u64);
         }
-        let name = Self::BY_CLASSES.iter().find(|(_, size)| size == self);
-        serializer.serialize_str(name.map_or("classes", |(name, _)| name))
+        serializer.collect_str(self)
     }
 }
 

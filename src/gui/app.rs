@@ -27,6 +27,7 @@ use super::settings::Settings;
 use super::theme;
 use super::toasts::{Toasts, Tone};
 use super::training::Training;
+use super::weights::Comparison;
 use crate::data::SplitName;
 use crate::graph::NodeId;
 use crate::i18n::{set_lang, tr_format};
@@ -57,6 +58,8 @@ pub struct App {
     /// What to go on with once the document is saved.
     pub(super) after_save: Option<Next>,
     pub(super) about: bool,
+    /// A file of weights that waits for an answer.
+    pub(super) comparison: Option<Comparison>,
     slot: Option<Slot>,
     /// A change of the graph that waits for its answer.
     pub(super) proposal: Option<Proposal>,
@@ -93,6 +96,7 @@ impl App {
             after_save: None,
             about: false,
             proposal: None,
+            comparison: None,
             slot: None,
             leftover: None,
             kept: (Instant::now(), 0),
@@ -114,6 +118,7 @@ impl App {
     /// Turns the window to a newly opened document.
     pub(super) fn show_document(&mut self) {
         self.training.drop_session();
+        self.comparison = None;
         self.editor.reset();
         self.data = OpenData::default();
         self.example = (SplitName::Test, 0);
@@ -195,6 +200,9 @@ impl App {
         Situation {
             selected: self.selection.len(),
             nodes: graph.nodes().len(),
+            begins_with_weights: self.training.initial.is_some(),
+            has_weights: self.training.run.snapshot().is_some(),
+            can_freeze: self.freezing().is_some(),
             can_fold: !edits::foldable(graph, &self.selection).is_empty(),
             can_unfold: !edits::unfoldable(graph, &self.selection).is_empty(),
             comment_selected: self.editor.selected_comment().is_some(),

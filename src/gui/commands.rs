@@ -23,6 +23,9 @@ pub enum CommandId {
     SaveAs,
     ExportCaffe,
     ExportOnnx,
+    LoadWeights,
+    SaveWeights,
+    FreshWeights,
     Quit,
     Undo,
     Redo,
@@ -39,6 +42,7 @@ pub enum CommandId {
     Group,
     Fold,
     Unfold,
+    Freeze,
     AlignLeft,
     AlignTop,
     DistributeAcross,
@@ -130,6 +134,12 @@ pub struct Situation {
     pub can_redo: bool,
     /// A session exists and has not ended.
     pub running: bool,
+    /// Sessions begin with weights from a file.
+    pub begins_with_weights: bool,
+    /// There are weights to save.
+    pub has_weights: bool,
+    /// Something selected can be trained.
+    pub can_freeze: bool,
     /// The graph and the data allow training.
     pub can_train: bool,
 }
@@ -147,6 +157,10 @@ impl CommandId {
             Self::DistributeAcross | Self::DistributeDown => now.selected > 2,
             Self::ZoomSelection => now.selected > 0,
             Self::SelectAll | Self::AutoLayout | Self::ZoomFit | Self::FullToConv => now.nodes > 0,
+            Self::LoadWeights => now.nodes > 0,
+            Self::SaveWeights => now.has_weights,
+            Self::FreshWeights => now.begins_with_weights,
+            Self::Freeze => now.can_freeze,
             Self::Fold => now.can_fold,
             Self::Unfold => now.can_unfold,
             Self::TrainOrPause | Self::Step => now.running || now.can_train,

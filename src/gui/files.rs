@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::theme;
 use crate::i18n::{Text, tr};
+use crate::interop::weights::ENDINGS;
 
 /// What a file or folder is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,6 +18,8 @@ pub enum Purpose {
     SaveProject,
     ExportCaffe,
     ExportOnnx,
+    LoadWeights,
+    SaveWeights,
     SaveCheckpoint,
     ResumeCheckpoint,
     DataFile,
@@ -30,6 +33,8 @@ impl Purpose {
             Self::SaveProject => Text::new("Save the project as", "项目另存为"),
             Self::ExportCaffe => Text::new("Export for Caffe", "导出为 Caffe"),
             Self::ExportOnnx => Text::new("Export as ONNX", "导出为 ONNX"),
+            Self::LoadWeights => Text::new("Load weights", "载入权重"),
+            Self::SaveWeights => Text::new("Save the weights as", "权重另存为"),
             Self::SaveCheckpoint => {
                 Text::new("Save a checkpoint into a folder", "将检查点保存到文件夹")
             }
@@ -169,6 +174,16 @@ fn dialog(purpose: Purpose, suggestion: PathBuf) -> Chosen {
         }
         Purpose::ExportOnnx => {
             dialog = dialog.add_filter("ONNX", &["onnx"]);
+            let answer = dialog.set_file_name(name.unwrap_or_default()).save_file();
+            Box::pin(async move { path(answer.await) })
+        }
+        Purpose::LoadWeights => {
+            let weights = tr("Weights", "权重");
+            let answer = dialog.add_filter(weights, &ENDINGS).pick_file();
+            Box::pin(async move { path(answer.await) })
+        }
+        Purpose::SaveWeights => {
+            dialog = dialog.add_filter("safetensors", &["safetensors"]);
             let answer = dialog.set_file_name(name.unwrap_or_default()).save_file();
             Box::pin(async move { path(answer.await) })
         }

@@ -1,7 +1,5 @@
 //! Numbers as people read them.
 
-use crate::graph::Size;
-
 /// Four digits at most and a unit: `520`, `25.1 k`, `61.1 M`.
 pub fn count(n: u64) -> String {
     const UNITS: [(f64, &str); 4] = [(1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")];
@@ -47,15 +45,6 @@ pub fn bytes(n: u64) -> String {
     }
     let decimals = if unit > 0 && value < 100.0 { 1 } else { 0 };
     format!("{value:.decimals$} {}", UNITS[unit])
-}
-
-/// A size as project files write it.
-pub fn size(size: Size) -> String {
-    if let Size::Count(n) = size {
-        return n.to_string();
-    }
-    let name = Size::BY_CLASSES.iter().find(|(_, by)| *by == size);
-    name.map_or_else(String::new, |(name, _)| (*name).to_owned())
 }
 
 #[cfg(test)]

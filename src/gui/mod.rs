@@ -30,6 +30,7 @@ mod status;
 pub mod theme;
 pub mod toasts;
 pub mod training;
+pub mod weights;
 
 use std::path::PathBuf;
 

@@ -2,6 +2,7 @@
 
 mod files;
 mod onnx;
+mod weights;
 
 use std::path::{Path, PathBuf};
 
@@ -46,6 +47,13 @@ impl App {
                 let suggestion = self.suggested_path("onnx");
                 self.files.ask(Purpose::ExportOnnx, Some(suggestion));
             }
+            CommandId::LoadWeights => self.files.ask(Purpose::LoadWeights, self.start_folder()),
+            CommandId::SaveWeights => {
+                let suggestion = self.suggested_path("safetensors");
+                self.files.ask(Purpose::SaveWeights, Some(suggestion));
+            }
+            CommandId::FreshWeights => self.training.initial = None,
+            CommandId::Freeze => self.freeze(),
             CommandId::Quit => self.guarded(Next::Quit, ctx),
             CommandId::Undo => _ = self.document.undo(),
             CommandId::Redo => _ = self.document.redo(),
@@ -169,8 +177,8 @@ impl App {
             _ if !self.training.is_live() && id != CommandId::Stop => {
                 let one_step = id == CommandId::Step;
                 return self.start(Start {
-                    resume: None,
                     one_step,
+                    ..Start::default()
                 });
             }
             (CommandId::Restart, _) => return self.start(Start::default()),

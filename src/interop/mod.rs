@@ -2,3 +2,5 @@
 
 pub mod caffe;
 pub mod onnx;
+mod pytorch;
+pub mod weights;

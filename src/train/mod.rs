@@ -18,9 +18,7 @@ mod session;
 mod solver;
 mod stage;
 
-pub use checkpoint::{
-    Checkpoint, CheckpointError, WEIGHTS, load_weights, read_weights, use_weights, weights_to_bytes,
-};
+pub use checkpoint::{Checkpoint, CheckpointError, WEIGHTS, weights_to_bytes};
 pub use device::DeviceChoice;
 pub use evaluate::evaluate;
 pub use history::History;
@@ -29,6 +27,6 @@ pub use policy::Policy;
 pub use run::{facts, facts_of, feed_of};
 pub use schedule::{Place, RateChange, Schedule};
 pub use session::threads::Priority;
-pub use session::{Failure, Job, Session};
+pub use session::{Failure, Initial, Job, Session};
 pub use solver::{Momentum, param_of, update};
 pub use stage::{BASE_LR, MOMENTUM, Method, Regularization, Solver, Stage, WEIGHT_DECAY, selects};

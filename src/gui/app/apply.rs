@@ -32,7 +32,7 @@ impl App {
             Action::ShowExample(split, index) => self.example = (split, index),
             Action::Start { resume } => self.start(Start {
                 resume,
-                one_step: false,
+                ..Start::default()
             }),
             Action::Train(Command::Watch(watch)) => self.training.asked = watch.nodes,
             Action::Train(command) => self.training.send(command),

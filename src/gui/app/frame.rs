@@ -86,7 +86,8 @@ impl App {
             egui::Frame::side_top_panel(ui.style()).inner_margin(egui::Margin::symmetric(10, 3));
         egui::Panel::bottom("status").frame(frame).show(ui, |ui| {
             let times = shows_times.then_some(&*frame_times);
-            status::status_ui(ui, &shown, data.is_opening(), times, actions);
+            let begin = training.initial.as_ref();
+            status::status_ui(ui, &shown, (data.is_opening(), begin), times, actions);
         });
         let count = |severity| {
             shown
@@ -117,12 +118,12 @@ impl App {
 
     fn keys(&mut self, ctx: &Context, now: &Situation, actions: &mut Vec<Action>) {
         let waiting = self.guard.is_some() || self.leftover.is_some() || self.files.is_open();
-        if waiting || self.palette.is_open() || self.about {
+        if waiting || self.palette.is_open() || self.about || self.comparison.is_some() {
             return;
         }
         let dropped = ctx.input(|input| Some(input.raw.dropped_files.first()?.path().to_owned()));
         if let Some(path) = dropped {
-            self.guarded(Next::Open(path), ctx);
+            self.dropped(path, ctx);
         }
         if let Some(id) = commands::pressed(ctx, now) {
             actions.push(Action::Run(id));
@@ -165,6 +166,9 @@ impl App {
         }
         if let Some((purpose, path)) = self.files.ui(ctx) {
             self.chosen(purpose, path, ctx);
+        }
+        if let Some(load) = self.comparison.as_ref().and_then(|shown| shown.ui(ctx)) {
+            self.decided(load);
         }
         actions.extend(self.palette.ui(ctx, now));
         if let Some(answer) = self.proposal.as_ref().and_then(|proposal| proposal.ui(ctx)) {

@@ -61,6 +61,25 @@ pub static COMMANDS: &[Command] = &[
         "Export as ONNX (.onnx)…",
         "导出为 ONNX（.onnx）…",
     ),
+    command(
+        Menu::File,
+        CommandId::LoadWeights,
+        "Load weights…",
+        "载入权重…",
+    )
+    .section(),
+    command(
+        Menu::File,
+        CommandId::SaveWeights,
+        "Save weights (.safetensors)…",
+        "保存权重（.safetensors）…",
+    ),
+    command(
+        Menu::File,
+        CommandId::FreshWeights,
+        "Begin with fresh weights again",
+        "恢复为随机初始权重",
+    ),
     command(Menu::File, CommandId::Quit, "Quit", "退出")
         .any_key(COMMAND, Key::Q)
         .section(),
@@ -119,6 +138,13 @@ pub static COMMANDS: &[Command] = &[
         "Full connections to convolutions…",
         "全连接转换为卷积…",
     ),
+    command(
+        Menu::Graph,
+        CommandId::Freeze,
+        "Freeze or unfreeze the selection",
+        "冻结 / 解冻所选",
+    )
+    .key(COMMAND_SHIFT, Key::L),
     command(Menu::Graph, CommandId::AlignLeft, "Align left", "左对齐").section(),
     command(Menu::Graph, CommandId::AlignTop, "Align top", "顶端对齐"),
     command(

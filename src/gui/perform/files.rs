@@ -171,10 +171,12 @@ impl App {
             Purpose::SaveProject => self.save_to(with_ending(path, "ron"), ctx),
             Purpose::ExportCaffe => self.export_caffe(&with_ending(path, "prototxt")),
             Purpose::ExportOnnx => self.export_onnx(&with_ending(path, "onnx")),
+            Purpose::LoadWeights => self.compare_weights(path),
+            Purpose::SaveWeights => self.save_weights(&with_ending(path, "safetensors")),
             Purpose::SaveCheckpoint => self.training.send(Command::Save(path)),
             Purpose::ResumeCheckpoint => self.start(Start {
                 resume: Some(path),
-                one_step: false,
+                ..Start::default()
             }),
             Purpose::DataFile | Purpose::DataFolder => {
                 let inside = path.strip_prefix(self.document.folder()).ok();

@@ -10,9 +10,10 @@ use crate::gui::app::App;
 use crate::gui::document::Document;
 use crate::gui::files::file_name;
 use crate::gui::toasts::Tone;
+use crate::gui::weights::Begin;
 use crate::i18n::{tr, tr_format};
 use crate::interop::onnx;
-use crate::net::{Net, NetConfig, NetError};
+use crate::net::{Net, NetConfig};
 
 /// So many notes stand in the graph; the rest is counted.
 const SHOWN: usize = 12;
@@ -40,10 +41,13 @@ impl App {
                 .push(noted(&imported.notes, &project.graph));
         }
         self.show(Document::unsaved(project, None));
+        if !imported.weights.is_empty() {
+            self.training.initial = Some(Begin::new(path.to_owned()));
+        }
     }
 
     /// Writes the test phase with the weights of the newest snapshot, or with those that training
-    /// would begin with.
+    /// would begin with: a file's, where one was loaded or opened.
     pub(super) fn export_onnx(&mut self, path: &Path) {
         let project = self.document.project();
         let facts = self.data.facts();
@@ -56,7 +60,7 @@ impl App {
             Some((_, weights)) => onnx::save(project, facts, weights, path),
             None => match self.fresh_weights() {
                 Ok(weights) => onnx::save(project, facts, &weights, path),
-                Err(error) => return self.toasts.show(Tone::Error, error.to_string()),
+                Err(error) => return self.toasts.show(Tone::Error, error),
             },
         };
         let (name, opset) = (file_name(path), onnx::OPSET);
@@ -65,11 +69,17 @@ impl App {
                 "with the weights of iteration {iteration}",
                 "采用第 {iteration} 次迭代的权重"
             ),
-            None => tr(
-                "with fresh weights: nothing is trained yet",
-                "采用初始权重：尚未训练",
-            )
-            .to_owned(),
+            None => match &self.training.initial {
+                Some(begin) => {
+                    let file = begin.name();
+                    tr_format!("with the weights of {file}", "采用 {file} 的权重")
+                }
+                None => tr(
+                    "with fresh weights: nothing is trained yet",
+                    "采用初始权重：尚未训练",
+                )
+                .to_owned(),
+            },
         };
         match written {
             Ok(()) => self.toasts.show(
@@ -83,14 +93,19 @@ impl App {
         }
     }
 
-    fn fresh_weights(&self) -> Result<BTreeMap<String, Tensor>, NetError> {
+    fn fresh_weights(&self) -> Result<BTreeMap<String, Tensor>, String> {
         let project = self.document.project();
         let config = NetConfig {
             seed: project.seed,
             precise: project.precise,
             ..NetConfig::default()
         };
-        Net::compile(&project.graph, self.data.facts(), config)?.copy_params()
+        let net = Net::compile(&project.graph, self.data.facts(), config);
+        let mut net = net.map_err(|error| error.to_string())?;
+        if let Some(begin) = &self.training.initial {
+            begin.initial()(&mut net)?;
+        }
+        net.copy_params().map_err(|error| error.to_string())
     }
 }
 

@@ -1,13 +1,15 @@
 //! How large the gradient of each layer is, from the first to the last, while the network trains;
 //! a curve can be kept to be compared with another network's.
 
-use egui::{ComboBox, Ui};
-use egui_plot::{HoverPosition, Legend, Line, MarkerShape, Plot, PlotPoint, PlotPoints, Points};
+use egui::{ComboBox, Ui, vec2};
+use egui_plot::{
+    Corner, HoverPosition, Legend, Line, MarkerShape, Plot, PlotPoint, PlotPoints, Points,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::graph::Phase;
 use crate::gui::context::{Action, Ctx, View};
-use crate::gui::plots::{color, empty_ui, number, train_hint};
+use crate::gui::plots::{color, empty_ui, log_grid, number, round_grid, short, train_hint};
 use crate::i18n::{Text, tr, tr_format};
 use crate::inspect::{LayerGradient, gradients_by_depth};
 
@@ -148,14 +150,19 @@ impl DepthView {
         let visuals = ui.visuals().clone();
         let names: Vec<String> = self.layers.iter().map(|layer| layer.node.clone()).collect();
         let label = names.clone();
-        let plot = Plot::new("depth")
-            .legend(Legend::default())
+        let grid = ui.visuals().text_color().gamma_multiply(0.22);
+        let mut plot = Plot::new("depth")
+            .grid_color(grid)
+            .x_grid_spacer(round_grid)
+            .y_grid_spacer(log_grid)
+            .y_axis_min_width(44.0)
+            .set_margin_fraction(vec2(0.02, 0.08))
             .x_axis_label(tr("depth (layers with weights)", "深度（带权重的层）"))
             .allow_drag(false)
             .allow_zoom(false)
             .allow_scroll(false)
             .allow_boxed_zoom(false)
-            .y_axis_formatter(|mark, _| decade(mark.value))
+            .y_axis_formatter(|mark, _| short(10f64.powf(mark.value)))
             .x_axis_formatter(
                 |mark, _| match mark.value.fract() == 0.0 && mark.value >= 1.0 {
                     true => format!("{}", mark.value),
@@ -175,6 +182,10 @@ impl DepthView {
                 let value = number(10f64.powf(position.y));
                 Some(format!("{plot_name}\n{node}\n{value}"))
             });
+        if !self.kept.is_empty() {
+            let legend = Legend::default().follow_insertion_order(true);
+            plot = plot.legend(legend.background_alpha(0.6).position(Corner::LeftTop));
+        }
         let chosen: Vec<usize> = (names.iter().enumerate())
             .filter(|(_, name)| {
                 let node = ctx.project.graph.named(name, Phase::Train);
@@ -193,7 +204,7 @@ impl DepthView {
                 .iter()
                 .filter_map(|index| self.point(*index, self.layers.get(*index)?))
                 .collect();
-            let marks = Points::new(tr("selected", "选中"), marked)
+            let marks = Points::new("", marked)
                 .shape(MarkerShape::Circle)
                 .filled(false)
                 .color(visuals.strong_text_color())
@@ -225,12 +236,4 @@ impl DepthView {
 fn at<'a>(names: &'a [String], point: &PlotPoint) -> Option<&'a String> {
     let index = point.x.round();
     (index >= 1.0).then(|| names.get(index as usize - 1))?
-}
-
-/// Whole powers of ten.
-fn decade(value: f64) -> String {
-    match (value - value.round()).abs() < 1e-6 {
-        true => number(10f64.powf(value.round())),
-        false => String::new(),
-    }
 }

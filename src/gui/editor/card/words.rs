@@ -94,7 +94,7 @@ fn short_value(value: &FieldValue<'_>) -> Option<String> {
         FieldValue::Count { value, .. } => value.to_string(),
         FieldValue::Pair { value: [h, w], .. } if h == w => h.to_string(),
         FieldValue::Pair { value: [h, w], .. } => format!("{h}×{w}"),
-        FieldValue::Size { value, .. } => format::size(**value),
+        FieldValue::Size { value, .. } => value.to_string(),
         FieldValue::Integer { value, .. } => value.to_string(),
         FieldValue::OptionalCount { value, .. } => (**value)?.to_string(),
         FieldValue::Real { value, .. } => value.to_string(),

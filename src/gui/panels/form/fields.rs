@@ -4,7 +4,6 @@
 use egui::{DragValue, Ui};
 
 use crate::graph::{Choice, Field, FieldValue, Filler, Size};
-use crate::gui::format;
 use crate::i18n::tr;
 
 /// The text of a list field while it is typed: the field's id and the text.
@@ -111,7 +110,7 @@ fn size_ui(ui: &mut Ui, value: &mut Size, max: usize, id: egui::Id) -> bool {
     }
     let title = match *value {
         Size::Count(_) => tr("number", "数值").to_owned(),
-        by_classes => format::size(by_classes),
+        by_classes => by_classes.to_string(),
     };
     egui::ComboBox::from_id_salt(id)
         .selected_text(title)

@@ -238,6 +238,9 @@ fn is_path(key: &str) -> bool {
 #[derive(Default)]
 struct Keys {
     origins: BTreeMap<String, String>,
+    /// Numbers that a key has already: another key gets a copy, because training changes them in
+    /// place.
+    used: BTreeSet<String>,
     tensors: BTreeMap<String, Tensor>,
 }
 
@@ -260,8 +263,15 @@ impl Keys {
         let prefix = prefixes.find(fits).unwrap_or_else(|| usual.clone());
         for param in &draft.params {
             let key = format!("{prefix}.{}", param.suffix);
-            self.origins.insert(key.clone(), param.origin.clone());
-            self.tensors.insert(key, param.tensor.clone());
+            let known = self.origins.insert(key.clone(), param.origin.clone());
+            if known.is_some() {
+                continue;
+            }
+            let tensor = match self.used.insert(param.origin.clone()) {
+                true => Ok(param.tensor.clone()),
+                false => param.tensor.force_contiguous(),
+            };
+            self.tensors.extend(tensor.map(|tensor| (key, tensor)));
         }
         (prefix != usual && !draft.params.is_empty()).then_some(prefix)
     }
