@@ -35,7 +35,7 @@ pub(super) struct Options {
     json: bool,
 }
 
-fn parse_shape(text: &str) -> Result<(String, Vec<usize>), String> {
+pub(super) fn parse_shape(text: &str) -> Result<(String, Vec<usize>), String> {
     let parse = || {
         let (name, dims) = text.split_once('=')?;
         let dims = dims

@@ -8,6 +8,7 @@ use anyhow::{Context, bail};
 use candle_core::Tensor;
 use clap::Args;
 
+use super::check::parse_shape;
 use super::{npy, print_line, source};
 use crate::data::{Blob, DataSummary};
 use crate::graph::infer;
@@ -39,6 +40,16 @@ pub(super) struct Options {
         "写出模型（.onnx）时采用的权重；默认为训练开始时的初始权重"
     ))]
     weights: Option<PathBuf>,
+    #[arg(
+        long = "shape",
+        value_name = "NAME=3,32,32",
+        value_parser = parse_shape,
+        help = tr(
+            "For a model (.onnx): the shape of one example at a data or input node, where the data are not there; may be repeated",
+            "写出模型（.onnx）时，若数据不在，某个数据或输入节点的单个样本形状；可重复"
+        )
+    )]
+    shapes: Vec<(String, Vec<usize>)>,
 }
 
 fn ending(path: &Path) -> String {
@@ -70,7 +81,7 @@ pub(super) fn run(options: &Options) -> anyhow::Result<ExitCode> {
             said(output)?;
             write(&weights, &bytes)?;
         }
-        ("ron" | "prototxt", "onnx") => write_onnx(input, options.weights.as_deref(), output)?,
+        ("ron" | "prototxt", "onnx") => write_onnx(options)?,
         ("caffemodel" | "pth" | "pt" | "bin" | "onnx", "safetensors") => {
             let net = options.net.as_deref();
             let project = net.map(source::read_project).transpose()?;
@@ -126,10 +137,12 @@ fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
 }
 
 /// Writes what the network computes in testing.
-fn write_onnx(input: &Path, weights: Option<&Path>, output: &Path) -> anyhow::Result<()> {
-    let project = source::read_project(input)?;
-    let facts = source::known_facts(&project);
-    let net = match weights {
+fn write_onnx(options: &Options) -> anyhow::Result<()> {
+    let output = &options.output;
+    let project = source::read_project(&options.input)?;
+    let mut facts = source::known_facts(&project);
+    facts.shapes = options.shapes.iter().cloned().collect();
+    let net = match &options.weights {
         Some(weights) => source::trained_net(&project, &facts, weights)?,
         None => {
             eprintln!(

@@ -12,10 +12,10 @@ use serde_json::{Map, Value};
 
 use super::{ProjectArgs, npy, source};
 use crate::data::DataSummary;
-use crate::graph::{Node, Phase, PortRef, Role};
+use crate::graph::{Facts, Node, Phase, PortRef, Role};
 use crate::i18n::{tr, tr_format};
 use crate::net::{ForwardOptions, Keep, Net, NetFeed};
-use crate::project::write_atomically;
+use crate::project::{Project, write_atomically};
 use crate::train;
 
 #[derive(Debug, Args)]
@@ -88,9 +88,14 @@ pub(super) fn run(options: &Options) -> anyhow::Result<ExitCode> {
             (train::facts(&feed), feed.image_tensor(image)?)
         }
         (None, input) => {
-            let summary = DataSummary::open(&project.data, Path::new(""))?;
-            let path = input.as_deref().unwrap_or(Path::new(""));
-            (train::facts_of(&summary), npy::read(path)?)
+            let tensor = npy::read(input.as_deref().unwrap_or(Path::new("")))?;
+            let summary = DataSummary::open(&project.data, Path::new(""));
+            let facts = match summary {
+                Ok(summary) => train::facts_of(&summary),
+                // The tensor itself says how large an example is.
+                Err(error) => shaped_like(&project, &tensor).ok_or(error)?,
+            };
+            (facts, tensor)
         }
     };
     let net = source::trained_net(&project, &facts, weights)?;
@@ -145,6 +150,18 @@ fn wanted(net: &Net, entries: &[String]) -> Vec<PortRef> {
         }
     }
     wanted
+}
+
+/// What is known without the data, of a tensor that has the batch axis.
+fn shaped_like(project: &Project, tensor: &Tensor) -> Option<Facts> {
+    let example = tensor.dims().get(1..).filter(|dims| !dims.is_empty())?;
+    let nodes = project.graph.nodes().iter();
+    let sources = nodes.filter(|node| matches!(node.layer.spec().role, Role::Data | Role::Input));
+    let shapes = sources.map(|node| (node.name.clone(), example.to_vec()));
+    Some(Facts {
+        shapes: shapes.collect(),
+        ..Facts::default()
+    })
 }
 
 /// Adds the batch axis where it is left out.

@@ -193,9 +193,16 @@ EXPORTS = {
 }
 
 
+# What only training has, which no model says.
+AUXILIARY = {"googlenet": {
+    f"loss{head}.{part}": dims for head, channels in [(1, 512), (2, 528)] for part, dims in {
+        "conv.weight": (128, channels, 1, 1), "conv.bias": (128,), "fc.weight": (1024, 2048), "fc.bias": (1024,),
+        "classifier.weight": (1000, 1024), "classifier.bias": (1000,)}.items()}}
+
+
 def exports(program, folder, only):
     projects = pathlib.Path(__file__).parents[2] / "projects"
-    for name, (_, make) in EXPORTS.items():
+    for name, (shape, make) in EXPORTS.items():
         project = projects / f"{name}.ron"
         if (only and only != name) or not project.exists():
             continue
@@ -205,18 +212,24 @@ def exports(program, folder, only):
             if not make and name in ["lenet-digits", "lstm-digits", "char-lstm", "localise", "mlp-digits"]:
                 weights = ["--weights", random_weights(program, project, folder)]
             path = folder / f"{name}.onnx"
-            run(program, "convert", project, path, *weights)
+            sizes = ["--shape", "data=" + ",".join(map(str, shape))] if name.startswith("fcn") else []
+            run(program, "convert", project, path, *weights, *sizes)
             if not weights:
                 # Fresh weights, as the file has them; their keys are the project's.
-                run(program, "convert", path, folder / "fresh.safetensors")
-                weights = ["--weights", folder / "fresh.safetensors"]
+                fresh = folder / "fresh.safetensors"
+                run(program, "convert", path, fresh)
+                if name in AUXILIARY:
+                    state = safetensors.torch.load_file(fresh)
+                    state.update({key: torch.zeros(*dims) for key, dims in AUXILIARY[name].items()})
+                    safetensors.torch.save_file(state, fresh)
+                weights = ["--weights", fresh]
             session = onnxruntime.InferenceSession(str(path))
             given = session.get_inputs()[0]
-            shape = [2 if not isinstance(size, int) else size for size in given.shape]
+            sizes = [2 if not isinstance(size, int) else size for size in given.shape]
             random = np.random.default_rng(1)
-            x = random.standard_normal(shape).astype(np.float32)
+            x = random.standard_normal(sizes).astype(np.float32)
             if "int64" in given.type:
-                x = random.integers(0, 20, shape)
+                x = random.integers(0, 20, sizes)
             theirs = session.run(None, {given.name: x})[0]
             ours = infer(program, project, x, folder, *weights)
             back = infer(program, path, x, folder)

@@ -31,6 +31,9 @@ use proto::Model;
 /// Protocol Buffers' own limit.
 const MAX_BYTES: u64 = 2 << 30;
 
+/// What a layered drawing is to fit into, in points.
+const VIEW: [f32; 2] = [1600.0, 1000.0];
+
 /// What makes a file unreadable.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Broken(String);
@@ -102,19 +105,38 @@ fn read(bytes: &[u8], folder: Option<&Path>, title: &str) -> Result<Imported, Br
     const NAMELESS: [&str; 4] = ["", "main_graph", "torch_jit", "torch-jit-export"];
     let model = Model::parse(bytes)?;
     let drafted = reader::read(&model, folder)?;
-    let (graph, weights, notes) = reader::finish(drafted);
+    let (graph, weights, notes) = reader::finish(drafted)?;
     let mut project = caffe::blank();
     project.title = match model.graph.name {
         name if NAMELESS.contains(&name) => title.to_owned(),
         name => name.to_owned(),
     };
     project.graph = graph;
-    caffe::place(&mut project.graph, &Graph::default());
+    arrange(&mut project.graph);
     Ok(Imported {
         project,
         weights,
         notes,
     })
+}
+
+/// Places for all nodes; of a large graph the outer groups are folded, so that it can be seen.
+fn arrange(graph: &mut Graph) {
+    /// More nodes are seen at once by nobody.
+    const MANY: usize = 24;
+    /// More are placed in rows: a layered drawing would take long.
+    const TOO_MANY: usize = 600;
+    if graph.nodes().len() > MANY {
+        let outer = graph
+            .groups()
+            .into_iter()
+            .filter(|group| !group.contains('/'));
+        graph.folded = outer.collect();
+    }
+    match graph.nodes().len() <= TOO_MANY {
+        true => graph.lay_out(VIEW, |_| None),
+        false => caffe::place(graph, &Graph::default()),
+    }
 }
 
 fn read_bytes(path: &Path) -> Result<Vec<u8>, OnnxError> {

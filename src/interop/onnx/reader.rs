@@ -35,6 +35,8 @@ pub(super) use recurrent::{arranged, gates};
 
 /// More nodes are refused: nobody draws them, and inference is not made for them.
 const MAX_DRAFTS: usize = 5_000;
+/// The first version in which the operators read here mean what they mean since.
+const OLDEST: u64 = 7;
 /// As many numbers as [`Net`](crate::net::Net) takes in weights.
 const MAX_NUMBERS: usize = 1 << 30;
 
@@ -86,6 +88,8 @@ pub(super) struct Reader<'a> {
 pub(super) struct Drafted {
     pub drafts: Vec<Draft>,
     pub notes: Vec<String>,
+    /// Numbers that were read and made for them.
+    pub numbers: usize,
 }
 
 /// One operator while it is read.
@@ -113,6 +117,13 @@ pub(super) fn read<'a>(model: &Model<'a>, folder: Option<&'a Path>) -> Result<Dr
         let value = reader.constant(tensor.name, tensor)?;
         reader.values.insert(tensor.name, value);
     }
+    if model.opset < OLDEST {
+        let opset = model.opset;
+        reader.notes.push(tr_format!(
+            "opset {opset} is older than {OLDEST}, from which on operators mean what is read here",
+            "算子集版本 {opset} 早于 {OLDEST}，其算子含义可能与此处读取的不同"
+        ));
+    }
     reader.inputs(graph)?;
     for node in &graph.nodes {
         reader.node(node)?;
@@ -127,6 +138,7 @@ pub(super) fn read<'a>(model: &Model<'a>, folder: Option<&'a Path>) -> Result<Dr
     Ok(Drafted {
         drafts: reader.drafts,
         notes: reader.notes,
+        numbers: reader.numbers,
     })
 }
 
@@ -211,7 +223,9 @@ impl<'a> Reader<'a> {
         if let Some(broken) = self.broken.take() {
             return Err(broken);
         }
-        for (name, value) in node.outputs.iter().zip(outputs) {
+        // An optional output that is not given is absent, not unknown.
+        let absent = std::iter::repeat_with(|| Value::Absent);
+        for (name, value) in node.outputs.iter().zip(outputs.into_iter().chain(absent)) {
             let value = match value {
                 // A copy of weights goes by its new name.
                 Value::Weights(weights) => Value::Weights(Weights { name, ..weights }),

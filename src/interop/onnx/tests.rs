@@ -181,6 +181,52 @@ fn numbers_elsewhere_are_only_read_beside_the_model() {
     }
 }
 
+#[test]
+fn names_nest_within_bounds() {
+    let name = "/a".repeat(2_000);
+    let node = (1, encode::node(&name[1..], "Relu", &["x"], &["y"], &[]));
+    let imported = read(&graph([input(), node, output("y")]), None, "net").unwrap();
+    let depth = |node: &crate::graph::Node| node.name.matches('/').count();
+    assert!(
+        imported
+            .project
+            .graph
+            .nodes()
+            .iter()
+            .all(|node| depth(node) < 12)
+    );
+}
+
+/// Weights that many operators read under names of their own are copied within bounds.
+#[test]
+fn weights_are_not_copied_without_bound() {
+    let weights = encode::tensor("w", &[1000, 1000], FLOAT, &vec![0; 4_000_000]);
+    let mut parts = vec![
+        (11, encode::value_info("v0", FLOAT, &[None, Some(1000)])),
+        (5, weights),
+    ];
+    for index in 0..1000 {
+        let (from, to, w) = (
+            format!("v{index}"),
+            format!("v{}", index + 1),
+            format!("w{index}"),
+        );
+        parts.push((1, encode::node("", "Identity", &["w"], &[&w], &[])));
+        parts.push((
+            1,
+            encode::node(
+                "",
+                "Gemm",
+                &[&from, &w],
+                &[&to],
+                &[Attribute::Integer("transB", 1)],
+            ),
+        ));
+    }
+    parts.push(output("v1000"));
+    assert!(problem(&graph(parts)).contains("too many names"));
+}
+
 /// A list of numbers that doubles again and again is folded only while it is short.
 #[test]
 fn constants_do_not_grow_without_bound() {

@@ -9,10 +9,18 @@ use crate::graph::{Layer, Shape};
 use crate::i18n::tr_format;
 use crate::layers::{Input, Power};
 
+const MAX_INPUTS: usize = 256;
+
 impl<'a> Reader<'a> {
     /// A node for each input that is no initial tensor.
     pub(super) fn inputs(&mut self, graph: &GraphView<'a>) -> Result<(), Broken> {
         for info in &graph.inputs {
+            if self.drafts.len() == MAX_INPUTS {
+                return Err(Broken(tr_format!(
+                    "the network has more than {MAX_INPUTS} inputs",
+                    "网络的输入超过 {MAX_INPUTS} 个"
+                )));
+            }
             // Older files list the weights among the inputs.
             if self.values.contains_key(info.name) || info.name.is_empty() {
                 continue;

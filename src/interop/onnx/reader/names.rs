@@ -5,11 +5,18 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use candle_core::Tensor;
 
+use super::super::Broken;
 use super::super::proto::NodeView;
 use super::{Draft, Drafted};
 use crate::graph::{Graph, Inputs, Node, PortRef};
 use crate::i18n::tr_format;
 use crate::layers::{Flatten, InnerProduct};
+
+/// Groups inside each other; what lies deeper is told apart by its name alone.
+const DEEPEST: usize = 12;
+
+/// The graph, its weights by key, and the notes.
+pub(in crate::interop::onnx) type Finished = (Graph, BTreeMap<String, Tensor>, Vec<String>);
 
 /// Groups and perhaps the node's own name; and what the operator is called below.
 pub(in crate::interop::onnx) type Place = (Vec<String>, String);
@@ -93,17 +100,19 @@ fn legal(part: &str) -> String {
 }
 
 /// The graph under its names, and its weights by their keys.
-pub(in crate::interop::onnx) fn finish(
-    drafted: Drafted,
-) -> (Graph, BTreeMap<String, Tensor>, Vec<String>) {
+pub(in crate::interop::onnx) fn finish(drafted: Drafted) -> Result<Finished, Broken> {
     let Drafted {
         mut drafts,
         mut notes,
+        numbers,
     } = drafted;
     join_last_steps(&mut drafts);
     join_flattens(&mut drafts);
     let names = names(&mut drafts);
-    let mut keys = Keys::default();
+    let mut keys = Keys {
+        room: numbers.saturating_mul(8).max(1 << 24),
+        ..Keys::default()
+    };
     let mut graph = Graph::default();
     let real = |drafts: &[Draft], mut index: usize| {
         while let Some(other) = drafts[index].merged {
@@ -122,11 +131,11 @@ pub(in crate::interop::onnx) fn finish(
         let inputs = Inputs(drafts[index].inputs.iter().map(from).collect());
         let mut node = Node::new(name.clone(), drafts[index].layer.clone_layer());
         node.inputs = inputs;
-        node.key = keys.take(&drafts[index], &node);
+        node.key = keys.take(&mut drafts[index], &node)?;
         graph.add(node);
     }
     notes.dedup();
-    (graph, keys.tensors, notes)
+    Ok((graph, keys.tensors, notes))
 }
 
 /// A recurrent layer of which only the last step is read gives no other.
@@ -195,6 +204,7 @@ fn names(drafts: &mut [Draft]) -> Vec<String> {
         after.is_some_and(|(other, _)| other.starts_with(path))
     };
     let mut taken = BTreeSet::new();
+    let mut numbers: BTreeMap<String, usize> = BTreeMap::new();
     let mut names = Vec::with_capacity(drafts.len());
     for draft in drafts.iter() {
         if draft.merged.is_some() {
@@ -210,14 +220,21 @@ fn names(drafts: &mut [Draft]) -> Vec<String> {
             }
             path.push(draft.own.clone());
         }
+        if path.len() > DEEPEST {
+            let rest = path.split_off(DEEPEST - 1).join("_");
+            path.push(rest);
+        }
         let plain = match path.join("/") {
             name if name.is_empty() => "node".to_owned(),
             name => name,
         };
-        let numbered = (2..).map(|number| format!("{plain}_{number}"));
-        let mut wanted = std::iter::once(plain.clone()).chain(numbered);
-        let name = wanted.find(|name| !taken.contains(name)).unwrap_or(plain);
-        taken.insert(name.clone());
+        // From the number on that was free last.
+        let last = numbers.entry(plain.clone()).or_insert(1);
+        let mut name = plain.clone();
+        while !taken.insert(name.clone()) {
+            *last += 1;
+            name = format!("{plain}_{last}");
+        }
         names.push(name);
     }
     names
@@ -238,16 +255,16 @@ fn is_path(key: &str) -> bool {
 #[derive(Default)]
 struct Keys {
     origins: BTreeMap<String, String>,
-    /// Numbers that a key has already: another key gets a copy, because training changes them in
-    /// place.
-    used: BTreeSet<String>,
     tensors: BTreeMap<String, Tensor>,
+    /// How many numbers may still be copied: a small file cannot make large weights by giving the
+    /// same ones under many names.
+    room: usize,
 }
 
 impl Keys {
     /// Puts a node's weights under the prefix that the file gives them, or under its name; returns
     /// the prefix, where it is not the name.
-    fn take(&mut self, draft: &Draft, node: &Node) -> Option<String> {
+    fn take(&mut self, draft: &mut Draft, node: &Node) -> Result<Option<String>, Broken> {
         let usual = node.name.replace('/', ".");
         let fits = |prefix: &String| {
             draft.params.iter().all(|param| {
@@ -261,19 +278,23 @@ impl Keys {
         let given = draft.key.clone().filter(|key| is_path(key));
         let mut prefixes = given.into_iter().chain([usual.clone()]).chain(numbered);
         let prefix = prefixes.find(fits).unwrap_or_else(|| usual.clone());
-        for param in &draft.params {
+        let has_params = !draft.params.is_empty();
+        // Each key has numbers that are its own, because training changes them in place.
+        for param in draft.params.drain(..) {
             let key = format!("{prefix}.{}", param.suffix);
-            let known = self.origins.insert(key.clone(), param.origin.clone());
-            if known.is_some() {
+            if self.origins.insert(key.clone(), param.origin).is_some() {
                 continue;
             }
-            let tensor = match self.used.insert(param.origin.clone()) {
-                true => Ok(param.tensor.clone()),
-                false => param.tensor.force_contiguous(),
-            };
-            self.tensors.extend(tensor.map(|tensor| (key, tensor)));
+            let room = self.room.checked_sub(param.tensor.elem_count());
+            self.room = room.ok_or_else(|| {
+                Broken(tr_format!(
+                    "the same weights stand under too many names, such as {key}",
+                    "同一权重以过多的名称出现，例如 {key}"
+                ))
+            })?;
+            self.tensors.insert(key, param.tensor.force_contiguous()?);
         }
-        (prefix != usual && !draft.params.is_empty()).then_some(prefix)
+        Ok((prefix != usual && has_params).then_some(prefix))
     }
 }
 

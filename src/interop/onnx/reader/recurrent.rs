@@ -346,6 +346,5 @@ pub(in crate::interop::onnx) fn arranged(
     let gates = order
         .iter()
         .map(|gate| rows.narrow(0, gate * hidden, hidden));
-    // Copied, so that what is trained in place shares nothing.
-    Tensor::cat(&gates.collect::<Result<Vec<_>, _>>()?, 0)?.force_contiguous()
+    Tensor::cat(&gates.collect::<Result<Vec<_>, _>>()?, 0)?.contiguous()
 }
