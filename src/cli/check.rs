@@ -5,16 +5,13 @@ use std::process::ExitCode;
 
 use clap::Args;
 use serde::Serialize;
-use serde_json::Value;
 
-use super::table::{Table, thousands};
+use super::table::Table;
 use super::{ProjectArgs, print_json, print_line, source};
 use crate::data::{DataError, DataSummary};
-use crate::graph::{
-    Diagnostic, Facts, Graph, Inference, Node, NodeInfo, Phase, Phases, ReceptiveField, Severity,
-    Shape, infer,
-};
+use crate::graph::{Diagnostic, Facts, Graph, Severity, Shape, infer};
 use crate::i18n::{tr, tr_format};
+use crate::interop::layer_table::{Row, rows, thousands};
 use crate::project::Project;
 
 #[derive(Debug, Args)]
@@ -59,20 +56,6 @@ struct Report {
     macs: u64,
     nodes: Vec<Row>,
     diagnostics: Vec<Finding>,
-}
-
-#[derive(Serialize)]
-struct Row {
-    name: String,
-    r#type: String,
-    phase: &'static str,
-    /// By output port; unknown dimensions are null. Empty where the shapes are not known.
-    out: Vec<Vec<Option<usize>>>,
-    params: Option<u64>,
-    neurons: Option<u64>,
-    macs: Option<u64>,
-    /// Height and width of the receptive field.
-    rf: Option<[Value; 2]>,
 }
 
 #[derive(Serialize)]
@@ -183,52 +166,6 @@ fn of_node(graph: &Graph, found: &Diagnostic) -> Finding {
         severity: found.severity(),
         node: found.node.and_then(|id| Some(graph.node(id)?.name.clone())),
         message: found.message().to_owned(),
-    }
-}
-
-/// In the order of the file: one row where both phases agree, else one for each.
-fn rows(graph: &Graph, inference: &Inference) -> Vec<Row> {
-    let mut rows = Vec::new();
-    for node in graph.nodes() {
-        let info = |phase| inference.phase(phase).nodes.get(&node.id);
-        match (info(Phase::Train), info(Phase::Test)) {
-            (Some(train), Some(test)) if train == test => rows.push(row(node, Phases::Both, train)),
-            (train, test) => {
-                rows.extend(train.map(|info| row(node, Phases::Train, info)));
-                rows.extend(test.map(|info| row(node, Phases::Test, info)));
-            }
-        }
-    }
-    rows
-}
-
-fn row(node: &Node, phases: Phases, info: &NodeInfo) -> Row {
-    let dims = |shapes: &Vec<Shape>| shapes.iter().map(|shape| shape.0.clone()).collect();
-    let known = info.outputs.is_some();
-    Row {
-        name: node.name.clone(),
-        r#type: node.layer.title().to_owned(),
-        phase: match phases {
-            Phases::Both => "both",
-            Phases::Train => "train",
-            Phases::Test => "test",
-        },
-        out: info.outputs.as_ref().map(dims).unwrap_or_default(),
-        params: known.then(|| info.param_count()),
-        neurons: known.then_some(info.neurons),
-        macs: info.macs,
-        rf: info
-            .field
-            .map(|field: ReceptiveField| field.size.map(whole_if_possible)),
-    }
-}
-
-/// Sizes are whole in all usual networks and then written as 5, not 5.0.
-fn whole_if_possible(size: f64) -> Value {
-    if size.fract() == 0.0 && size.abs() < 1e15 {
-        Value::from(size as i64)
-    } else {
-        Value::from(size)
     }
 }
 

@@ -8,13 +8,12 @@ use anyhow::{Context, bail};
 use candle_core::Tensor;
 use clap::Args;
 
-use super::check::parse_shape;
-use super::{npy, print_line, source};
+use super::{export, npy, print_line, source};
 use crate::data::{Blob, DataSummary};
 use crate::graph::infer;
 use crate::i18n::{tr, tr_format};
+use crate::interop::caffe;
 use crate::interop::weights::WeightsFile;
-use crate::interop::{caffe, onnx};
 use crate::project::{Project, write_atomically};
 use crate::train;
 
@@ -26,8 +25,8 @@ pub(super) struct Options {
     ))]
     input: PathBuf,
     #[arg(value_name = "OUT", help = tr(
-        "What to write: .ron, .prototxt or .onnx for a project, .safetensors or .caffemodel for weights, .npy for a mean image",
-        "要写出的文件：项目为 .ron、.prototxt 或 .onnx，权重为 .safetensors 或 .caffemodel，均值图像为 .npy"
+        "What to write: .ron or .prototxt for a project, or .onnx (a model), .py (PyTorch), .dot, .svg, .png (a drawing), .csv, .md (the table of layers) of it; .safetensors or .caffemodel for weights, .npy for a mean image",
+        "要写出的文件：项目为 .ron 或 .prototxt，也可导出为 .onnx（模型）、.py（PyTorch）、.dot、.svg、.png（图）、.csv、.md（层表）；权重为 .safetensors 或 .caffemodel，均值图像为 .npy"
     ))]
     output: PathBuf,
     #[arg(long, value_name = "FILE", help = tr(
@@ -35,24 +34,11 @@ pub(super) struct Options {
         "这些权重所属的项目或网络：由它给出名称和形状"
     ))]
     net: Option<PathBuf>,
-    #[arg(long, value_name = "FILE", help = tr(
-        "For a model (.onnx): the weights that it gets; by default those that training would begin with",
-        "写出模型（.onnx）时采用的权重；默认为训练开始时的初始权重"
-    ))]
-    weights: Option<PathBuf>,
-    #[arg(
-        long = "shape",
-        value_name = "NAME=3,32,32",
-        value_parser = parse_shape,
-        help = tr(
-            "For a model (.onnx): the shape of one example at a data or input node, where the data are not there; may be repeated",
-            "写出模型（.onnx）时，若数据不在，某个数据或输入节点的单个样本形状；可重复"
-        )
-    )]
-    shapes: Vec<(String, Vec<usize>)>,
+    #[command(flatten)]
+    export: export::Options,
 }
 
-fn ending(path: &Path) -> String {
+pub(super) fn ending(path: &Path) -> String {
     let ending = path.extension().unwrap_or_default().to_string_lossy();
     ending.to_ascii_lowercase()
 }
@@ -70,9 +56,6 @@ pub(super) fn run(options: &Options) -> anyhow::Result<ExitCode> {
             source::read_project(input)?.save(output)?;
             said(output)?;
         }
-        ("ron" | "prototxt" | "onnx", "prototxt") => {
-            write_caffe(&source::read_project(input)?, output)?
-        }
         ("onnx", "ron") => {
             let imported = source::import_onnx(input)?;
             let weights = output.with_extension("safetensors");
@@ -81,7 +64,14 @@ pub(super) fn run(options: &Options) -> anyhow::Result<ExitCode> {
             said(output)?;
             write(&weights, &bytes)?;
         }
-        ("ron" | "prototxt", "onnx") => write_onnx(options)?,
+        ("ron" | "prototxt" | "onnx", ending) if export::is_export(ending) => {
+            let project = source::read_project(input)?;
+            let paths = export::write(&project, input, output, &options.export)?;
+            paths.iter().try_for_each(|path| said(path))?;
+        }
+        ("ron" | "prototxt" | "onnx", "prototxt") => {
+            write_caffe(&source::read_project(input)?, output)?
+        }
         ("caffemodel" | "pth" | "pt" | "bin" | "onnx", "safetensors") => {
             let net = options.net.as_deref();
             let project = net.map(source::read_project).transpose()?;
@@ -134,37 +124,6 @@ fn said(path: &Path) -> anyhow::Result<()> {
 fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     write_atomically(path, bytes).with_context(|| path.display().to_string())?;
     said(path)
-}
-
-/// Writes what the network computes in testing.
-fn write_onnx(options: &Options) -> anyhow::Result<()> {
-    let output = &options.output;
-    let project = source::read_project(&options.input)?;
-    let mut facts = source::known_facts(&project);
-    facts.shapes = options.shapes.iter().cloned().collect();
-    let net = match &options.weights {
-        Some(weights) => source::trained_net(&project, &facts, weights)?,
-        None => {
-            eprintln!(
-                "{}",
-                tr(
-                    "no weights are given: the model gets those that training would begin with",
-                    "未给出权重：模型采用训练开始时的初始权重",
-                )
-            );
-            source::fresh_net(&project, &facts)?
-        }
-    };
-    onnx::save(&project, &facts, &net.copy_params()?, output)?;
-    let opset = onnx::OPSET;
-    eprintln!(
-        "{}",
-        tr_format!(
-            "operators of ONNX opset {opset}; test phase, without losses",
-            "ONNX 算子集版本 {opset}；测试阶段，不含损失"
-        )
-    );
-    said(output)
 }
 
 /// Writes the network and its solvers, and says what Caffe reads otherwise.

@@ -8,6 +8,7 @@ mod bench;
 mod check;
 mod convert;
 mod eval;
+mod export;
 mod generate;
 mod gradients;
 mod infer;

@@ -72,7 +72,7 @@ pub(super) fn import(path: &Path) -> anyhow::Result<Project> {
 }
 
 /// A source that means the same in every folder, so that the project can be written elsewhere.
-fn independent(source: &str, base: &Path) -> String {
+pub(super) fn independent(source: &str, base: &Path) -> String {
     if BUILT_IN.iter().any(|(name, _)| *name == source) {
         return source.to_owned();
     }

@@ -141,6 +141,14 @@ impl Feed {
         &self.shape
     }
 
+    /// Channels, height and width of an image before mean, crop and the like; `None` where the
+    /// network reads no images.
+    pub fn image_shape(&self) -> Option<[usize; 3]> {
+        let no_picture = matches!(self.dataset.store, Store::Floats(_) | Store::Text(_));
+        let [channels, ..] = self.full;
+        (!no_picture && matches!(channels, 1 | 3)).then_some(self.full)
+    }
+
     pub fn summary(&self) -> DataSummary {
         DataSummary::of(&self.dataset, self.shape.clone())
     }
@@ -162,15 +170,13 @@ impl Feed {
     /// Any image file as the network would see it, (1, C, H, W); it is always resized to the
     /// size of the examples.
     pub fn image_tensor(&self, path: &Path) -> Result<Tensor, DataError> {
-        let [channels, height, width] = self.full;
-        let no_picture = matches!(self.dataset.store, Store::Floats(_) | Store::Text(_));
-        if no_picture || !matches!(channels, 1 | 3) {
+        let Some([channels, height, width]) = self.image_shape() else {
             let problem = tr(
                 "the network reads rows of numbers, not images; give the input as numbers",
                 "该网络读取的是数值而不是图像；请以数值形式给出输入",
             );
             return Err(DataError::format(path, problem));
-        }
+        };
         let picture = picture::decode(path)?.with_channels(self.dataset.channels());
         let pixels = picture
             .with_channels(channels)
