@@ -48,10 +48,7 @@ pub(super) struct Draft {
     pub layer: Box<dyn Layer>,
     /// Draft and port behind each input.
     pub inputs: Vec<Option<(usize, usize)>>,
-    /// Where it stands in the model: groups, then perhaps its own name.
-    pub path: Vec<String>,
-    /// What it is called below its path, where others share that.
-    pub own: String,
+    pub place: Place,
     /// The prefix of its parameters' names in the file.
     pub key: Option<String>,
     pub params: Vec<Param>,
@@ -274,7 +271,7 @@ impl<'a> Reader<'a> {
     /// A draft of a node that reads `inputs`, which are plain; its outputs as flows.
     pub fn draft(
         &mut self,
-        (path, own): Place,
+        place: Place,
         layer: Box<dyn Layer>,
         inputs: &[&Flow],
         params: Vec<Param>,
@@ -303,8 +300,7 @@ impl<'a> Reader<'a> {
             inputs: inputs.iter().map(|flow| Some(flow.from)).collect(),
             key: key.map(|(prefix, _)| prefix.to_owned()),
             params,
-            path,
-            own,
+            place,
             merged: None,
             last_of: None,
         });

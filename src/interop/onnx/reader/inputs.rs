@@ -83,7 +83,7 @@ impl<'a> Reader<'a> {
     /// A draft that reads nothing and is not asked for its shape.
     pub(super) fn source(
         &mut self,
-        (path, own): Place,
+        place: Place,
         layer: Box<dyn Layer>,
         shape: Option<Shape>,
     ) -> Result<Vec<Flow>, Gap> {
@@ -92,8 +92,7 @@ impl<'a> Reader<'a> {
         self.drafts.push(Draft {
             layer,
             inputs: Vec::new(),
-            path,
-            own,
+            place,
             key: None,
             params: Vec::new(),
             merged: None,
@@ -109,15 +108,16 @@ impl<'a> Reader<'a> {
         for name in &graph.outputs {
             match self.values.get(name).cloned() {
                 Some(Value::Flow(flow)) => {
-                    let place = (Vec::new(), "output".to_owned());
+                    let place = Place::new(Vec::new(), "output");
                     if let Err(Gap(why)) = self.laid_out(place.clone(), flow.clone()) {
                         self.notes.push(tr_format!(
                             "the output “{name}” is left as it is here: {why}",
                             "输出“{name}”在此保持原样：{why}"
                         ));
                     }
-                    // Of a node with several outputs, the first is its answer.
-                    if flow.from.1 > 0 && flow.view.is_none() && flow.pad == [0; 4] {
+                    // Of a node with several outputs, the first is its answer; an input is none.
+                    let is_answer = flow.from.1 == 0 && !self.drafts[flow.from.0].inputs.is_empty();
+                    if !is_answer && flow.view.is_none() && flow.pad == [0; 4] {
                         let same = Box::new(Power::default());
                         let drafted = self.draft(place, same, &[&flow], Vec::new());
                         drafted.map_err(|Gap(problem)| Broken(problem))?;

@@ -223,7 +223,7 @@ impl<'a> Op<'_, 'a> {
     }
 
     fn eltwise(&mut self) -> Found<'a> {
-        if let ("Mul", Some(flow)) = (self.node.op, self.gated()?) {
+        if let Some(flow) = self.gated()? {
             return Ok(vec![Value::Flow(flow)]);
         }
         let count = self.inputs.len();
@@ -287,8 +287,12 @@ impl<'a> Op<'_, 'a> {
         Ok(vec![Value::Flow(Flow { view, ..y })])
     }
 
-    /// (N, C, H, W) times (N, C, 1, 1): a Scale whose second input is the gate.
+    /// (N, C, H, W) with (N, C, 1, 1), or (N, 1, 1, 1): a Scale or Bias whose second input is that.
     fn gated(&mut self) -> Result<Option<Flow>, Gap> {
+        let op = self.node.op;
+        if self.inputs.len() != 2 || !matches!(op, "Mul" | "Div" | "Add" | "Sub") {
+            return Ok(None);
+        }
         let (a, b) = (self.flow(0)?, self.flow(1)?);
         let (Some(x), Some(y)) = (a.dims(), b.dims()) else {
             return Ok(None);
@@ -296,23 +300,57 @@ impl<'a> Op<'_, 'a> {
         let is_gate = |dims: &[Option<usize>]| matches!(dims, [_, _, Some(1), Some(1)]);
         let (x, gate) = match (is_gate(&x), is_gate(&y)) {
             (false, true) => (a, b),
-            (true, false) => (b, a),
+            // What is taken away or divided by stands second.
+            (true, false) if matches!(op, "Mul" | "Add") => (b, a),
             _ => return Ok(None),
         };
-        let axes = gate.axes().unwrap_or_default();
-        if x.dims().is_none_or(|dims| dims.len() != 4) || axes.len() != 4 {
+        let (axes, dims) = (
+            gate.axes().unwrap_or_default(),
+            x.dims().unwrap_or_default(),
+        );
+        if dims.len() != 4 || axes.len() != 4 {
             return Ok(None);
         }
         let x = self.laid_out(x)?;
+        let one_for_all = gate.dims().is_some_and(|gate| gate[1] == Some(1)) && dims[1] != Some(1);
+        let own = if one_for_all { 1 } else { 2 };
         let place = self.beside("gate");
-        let gate = self
+        let mut gate = self
             .reader
-            .laid_out(place, gate.viewed(axes[..2].to_vec()))?;
-        let layer = Scale {
-            axis: 0,
-            ..Scale::default()
+            .laid_out(place, gate.viewed(axes[..own].to_vec()))?;
+        let inverse = match op {
+            "Div" => Some(Power {
+                power: -1.0,
+                ..Power::default()
+            }),
+            "Sub" => Some(Power {
+                scale: -1.0,
+                ..Power::default()
+            }),
+            _ => None,
         };
-        Ok(Some(self.one(layer, &[&x, &gate], Vec::new())?))
+        if let Some(inverse) = inverse {
+            gate = self.pointwise_of(inverse, gate)?;
+        }
+        let inputs = [&x, &gate];
+        Ok(Some(match op {
+            "Mul" | "Div" => self.one(
+                Scale {
+                    axis: 0,
+                    ..Scale::default()
+                },
+                &inputs,
+                Vec::new(),
+            )?,
+            _ => self.one(
+                Bias {
+                    axis: 0,
+                    ..Bias::default()
+                },
+                &inputs,
+                Vec::new(),
+            )?,
+        }))
     }
 
     /// With one number, or one for each channel.

@@ -18,8 +18,26 @@ const DEEPEST: usize = 12;
 /// The graph, its weights by key, and the notes.
 pub(in crate::interop::onnx) type Finished = (Graph, BTreeMap<String, Tensor>, Vec<String>);
 
-/// Groups and perhaps the node's own name; and what the operator is called below.
-pub(in crate::interop::onnx) type Place = (Vec<String>, String);
+/// Where an operator stands.
+#[derive(Clone)]
+pub(in crate::interop::onnx) struct Place {
+    /// Groups, and perhaps the node's own name.
+    pub path: Vec<String>,
+    /// What the operator is called below, where others share the path.
+    pub own: String,
+    /// Whether the names of its weights say more: a fused operator is called after its last part.
+    pub vague: bool,
+}
+
+impl Place {
+    pub fn new(path: Vec<String>, own: impl Into<String>) -> Self {
+        Self {
+            path,
+            own: own.into(),
+            vague: false,
+        }
+    }
+}
 
 pub(super) fn place(node: &NodeView<'_>) -> Place {
     // `: models.ResNet/layer1: Sequential/layer1.0: BasicBlock/relu_1: aten.relu.default`
@@ -30,13 +48,16 @@ pub(super) fn place(node: &NodeView<'_>) -> Place {
         });
         let mut names: Vec<&str> = names.collect();
         let own = names.pop().unwrap_or_default();
-        return (components(&names), word(own, node.op));
+        return Place {
+            vague: true,
+            ..Place::new(components(&names), word(own, node.op))
+        };
     }
     // `/layer1/layer1.0/relu_1/Relu`
     if let Some(name) = node.name.strip_prefix('/') {
         let mut names: Vec<&str> = name.split('/').collect();
         let own = names.pop().unwrap_or_default();
-        return (components(&names), word(own, node.op));
+        return Place::new(components(&names), word(own, node.op));
     }
     let name = match node.name {
         "" => node.outputs.first().copied().unwrap_or_default(),
@@ -48,10 +69,13 @@ pub(super) fn place(node: &NodeView<'_>) -> Place {
         .trim_end_matches('_')
         == node.op
     {
-        return (Vec::new(), word(name, node.op));
+        return Place {
+            vague: true,
+            ..Place::new(Vec::new(), word(name, node.op))
+        };
     }
     let path = name.split('/').filter(|part| !part.is_empty());
-    (path.map(legal).collect(), String::new())
+    Place::new(path.map(legal).collect(), "")
 }
 
 /// Modules inside each other, each with its whole name: `layer1`, `layer1.0` is `layer1`, `0`.
@@ -172,11 +196,11 @@ fn join_flattens(drafts: &mut [Draft]) {
         };
         let is_ours = |drafts: &[Draft]| {
             let (flat, full) = (&drafts[flat], &drafts[full]);
-            let name = format!("{}_flatten", full.path.join("/"));
+            let name = format!("{}_flatten", full.place.path.join("/"));
             flat.layer.as_any().is::<Flatten>()
                 && full.layer.as_any().is::<InnerProduct>()
-                && flat.own.is_empty()
-                && flat.path.join("/") == name
+                && flat.place.own.is_empty()
+                && flat.place.path.join("/") == name
         };
         if is_ours(drafts) {
             drafts[full].inputs = drafts[flat].inputs.clone();
@@ -187,15 +211,14 @@ fn join_flattens(drafts: &mut [Draft]) {
 
 /// By draft, each name once; a node stands in no group of its own name.
 fn names(drafts: &mut [Draft]) -> Vec<String> {
-    for draft in drafts.iter_mut().filter(|draft| !draft.own.is_empty()) {
-        // The weights' names say more than what a fused operator is called.
+    for draft in drafts.iter_mut().filter(|draft| draft.place.vague) {
         if let Some(key) = draft.key.as_ref().filter(|key| is_path(key)) {
-            draft.path = key.split('.').map(legal).collect();
+            draft.place.path = key.split('.').map(legal).collect();
         }
     }
     let mut counts: BTreeMap<Vec<String>, usize> = BTreeMap::new();
     for draft in drafts.iter().filter(|draft| draft.merged.is_none()) {
-        *counts.entry(draft.path.clone()).or_insert(0) += 1;
+        *counts.entry(draft.place.path.clone()).or_insert(0) += 1;
     }
     let is_group = |path: &[String]| {
         let after = counts
@@ -211,14 +234,14 @@ fn names(drafts: &mut [Draft]) -> Vec<String> {
             names.push(String::new());
             continue;
         }
-        let mut path = draft.path.clone();
+        let mut path = draft.place.path.clone();
         let is_alone = counts.get(&path) == Some(&1) && !is_group(&path);
-        if !draft.own.is_empty() && (path.is_empty() || !is_alone) {
+        if !draft.place.own.is_empty() && (path.is_empty() || !is_alone) {
             // `relu/relu` and `relu/relu_1` are `relu` and `relu_2`.
-            if path.last() == Some(&draft.own) && !is_group(&draft.path) {
+            if path.last() == Some(&draft.place.own) && !is_group(&draft.place.path) {
                 path.pop();
             }
-            path.push(draft.own.clone());
+            path.push(draft.place.own.clone());
         }
         if path.len() > DEEPEST {
             let rest = path.split_off(DEEPEST - 1).join("_");

@@ -1,7 +1,7 @@
 //! Operators that sum up windows or maps, and those that change the size of maps.
 
 use super::super::values::{Flow, Gap, Value, axis_in};
-use super::filters::{Frame, uneven};
+use super::filters::uneven;
 use super::shapes::misfit;
 use super::{Found, Op};
 use crate::i18n::{tr, tr_format};
@@ -89,18 +89,21 @@ impl<'a> Op<'_, 'a> {
                 continue;
             }
             // A window that hangs over the end, which is what rounding up means here.
-            let size = dims.get(2 + axis).copied().flatten().ok_or_else(misfit)?;
-            let Frame { kernel, stride, .. } = own;
-            let shown = size.saturating_add(pad[axis]).saturating_add(end);
-            let needed = shown
-                .checked_sub(kernel[axis])
-                .map(|room| room / stride[axis] + 1);
-            let rounded_up = pool_output(size, kernel[axis], stride[axis], pad[axis], true);
-            let clipped = !average || !counted;
-            if needed.is_none() || needed != rounded_up || !clipped {
+            if average && counted {
                 return Err(uneven());
             }
             hangs = true;
+        }
+        // Rounding up goes for both axes.
+        for axis in [0, 1].into_iter().filter(|_| hangs && !ceil) {
+            let size = dims.get(2 + axis).copied().flatten().ok_or_else(misfit)?;
+            let end = before[2 + axis] + own.pads[2 + axis];
+            let shown = size.saturating_add(pad[axis]).saturating_add(end);
+            let room = shown.checked_sub(own.kernel[axis]);
+            let outputs = room.map(|room| room / own.stride[axis] + 1);
+            if outputs != pool_output(size, own.kernel[axis], own.stride[axis], pad[axis], true) {
+                return Err(uneven());
+            }
         }
         let layer = Pooling {
             method,

@@ -242,14 +242,15 @@ impl<'a> Op<'_, 'a> {
             }
         };
         let (units, layers) = of(&self.reader.drafts[lower])?;
-        let same_place = self.reader.drafts[lower].path == self.reader.drafts[upper].path;
+        let same_place =
+            self.reader.drafts[lower].place.path == self.reader.drafts[upper].place.path;
         let readers = self.reader.drafts.iter().flat_map(|draft| &draft.inputs);
         let readers = readers.filter(|from| **from == Some((lower, 0))).count();
         let suffixes = SUFFIXES.get(layers)?;
         if units != hidden
             || !same_place
             || readers != 1
-            || self.reader.drafts[upper].own.is_empty()
+            || self.reader.drafts[upper].place.own.is_empty()
         {
             return None;
         }

@@ -57,11 +57,11 @@ impl Reader<'_> {
 
 impl<'a> Op<'_, 'a> {
     pub(super) fn laid_out(&mut self, flow: Flow) -> Result<Flow, Gap> {
-        let (mut path, own) = names::place(self.node);
+        let Place { mut path, own, .. } = names::place(self.node);
         if own.is_empty() {
             path.pop();
         }
-        self.reader.laid_out((path, "reshape".to_owned()), flow)
+        self.reader.laid_out(Place::new(path, "reshape"), flow)
     }
 
     pub(super) fn shapes(&mut self) -> Found<'a> {
@@ -374,6 +374,5 @@ pub(super) fn misfit() -> Gap {
 
 /// What a node is called, with a word behind it for one of several layers that it becomes.
 pub(super) fn beside(node: &NodeView<'_>, word: &str) -> Place {
-    let (path, _) = names::place(node);
-    (path, word.to_owned())
+    Place::new(names::place(node).path, word)
 }
