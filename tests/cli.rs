@@ -517,7 +517,7 @@ fn files_are_converted_both_ways() {
     std::fs::create_dir(at("my")).unwrap();
     let wrong = [
         ("a.ron", "other.prototxt", "other_solver.prototxt"),
-        ("a.ron", "a.onnx", "onnx"),
+        ("a.ron", "a.tflite", "tflite"),
         ("a.ron", "a.ron", "itself"),
         ("mean.binaryproto", "x.ron", "binaryproto"),
     ];
@@ -542,6 +542,78 @@ fn files_are_converted_both_ways() {
         err.contains("bad.caffemodel") && !at("x.safetensors").exists(),
         "{err}"
     );
+}
+
+#[test]
+fn models_of_onnx_are_projects_with_weights() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let cases = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases/onnx");
+    let model = cases.join("gemm.onnx");
+    let report = json(0, &["check", text(&model), "--json"]);
+    assert_eq!(report["params"], 4 * 5 + 4);
+    std::fs::write(at("x.npy"), npy("2, 5", &[0.5; 10])).unwrap();
+    let answer = |net: &Path, more: &[&str]| {
+        let (x, y) = (at("x.npy"), at("y.npy"));
+        let mut line = vec!["infer", text(net), "--input", text(&x), "--out", text(&y)];
+        line.extend(more);
+        expect(0, &line);
+        std::fs::read(y).unwrap()
+    };
+    let own = answer(&model, &[]);
+    let (ron, weights, again) = (at("g.ron"), at("g.safetensors"), at("again.onnx"));
+    let (out, _) = expect(0, &["convert", text(&model), text(&ron)]);
+    assert!(
+        out.contains("g.ron") && out.contains("g.safetensors"),
+        "{out}"
+    );
+    assert_eq!(answer(&ron, &["--weights", text(&weights)]), own);
+    assert_eq!(
+        answer(&ron, &["--weights", text(&model)]),
+        own,
+        "a model holds weights"
+    );
+    let (_, err) = expect(
+        0,
+        &[
+            "convert",
+            text(&ron),
+            text(&again),
+            "--weights",
+            text(&weights),
+        ],
+    );
+    assert!(err.contains("opset 17"), "{err}");
+    assert_eq!(answer(&again, &[]), own);
+    expect(
+        1,
+        &[
+            "infer",
+            text(&ron),
+            "--input",
+            text(&at("x.npy")),
+            "--out",
+            text(&at("y.npy")),
+        ],
+    );
+    let (_, err) = expect(0, &["check", text(&cases.join("unknown.onnx"))]);
+    assert!(err.contains("odd (Erf)"), "{err}");
+    std::fs::write(at("bad.onnx"), &std::fs::read(&model).unwrap()[..90]).unwrap();
+    let (_, err) = expect(1, &["check", text(&at("bad.onnx"))]);
+    assert!(err.contains("bad.onnx"), "{err}");
+    // Nothing is written of what has no form, and what was there stays.
+    std::fs::write(at("kept.onnx"), "old").unwrap();
+    expect(
+        0,
+        &[
+            "convert",
+            text(&cases.join("unknown.onnx")),
+            text(&at("u.ron")),
+        ],
+    );
+    let (_, err) = expect(1, &["convert", text(&at("u.ron")), text(&at("kept.onnx"))]);
+    assert!(err.contains("odd"), "{err}");
+    assert_eq!(std::fs::read(at("kept.onnx")).unwrap(), b"old");
 }
 
 #[test]

@@ -445,6 +445,32 @@ fn networks_of_caffe_are_opened_and_written() {
 }
 
 #[test]
+fn models_of_onnx_are_opened_and_written() {
+    let mut window = Window::open(None);
+    let cases = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases/onnx");
+    window.app().open(cases.join("unknown.onnx"));
+    window.settle();
+    assert_eq!(window.app().document.project().title, "unknown");
+    assert!(window.app().document.is_dirty(), "it is in no project file");
+    let noted = window.harness.query_all_by_label_contains("Erf");
+    assert!(noted.count() > 0);
+    window.app().open(cases.join("lstm_last.onnx"));
+    window.settle();
+    window.run(CommandId::ExportOnnx);
+    let out = window.folder.path().join("out.onnx");
+    window.type_path(&out);
+    let read = |path| layerlab::interop::onnx::open(path).unwrap();
+    let (again, before) = (read(&out), read(&cases.join("lstm_last.onnx")));
+    assert_eq!(again.project.title, "lstm_last");
+    assert_eq!(again.weights.len(), 4);
+    for (key, tensor) in &before.weights {
+        let numbers = [tensor, &again.weights[key]].map(|t| t.flatten_all().unwrap());
+        let [a, b] = numbers.map(|flat| flat.to_vec1::<f32>().unwrap());
+        assert_eq!(a, b, "{key}: the model's own weights");
+    }
+}
+
+#[test]
 fn nodes_are_copied_pasted_grouped_folded_and_laid_out() {
     let mut window = Window::open(None);
     build(&mut window);

@@ -15,18 +15,20 @@ use serde_json::{Map, Value};
 
 use super::{ProjectArgs, npy, source};
 use crate::data::DataSummary;
-use crate::graph::{Node, Phase, PortRef, Role};
+use crate::graph::{Facts, Node, Phase, PortRef, Role};
 use crate::i18n::{tr, tr_format};
 use crate::net::{ForwardOptions, Keep, Net, NetFeed};
-use crate::project::write_atomically;
+use crate::project::{Project, write_atomically};
 use crate::train;
 
 #[derive(Debug, Args)]
 pub(super) struct Options {
     #[command(flatten)]
     project: ProjectArgs,
-    #[arg(long, value_name = "FILE", help = tr("The weights", "权重文件"))]
-    weights: PathBuf,
+    #[arg(long, value_name = "FILE", help = tr(
+        "The weights; an ONNX model has its own", "权重文件；ONNX 模型自带权重"
+    ))]
+    weights: Option<PathBuf>,
     #[arg(long, value_name = "IMG", conflicts_with = "input", required_unless_present = "input", help = tr(
         "An image file, preprocessed as the project says", "图像文件，按项目的设置预处理"
     ))]
@@ -92,22 +94,26 @@ fn parse_out(text: &str) -> Result<Out, String> {
 
 pub(super) fn run(options: &Options) -> anyhow::Result<ExitCode> {
     let project = source::open_project(&options.project)?;
+    let weights = source::weights_of(&options.project, options.weights.as_deref())?;
     // Numbers go in as they are; the data are opened for their facts alone, or for the names of
     // the classes.
-    let needs_feed = options.image.is_some() || options.out.is_none();
-    let feed = match needs_feed {
-        true => Some(source::open_feed_for(&project, Some(&options.weights))?),
+    let feed = match options.image.is_some() || options.out.is_none() {
+        true => Some(source::open_feed_for(&project, Some(weights))?),
         false => None,
-    };
-    let facts = match &feed {
-        Some(feed) => train::facts(feed),
-        None => train::facts_of(&DataSummary::open(&project.data, Path::new(""))?),
     };
     let tensor = match (&options.image, &feed) {
         (Some(image), Some(feed)) => feed.image_tensor(image)?,
         _ => npy::read(options.input.as_deref().unwrap_or(Path::new("")))?,
     };
-    let net = source::trained_net(&project, &facts, &options.weights)?;
+    let facts = match &feed {
+        Some(feed) => train::facts(feed),
+        None => match DataSummary::open(&project.data, Path::new("")) {
+            Ok(summary) => train::facts_of(&summary),
+            // The tensor itself says how large an example is.
+            Err(error) => shaped_like(&project, &tensor).ok_or(error)?,
+        },
+    };
+    let net = source::trained_net(&project, &facts, weights)?;
     let tensor = with_batch(tensor, &net)?;
     match (&options.out, &feed) {
         (None, Some(feed)) => top::print(&net, feed, tensor, options)?,
@@ -169,6 +175,18 @@ fn wanted(net: &Net, entries: &[String]) -> Vec<PortRef> {
         }
     }
     wanted
+}
+
+/// What is known without the data, of a tensor that has the batch axis.
+fn shaped_like(project: &Project, tensor: &Tensor) -> Option<Facts> {
+    let example = tensor.dims().get(1..).filter(|dims| !dims.is_empty())?;
+    let nodes = project.graph.nodes().iter();
+    let sources = nodes.filter(|node| matches!(node.layer.spec().role, Role::Data | Role::Input));
+    let shapes = sources.map(|node| (node.name.clone(), example.to_vec()));
+    Some(Facts {
+        shapes: shapes.collect(),
+        ..Facts::default()
+    })
 }
 
 /// Adds the batch axis where it is left out.

@@ -26,6 +26,7 @@ pub enum CommandId {
     ExportDrawing,
     ExportTable,
     OpenPicture,
+    ExportOnnx,
     LoadWeights,
     SaveWeights,
     FreshWeights,

@@ -22,6 +22,7 @@ pub enum Purpose {
     ExportTable,
     Picture,
     ClassNames,
+    ExportOnnx,
     LoadWeights,
     SaveWeights,
     SaveCheckpoint,
@@ -41,6 +42,7 @@ impl Purpose {
             Self::ExportTable => Text::new("Export the table of layers", "导出层表"),
             Self::Picture => Text::new("Open an image", "打开图像"),
             Self::ClassNames => Text::new("Read class names, one a line", "读取类别名称，每行一个"),
+            Self::ExportOnnx => Text::new("Export as ONNX", "导出为 ONNX"),
             Self::LoadWeights => Text::new("Load weights", "载入权重"),
             Self::SaveWeights => Text::new("Save the weights as", "权重另存为"),
             Self::SaveCheckpoint => {
@@ -178,8 +180,12 @@ fn dialog(purpose: Purpose, suggestion: PathBuf) -> Chosen {
     let project = tr("Layerlab project", "Layerlab 项目");
     match purpose {
         Purpose::OpenProject => {
-            let both = tr("Projects and Caffe networks", "项目与 Caffe 网络");
-            let answer = dialog.add_filter(both, &["ron", "prototxt"]).pick_file();
+            let all = tr(
+                "Projects, Caffe networks and ONNX models",
+                "项目、Caffe 网络与 ONNX 模型",
+            );
+            let endings = ["ron", "prototxt", "onnx"];
+            let answer = dialog.add_filter(all, &endings).pick_file();
             Box::pin(async move { path(answer.await) })
         }
         Purpose::SaveProject => {
@@ -199,6 +205,11 @@ fn dialog(purpose: Purpose, suggestion: PathBuf) -> Chosen {
             for (name, endings) in purpose.written() {
                 dialog = dialog.add_filter(*name, endings);
             }
+            let answer = dialog.set_file_name(name.unwrap_or_default()).save_file();
+            Box::pin(async move { path(answer.await) })
+        }
+        Purpose::ExportOnnx => {
+            dialog = dialog.add_filter("ONNX", &["onnx"]);
             let answer = dialog.set_file_name(name.unwrap_or_default()).save_file();
             Box::pin(async move { path(answer.await) })
         }

@@ -2,6 +2,7 @@
 
 mod exports;
 mod files;
+mod onnx;
 mod weights;
 
 use std::path::{Path, PathBuf};
@@ -47,6 +48,10 @@ impl App {
             CommandId::ExportDrawing => self.ask_export(Purpose::ExportDrawing, "svg"),
             CommandId::ExportTable => self.ask_export(Purpose::ExportTable, "csv"),
             CommandId::OpenPicture => self.browse_picture(),
+            CommandId::ExportOnnx => {
+                let suggestion = self.suggested_path("onnx");
+                self.files.ask(Purpose::ExportOnnx, Some(suggestion));
+            }
             CommandId::LoadWeights => self.files.ask(Purpose::LoadWeights, self.start_folder()),
             CommandId::SaveWeights => {
                 let suggestion = self.suggested_path("safetensors");

@@ -82,6 +82,12 @@ pub static COMMANDS: &[Command] = &[
     .section(),
     command(
         Menu::File,
+        CommandId::ExportOnnx,
+        "Export as ONNX (.onnx)…",
+        "导出为 ONNX（.onnx）…",
+    ),
+    command(
+        Menu::File,
         CommandId::LoadWeights,
         "Load weights…",
         "载入权重…",

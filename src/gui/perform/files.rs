@@ -8,11 +8,14 @@ impl App {
         self.document.path().map(PathBuf::from).or_else(of_recent)
     }
 
-    /// Opens a project file, or Caffe's definition as a new project; what is wrong with it is
+    /// Opens a project file, or Caffe's definition or an ONNX model as a new project; what is wrong with it is
     /// said, and the window stays as it is.
     pub fn open(&mut self, path: PathBuf) {
         if path.extension().is_some_and(|ending| ending == "prototxt") {
             return self.open_caffe(&path);
+        }
+        if path.extension().is_some_and(|ending| ending == "onnx") {
+            return self.open_onnx(&path);
         }
         match Project::open(&path) {
             Ok(project) => {
@@ -172,6 +175,7 @@ impl App {
             Purpose::ExportTable => self.export_table(&with_ending(path, "csv")),
             Purpose::Picture => self.open_picture(&path),
             Purpose::ClassNames => self.read_class_names(&path),
+            Purpose::ExportOnnx => self.export_onnx(&with_ending(path, "onnx")),
             Purpose::LoadWeights => self.compare_weights(path),
             Purpose::SaveWeights => self.save_weights(&with_ending(path, "safetensors")),
             Purpose::SaveCheckpoint => self.training.send(Command::Save(path)),

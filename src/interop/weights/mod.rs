@@ -30,6 +30,7 @@ use std::sync::Arc;
 use candle_core::Tensor;
 
 use super::caffe::{self, ImportError};
+use super::onnx::{self, OnnxError};
 use super::pytorch;
 use crate::graph::{Graph, Inference};
 use crate::i18n::tr_format;
@@ -37,7 +38,7 @@ use crate::net::{Net, NetError};
 use crate::train::Initial;
 
 /// The endings of files that can be opened here.
-pub const ENDINGS: [&str; 5] = ["safetensors", "pth", "pt", "bin", "caffemodel"];
+pub const ENDINGS: [&str; 6] = ["safetensors", "pth", "pt", "bin", "caffemodel", "onnx"];
 
 #[derive(Debug, thiserror::Error)]
 pub enum WeightsError {
@@ -62,6 +63,8 @@ pub enum WeightsError {
     Misfit { path: PathBuf, report: Box<Report> },
     #[error(transparent)]
     Caffe(#[from] ImportError),
+    #[error(transparent)]
+    Onnx(#[from] OnnxError),
     #[error(transparent)]
     Net(#[from] NetError),
 }
@@ -96,7 +99,7 @@ enum Body {
         store: Store,
         views: BTreeMap<String, View>,
     },
-    /// Caffe's files have no index: they are read as a whole.
+    /// Caffe's and ONNX's files have no index: they are read as a whole.
     Read(BTreeMap<String, Tensor>),
 }
 
@@ -115,18 +118,24 @@ impl WeightsFile {
                     Some((graph, inference)) => caffe::weights_for(layers, graph, inference),
                     None => caffe::weights_by_type(layers),
                 };
-                let shapes = tensors.iter();
-                let shapes = shapes.map(|(key, tensor)| (key.clone(), tensor.dims().to_vec()));
-                Ok(Self {
-                    path: path.to_owned(),
-                    shapes: shapes.collect(),
-                    notes: Vec::new(),
-                    body: Body::Read(tensors),
-                })
+                Ok(Self::whole(path, tensors))
             }
+            "onnx" => Ok(Self::whole(path, onnx::weights(path)?)),
             _ => Err(WeightsError::Ending {
                 path: path.to_owned(),
             }),
+        }
+    }
+
+    /// A file of which everything was read.
+    fn whole(path: &Path, tensors: BTreeMap<String, Tensor>) -> Self {
+        let shapes = tensors.iter();
+        let shapes = shapes.map(|(key, tensor)| (key.clone(), tensor.dims().to_vec()));
+        Self {
+            path: path.to_owned(),
+            shapes: shapes.collect(),
+            notes: Vec::new(),
+            body: Body::Read(tensors),
         }
     }
 
@@ -226,12 +235,13 @@ pub fn initial(path: PathBuf) -> Initial {
     })
 }
 
-/// Whether a file holds weights, by its ending and, where others use that too, by its beginning.
+/// Whether a file holds weights and no more, by its ending and, where others use that too, by its
+/// beginning.
 pub fn is_weights(path: &Path) -> bool {
     let ending = path.extension().unwrap_or_default().to_string_lossy();
     let ending = ending.to_ascii_lowercase();
     if ending != "bin" {
-        return ENDINGS.contains(&ending.as_str());
+        return ENDINGS.contains(&ending.as_str()) && ending != "onnx";
     }
     let mut head = Vec::new();
     let read =
