@@ -164,9 +164,13 @@ fn resnet152() -> anyhow::Result<Graph> {
             let name = |part: &str| format!("conv{}_x/{block}/{part}", stage + 2);
             let stride = if block == 0 && stage > 0 { 2 } else { 1 };
             let mut y = x.clone();
-            for (n, layer) in [conv(size, 1, 1), conv(size, 3, stride), conv(4 * size, 1, 1)]
-                .iter()
-                .enumerate()
+            for (n, layer) in [
+                conv(size, 1, 1),
+                conv(size, 3, stride),
+                conv(4 * size, 1, 1),
+            ]
+            .iter()
+            .enumerate()
             {
                 y = add(&name(&format!("conv{}", n + 1)), layer, &[&y])?;
                 y = add(&name(&format!("bn{}", n + 1)), norm, &[&y])?;

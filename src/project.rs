@@ -6,6 +6,11 @@
 
 pub mod recovery;
 
+mod diff;
+mod rename;
+
+pub use diff::{ProjectDiff, diff};
+
 use std::io::Write;
 use std::path::{Path, PathBuf};
 

@@ -7,6 +7,7 @@
 mod bench;
 mod check;
 mod convert;
+mod diff;
 mod eval;
 mod infer;
 mod layers;
@@ -88,6 +89,11 @@ enum Command {
         "按扩展名把项目、网络、求解器或权重转换为其他程序的文件"
     ))]
     Convert(convert::Options),
+    #[command(about = tr(
+        "Say what is different between two projects",
+        "说明两个项目之间的差异"
+    ))]
+    Diff(diff::Options),
     #[command(about = tr("List the layers, or explain one", "列出所有层，或说明其中一个"))]
     Layers(layers::Options),
     #[command(about = tr(
@@ -179,6 +185,7 @@ pub fn main(
         Some(Command::Infer(options)) => infer::run(&options),
         Some(Command::Sample(options)) => sample::run(&options),
         Some(Command::Convert(options)) => convert::run(&options),
+        Some(Command::Diff(options)) => diff::run(&options),
         Some(Command::Layers(options)) => layers::run(&options),
         Some(Command::Bench(options)) => bench::run(&options),
         None => match window(cli.file.clone(), cli.lang) {

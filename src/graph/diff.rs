@@ -93,17 +93,28 @@ fn pairs<'a>(a: &'a Graph, b: &'a Graph) -> Vec<(&'a Node, &'a Node)> {
         |node| node.name.clone(),
         |node| format!("{} {}", node.layer.title(), node.param_key("")),
     ];
-    let by_leaf: fn(&Node) -> String = |node| format!("{} {}", node.layer.title(), leaf(&node.name));
+    let by_leaf: fn(&Node) -> String =
+        |node| format!("{} {}", node.layer.title(), leaf(&node.name));
     for (round, key) in identity.into_iter().chain([by_leaf]).enumerate() {
         let mut by_key: BTreeMap<String, Vec<&Node>> = BTreeMap::new();
         for node in &left {
             by_key.entry(key(node)).or_default().push(node);
         }
         let mut wanted: BTreeMap<String, usize> = BTreeMap::new();
-        for (node, _) in b.nodes().iter().zip(&heirs).filter(|(_, heir)| heir.is_none()) {
+        for (node, _) in b
+            .nodes()
+            .iter()
+            .zip(&heirs)
+            .filter(|(_, heir)| heir.is_none())
+        {
             *wanted.entry(key(node)).or_default() += 1;
         }
-        for (node, heir) in b.nodes().iter().zip(&mut heirs).filter(|(_, heir)| heir.is_none()) {
+        for (node, heir) in b
+            .nodes()
+            .iter()
+            .zip(&mut heirs)
+            .filter(|(_, heir)| heir.is_none())
+        {
             let found = by_key.get_mut(&key(node)).filter(|found| {
                 // What is only alike must be the only one on both sides.
                 round < 3 || found.len() == 1 && wanted[&key(node)] == 1
@@ -116,7 +127,9 @@ fn pairs<'a>(a: &'a Graph, b: &'a Graph) -> Vec<(&'a Node, &'a Node)> {
         left.retain(|node| !taken.contains(&node.id));
     }
     let new = b.nodes().iter();
-    new.zip(heirs).filter_map(|(new, old)| Some((old?, new))).collect()
+    new.zip(heirs)
+        .filter_map(|(new, old)| Some((old?, new)))
+        .collect()
 }
 
 fn changes(old: &Node, new: &Node, names: &BTreeMap<&str, &str>) -> Vec<Change> {
@@ -156,8 +169,16 @@ fn changes(old: &Node, new: &Node, names: &BTreeMap<&str, &str>) -> Vec<Change> 
     }
     note("phases", phases(old), phases(new));
     note("key", old.param_key(""), new.param_key(""));
-    note("loss weight", old.loss_weight().to_string(), new.loss_weight().to_string());
-    let suffixes: BTreeSet<&String> = old.multipliers.keys().chain(new.multipliers.keys()).collect();
+    note(
+        "loss weight",
+        old.loss_weight().to_string(),
+        new.loss_weight().to_string(),
+    );
+    let suffixes: BTreeSet<&String> = old
+        .multipliers
+        .keys()
+        .chain(new.multipliers.keys())
+        .collect();
     for suffix in suffixes {
         let text = |node: &Node| {
             let multiplier = node.multiplier(suffix);

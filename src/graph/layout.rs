@@ -49,7 +49,8 @@ impl Area {
     }
 
     pub fn union(&self, other: &Self) -> Self {
-        let pick = |f: fn(f32, f32) -> f32, a: [f32; 2], b: [f32; 2]| [f(a[0], b[0]), f(a[1], b[1])];
+        let pick =
+            |f: fn(f32, f32) -> f32, a: [f32; 2], b: [f32; 2]| [f(a[0], b[0]), f(a[1], b[1])];
         Self {
             min: pick(f32::min, self.min, other.min),
             max: pick(f32::max, self.max, other.max),
@@ -95,10 +96,7 @@ pub fn layered(blocks: &[Block], view: [f32; 2]) -> Vec<[f32; 2]> {
     let mut places = vec![[0.0; 2]; blocks.len()];
     let level = Level::new(blocks, &all, "", view);
     level.place([0.0; 2], &mut places);
-    places
-        .iter()
-        .map(|place| place.map(f32::round))
-        .collect()
+    places.iter().map(|place| place.map(f32::round)).collect()
 }
 
 /// What stands in one place of a level: a box, or a group that is drawn by itself.
@@ -151,7 +149,10 @@ impl Level {
                 None => {
                     item_of.insert(*block, items.len());
                     let size = blocks[*block].size;
-                    items.push(Some(Item::Box { block: *block, size }));
+                    items.push(Some(Item::Box {
+                        block: *block,
+                        size,
+                    }));
                 }
             }
         }
@@ -247,14 +248,20 @@ impl Graph {
     ) {
         let hidden_in = |name: &str| {
             let hides = |group: &&String| {
-                super::is_in(name, group) && group.len() > within.len() && super::is_in(group, within)
+                super::is_in(name, group)
+                    && group.len() > within.len()
+                    && super::is_in(group, within)
             };
             folded.iter().filter(hides).min_by_key(|group| group.len())
         };
         let mut blocks: Vec<Block> = Vec::new();
         let mut members: Vec<Vec<super::NodeId>> = Vec::new();
         let (mut of_group, mut of_node) = (BTreeMap::new(), BTreeMap::new());
-        for node in self.nodes().iter().filter(|node| super::is_in(&node.name, within)) {
+        for node in self
+            .nodes()
+            .iter()
+            .filter(|node| super::is_in(&node.name, within))
+        {
             let index = match hidden_in(&node.name) {
                 Some(group) => *of_group.entry(group.as_str()).or_insert(blocks.len()),
                 None => blocks.len(),
@@ -266,7 +273,10 @@ impl Graph {
                     None => sizes.get(&node.id).copied().unwrap_or(USUAL),
                 };
                 blocks.push(Block {
-                    group: name.rsplit_once('/').map_or("", |(group, _)| group).to_owned(),
+                    group: name
+                        .rsplit_once('/')
+                        .map_or("", |(group, _)| group)
+                        .to_owned(),
                     size,
                     reads: Vec::new(),
                 });
@@ -304,7 +314,11 @@ impl Graph {
             .fold([f32::INFINITY; 2], |corner, node| {
                 [0, 1].map(|axis| corner[axis].min(node.position[axis]))
             });
-        for node in self.nodes.iter_mut().filter(|node| wanted.contains(&node.id)) {
+        for node in self
+            .nodes
+            .iter_mut()
+            .filter(|node| wanted.contains(&node.id))
+        {
             node.position = [0, 1].map(|axis| node.position[axis] - corner[axis] + place[axis]);
         }
     }

@@ -24,8 +24,12 @@ impl Graph {
         for phase in Phase::BOTH {
             for (from, to) in self.wires(phase) {
                 let inside = [from.0, to.0].map(|id| members.contains(&id));
-                let Some(source) = self.node(from.0) else { continue };
-                let Some(port) = source.layer.outputs().get(from.1) else { continue };
+                let Some(source) = self.node(from.0) else {
+                    continue;
+                };
+                let Some(port) = source.layer.outputs().get(from.1) else {
+                    continue;
+                };
                 let reference = PortRef::new(source.name.clone(), from.1);
                 match inside {
                     [false, true] => _ = inputs.insert(reference, port.kind),
@@ -37,7 +41,11 @@ impl Graph {
         }
         if outputs.is_empty() {
             // Nobody reads the group yet: what nobody in it reads either is what it gives.
-            for node in self.nodes().iter().filter(|node| members.contains(&node.id)) {
+            for node in self
+                .nodes()
+                .iter()
+                .filter(|node| members.contains(&node.id))
+            {
                 for (port, output) in node.layer.outputs().iter().enumerate() {
                     let reference = PortRef::new(node.name.clone(), port);
                     if !read.contains(&reference) {
@@ -69,7 +77,10 @@ impl Graph {
             .cloned()
             .collect();
         let mut before = group.to_owned();
-        let mut place = self.nodes().iter().rposition(|node| is_in(&node.name, group));
+        let mut place = self
+            .nodes()
+            .iter()
+            .rposition(|node| is_in(&node.name, group));
         for number in 1..count {
             let copy = self.free_copy(group);
             let shift = step.map(|step| step * number as f32);
@@ -77,7 +88,10 @@ impl Graph {
             for node in &originals {
                 let mut node = node.clone();
                 node.name = moved(&node.name, group, &copy);
-                node.key = node.key.as_ref().and_then(|key| keys.get(key).cloned().flatten());
+                node.key = node
+                    .key
+                    .as_ref()
+                    .and_then(|key| keys.get(key).cloned().flatten());
                 node.position = [0, 1].map(|axis| node.position[axis] + shift[axis]);
                 for inputs in node.all_inputs_mut() {
                     inputs.rewire(|wire| Some(chain.source(wire, group, &before, &copy)));
@@ -86,11 +100,15 @@ impl Graph {
                 // Copies stand behind the original in the file too.
                 place = place.map(|place| self.bring(id, place + 1));
             }
-            self.folded.extend(folded.iter().map(|inner| moved(inner, group, &copy)));
+            self.folded
+                .extend(folded.iter().map(|inner| moved(inner, group, &copy)));
             before.clone_from(&copy);
             groups.push(copy);
         }
-        let new: BTreeSet<NodeId> = groups.iter().flat_map(|group| self.members(group)).collect();
+        let new: BTreeSet<NodeId> = groups
+            .iter()
+            .flat_map(|group| self.members(group))
+            .collect();
         for node in &mut self.nodes {
             if new.contains(&node.id) || is_in(&node.name, group) {
                 continue;
@@ -98,7 +116,11 @@ impl Graph {
             for inputs in node.all_inputs_mut() {
                 inputs.rewire(|wire| {
                     let chained = chain.links.iter().any(|(_, output)| output == wire);
-                    let node = if chained { moved(&wire.node, group, &before) } else { wire.node.clone() };
+                    let node = if chained {
+                        moved(&wire.node, group, &before)
+                    } else {
+                        wire.node.clone()
+                    };
                     Some(PortRef::new(node, wire.port))
                 });
             }
@@ -168,7 +190,9 @@ fn fresh_keys(nodes: &[Node], group: &str, copy: &str) -> BTreeMap<String, Optio
         [_] => None,
         several => Some(usual_key(&moved(&several[0].name, group, copy))),
     };
-    (users.iter()).map(|(key, nodes)| ((*key).to_owned(), fresh(nodes))).collect()
+    (users.iter())
+        .map(|(key, nodes)| ((*key).to_owned(), fresh(nodes)))
+        .collect()
 }
 
 type Ports = BTreeMap<PortRef, PortType>;
@@ -182,7 +206,10 @@ fn chain(inputs: &Ports, outputs: &Ports) -> Result<Chain, String> {
     let mut chain = Chain::default();
     for kind in &kinds {
         let text = kind.text();
-        match (of_kind(inputs, *kind).as_slice(), of_kind(outputs, *kind).as_slice()) {
+        match (
+            of_kind(inputs, *kind).as_slice(),
+            of_kind(outputs, *kind).as_slice(),
+        ) {
             ([input], [output]) => chain.links.push((input.clone(), output.clone())),
             ([], _) => {}
             ([_], several) => {

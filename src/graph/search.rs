@@ -39,7 +39,12 @@ pub fn search(graph: &Graph, query: &str) -> Vec<Found> {
 fn matches(node: &Node, words: &[&str]) -> Option<String> {
     let spec = node.layer.spec();
     let comment = &node.comment;
-    let titles = [node.layer.title(), spec.title.en, spec.title.zh, comment.as_str()];
+    let titles = [
+        node.layer.title(),
+        spec.title.en,
+        spec.title.zh,
+        comment.as_str(),
+    ];
     let own = format!("{} {}", node.name, titles.join(" ")).to_lowercase();
     if words.iter().all(|word| own.contains(word)) {
         return Some(String::new());

@@ -14,7 +14,9 @@ use std::time::{Duration, Instant};
 use egui::{Context, Ui};
 
 use super::commands::Situation;
+use super::comparison::Comparison;
 use super::data::OpenData;
+use super::dialogs::Dialog;
 use super::dock;
 use super::document::Document;
 use super::editor::{Editor, edits};
@@ -27,7 +29,7 @@ use super::theme;
 use super::toasts::{Toasts, Tone};
 use super::training::Training;
 use crate::data::SplitName;
-use crate::graph::NodeId;
+use crate::graph::{Facts, Node, NodeId};
 use crate::i18n::{set_lang, tr_format};
 use crate::project::recovery::{Leftover, Slot};
 use crate::project::{EXAMPLES, Project};
@@ -56,6 +58,12 @@ pub struct App {
     /// What to go on with once the document is saved.
     pub(super) after_save: Option<Next>,
     pub(super) about: bool,
+    /// A question about the graph that waits for an answer.
+    pub(super) dialog: Option<Dialog>,
+    /// The document is newly opened, and nobody has looked whether its boxes have places.
+    pub(super) unseen: bool,
+    /// Another project whose differences are shown.
+    pub(super) comparison: Option<Comparison>,
     slot: Option<Slot>,
     leftover: Option<Leftover>,
     kept: (Instant, u64),
@@ -89,6 +97,9 @@ impl App {
             guard: None,
             after_save: None,
             about: false,
+            dialog: None,
+            unseen: true,
+            comparison: None,
             slot: None,
             leftover: None,
             kept: (Instant::now(), 0),
@@ -111,6 +122,7 @@ impl App {
     pub(super) fn show_document(&mut self) {
         self.training.drop_session();
         self.editor.reset();
+        (self.dialog, self.comparison, self.unseen) = (None, None, true);
         self.data = OpenData::default();
         self.example = (SplitName::Test, 0);
         // A first picture to look at while it trains: the first layer that computes maps.
@@ -122,6 +134,11 @@ impl App {
         self.selection = first.iter().map(|node| node.id).collect();
     }
 
+    /// What is known of the data.
+    pub(super) fn facts(&self) -> &Facts {
+        self.data.facts()
+    }
+
     /// What happens without drawing: events, data, inference, autosave.
     pub fn logic(&mut self, ctx: &Context) {
         let begun = Instant::now();
@@ -131,6 +148,7 @@ impl App {
         self.data
             .update(&self.document.project().data, self.document.folder(), ctx);
         self.document.refresh(self.data.facts());
+        self.update_comparison();
         if self.training.is_pending() {
             if let Some(Err(message)) = self.data.state() {
                 let message = message.to_owned();
@@ -188,11 +206,20 @@ impl App {
     pub fn situation(&self) -> Situation {
         let graph = &self.document.project().graph;
         let history = self.document.history();
+        let all = self.selection.is_empty();
+        let is_chosen = |node: &&Node| all || self.selection.contains(&node.id);
+        let chosen = || graph.nodes().iter().filter(is_chosen);
         Situation {
             selected: self.selection.len(),
             nodes: graph.nodes().len(),
-            can_fold: !edits::foldable(graph, &self.selection).is_empty(),
-            can_unfold: !edits::unfoldable(graph, &self.selection).is_empty(),
+            can_fold: chosen()
+                .any(|node| node.group().is_some() && graph.folded_around(&node.name).is_none()),
+            can_unfold: chosen().any(|node| graph.folded_around(&node.name).is_some()),
+            in_group: edits::group_around(graph, &self.selection).is_some(),
+            has_groups: graph.nodes().iter().any(|node| node.group().is_some()),
+            has_folded: !graph.folded.is_empty(),
+            comparing: self.comparison.is_some(),
+            differs_from_file: self.document.is_dirty() && self.document.path().is_some(),
             comment_selected: self.editor.selected_comment().is_some(),
             can_undo: history.undo_name().is_some(),
             can_redo: history.redo_name().is_some(),

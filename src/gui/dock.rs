@@ -76,9 +76,11 @@ fn neighbour(kind: ViewKind) -> ViewKind {
     match kind {
         ViewKind::Weights | ViewKind::Data => ViewKind::Maps,
         ViewKind::Maps => ViewKind::Weights,
-        ViewKind::Problems | ViewKind::Confusion | ViewKind::Text | ViewKind::Prototxt => {
-            ViewKind::Curves
-        }
+        ViewKind::Problems
+        | ViewKind::Confusion
+        | ViewKind::Text
+        | ViewKind::Prototxt
+        | ViewKind::Comparison => ViewKind::Curves,
         ViewKind::Curves => ViewKind::Problems,
         ViewKind::Form => ViewKind::Maps,
         ViewKind::Palette | ViewKind::Editor => ViewKind::Form,

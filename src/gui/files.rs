@@ -14,6 +14,7 @@ use crate::i18n::{Text, tr};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
     OpenProject,
+    Compare,
     SaveProject,
     ExportCaffe,
     SaveCheckpoint,
@@ -26,6 +27,7 @@ impl Purpose {
     fn title(self) -> Text {
         match self {
             Self::OpenProject => Text::new("Open a project", "打开项目"),
+            Self::Compare => Text::new("Compare with a project", "与项目比较"),
             Self::SaveProject => Text::new("Save the project as", "项目另存为"),
             Self::ExportCaffe => Text::new("Export for Caffe", "导出为 Caffe"),
             Self::SaveCheckpoint => {
@@ -146,7 +148,7 @@ fn dialog(purpose: Purpose, suggestion: PathBuf) -> Chosen {
     let path = |file: Option<rfd::FileHandle>| file.map(|file| file.path().to_owned());
     let project = tr("Layerlab project", "Layerlab 项目");
     match purpose {
-        Purpose::OpenProject => {
+        Purpose::OpenProject | Purpose::Compare => {
             let both = tr("Projects and Caffe networks", "项目与 Caffe 网络");
             let answer = dialog.add_filter(both, &["ron", "prototxt"]).pick_file();
             Box::pin(async move { path(answer.await) })

@@ -5,6 +5,7 @@
 
 pub mod app;
 pub mod commands;
+pub mod comparison;
 pub mod context;
 pub mod document;
 pub mod history;
@@ -17,6 +18,7 @@ pub mod run;
 pub mod views;
 
 mod data;
+mod dialogs;
 pub mod files;
 mod format;
 mod formula;
@@ -50,10 +52,11 @@ pub enum ViewKind {
     Confusion,
     Text,
     Prototxt,
+    Comparison,
 }
 
 impl ViewKind {
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Editor,
         Self::Palette,
         Self::Form,
@@ -65,6 +68,7 @@ impl ViewKind {
         Self::Confusion,
         Self::Text,
         Self::Prototxt,
+        Self::Comparison,
     ];
 
     pub const fn title(self) -> Text {
@@ -80,6 +84,7 @@ impl ViewKind {
             Self::Confusion => Text::new("Confusion matrix", "混淆矩阵"),
             Self::Text => Text::new("Text", "文本"),
             Self::Prototxt => Text::new("Prototxt", "Prototxt"),
+            Self::Comparison => Text::new("Comparison", "比较"),
         }
     }
 }

@@ -38,9 +38,8 @@ pub fn place(shapes: &[Shape], view: [f32; 2], outermost: bool) -> Vec<[f32; 2]>
             false => vec![0..spans.len()],
         };
         for row in rows {
-            let most = |get: fn(&Span) -> f32| {
-                spans[row.clone()].iter().map(get).fold(f32::MIN, f32::max)
-            };
+            let most =
+                |get: fn(&Span) -> f32| spans[row.clone()].iter().map(get).fold(f32::MIN, f32::max);
             let (above, below) = (most(|span| span.above), most(|span| span.below));
             let mut x = 0.0;
             for column in row {
@@ -177,7 +176,10 @@ fn columns(shapes: &[Shape], reads: &[Vec<usize>], part: &[usize]) -> Vec<Vec<us
         .zip(part)
         .map(|(index, block)| {
             let [width, height] = shapes[*block].size.map(f64::from);
-            (index, (height + f64::from(GAP[1]), width + f64::from(GAP[0])))
+            (
+                index,
+                (height + f64::from(GAP[1]), width + f64::from(GAP[0])),
+            )
         })
         .collect();
     let edges: Vec<(u32, u32)> = wires.iter().map(|(_, from, to)| (*from, *to)).collect();
@@ -229,7 +231,11 @@ fn anchors(shapes: &[Shape], columns: &[Vec<usize>], reads: &[Vec<usize>]) -> Ve
         for column in order {
             let wanted: Vec<f32> = (columns[column].iter())
                 .map(|block| {
-                    let near = if forward { &reads[*block] } else { &readers[*block] };
+                    let near = if forward {
+                        &reads[*block]
+                    } else {
+                        &readers[*block]
+                    };
                     // The nearest pull the most: a shortcut does not bend the way beside it.
                     let (mut sum, mut weight) = (0.0, 0.0);
                     for other in near {
@@ -237,7 +243,11 @@ fn anchors(shapes: &[Shape], columns: &[Vec<usize>], reads: &[Vec<usize>]) -> Ve
                         sum += lines[*other] / steps.powi(2);
                         weight += 1.0 / steps.powi(2);
                     }
-                    if weight == 0.0 { lines[*block] } else { sum / weight }
+                    if weight == 0.0 {
+                        lines[*block]
+                    } else {
+                        sum / weight
+                    }
                 })
                 .collect();
             spread(&columns[column], &wanted, shapes, &mut lines);

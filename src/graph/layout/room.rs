@@ -13,7 +13,10 @@ pub struct Placed {
 }
 
 /// The rectangle around some boxes and the frames around their groups, up to those of `within`.
-pub fn bounds_of<'a>(boxes: impl Iterator<Item = &'a Placed> + Clone, within: &str) -> Option<Area> {
+pub fn bounds_of<'a>(
+    boxes: impl Iterator<Item = &'a Placed> + Clone,
+    within: &str,
+) -> Option<Area> {
     let mut inner: BTreeMap<&str, Vec<&Placed>> = BTreeMap::new();
     let mut bounds: Option<Area> = None;
     let mut add = |area: Area| {
@@ -35,7 +38,9 @@ pub fn bounds_of<'a>(boxes: impl Iterator<Item = &'a Placed> + Clone, within: &s
 
 /// The frame around the boxes of a group; the others do not matter.
 pub fn frame_of(boxes: &[Placed], group: &str) -> Option<Area> {
-    let inside = boxes.iter().filter(|placed| is_within(&placed.group, group));
+    let inside = boxes
+        .iter()
+        .filter(|placed| is_within(&placed.group, group));
     bounds_of(inside, group).map(|bounds| bounds.framed())
 }
 
@@ -85,7 +90,10 @@ pub fn make_room(boxes: &mut [Placed], parent: &str, old: Area, new: Area) {
             return;
         }
         (old, new) = (before, after);
-        let outer = level.rsplit_once('/').map_or("", |(outer, _)| outer).to_owned();
+        let outer = level
+            .rsplit_once('/')
+            .map_or("", |(outer, _)| outer)
+            .to_owned();
         done = Some(std::mem::replace(&mut level, outer));
     }
 }
@@ -102,7 +110,9 @@ fn shifts(areas: &[Area], old: Area, new: Area) -> Vec<[f32; 2]> {
     loop {
         let wider = (areas.iter())
             .filter(|area| right(area) && in_row(area, row))
-            .fold(row, |row, area| [row[0].min(area.min[1]), row[1].max(area.max[1])]);
+            .fold(row, |row, area| {
+                [row[0].min(area.min[1]), row[1].max(area.max[1])]
+            });
         if wider == row {
             break;
         }
@@ -127,9 +137,10 @@ fn shifts(areas: &[Area], old: Area, new: Area) -> Vec<[f32; 2]> {
         .map(|(area, by)| area.moved(*by))
         .collect();
     let collides = |areas: &[Area]| {
-        areas.iter().enumerate().any(|(index, a)| {
-            a.overlaps(&new) || areas[..index].iter().any(|b| a.overlaps(b))
-        })
+        areas
+            .iter()
+            .enumerate()
+            .any(|(index, a)| a.overlaps(&new) || areas[..index].iter().any(|b| a.overlaps(b)))
     };
     let shrinks = by[0] < 0.0 || by[1] < 0.0 || up > 0.0 || left > 0.0;
     if shrinks && collides(&moved) && !collides(areas) {
@@ -164,7 +175,11 @@ pub fn is_scattered(boxes: &[Placed]) -> bool {
         let mut end = f32::INFINITY;
         order.into_iter().any(|area| {
             let gap = area.min[axis] - end;
-            end = if end.is_finite() { end.max(area.max[axis]) } else { area.max[axis] };
+            end = if end.is_finite() {
+                end.max(area.max[axis])
+            } else {
+                area.max[axis]
+            };
             gap > EMPTY
         })
     })

@@ -21,6 +21,9 @@ impl App {
         let begun = Instant::now();
         let ctx = ui.ctx().clone();
         let mut actions = Vec::new();
+        if std::mem::take(&mut self.unseen) {
+            self.place_new(&ctx);
+        }
         let now = self.situation();
         self.keys(&ctx, &now, &mut actions);
         let undo = [
@@ -61,12 +64,14 @@ impl App {
             editor,
             data,
             frame_times,
+            comparison,
             ..
         } = self;
         let Settings {
             panels,
             layout,
             frame_times: shows_times,
+            minimap,
             ..
         } = settings;
         let shown = Ctx {
@@ -104,10 +109,13 @@ impl App {
             (ViewKind::Problems, n, _) => Some((n.to_string(), visuals.error_fg_color)),
             _ => None,
         };
-        editor.situation = *now;
+        (editor.situation, editor.minimap) = (*now, *minimap);
         let revision = [document.graph_revision(), document.inference_revision()];
         let mut pane = |ui: &mut Ui, kind: ViewKind| match kind {
             ViewKind::Editor => editor.ui(ui, &shown, revision, actions),
+            ViewKind::Comparison => {
+                panels.comparison_ui(ui, comparison.as_ref(), &shown, now, actions);
+            }
             kind => panels.ui(ui, kind, &shown, actions),
         };
         egui::CentralPanel::no_frame().show(ui, |ui| {
@@ -117,7 +125,8 @@ impl App {
 
     fn keys(&mut self, ctx: &Context, now: &Situation, actions: &mut Vec<Action>) {
         let waiting = self.guard.is_some() || self.leftover.is_some() || self.files.is_open();
-        if waiting || self.palette.is_open() || self.about {
+        let asked = self.dialog.is_some();
+        if waiting || asked || self.palette.is_open() || self.about {
             return;
         }
         let dropped = ctx.input(|input| Some(input.raw.dropped_files.first()?.path().to_owned()));
@@ -166,6 +175,7 @@ impl App {
         if let Some((purpose, path)) = self.files.ui(ctx) {
             self.chosen(purpose, path, ctx);
         }
+        self.dialog_ui(ctx);
         actions.extend(self.palette.ui(ctx, now));
         self.about = self.about && modals::about_ui(ctx);
     }

@@ -60,7 +60,8 @@ impl Views {
             | ViewKind::Palette
             | ViewKind::Form
             | ViewKind::Problems
-            | ViewKind::Prototxt => return None,
+            | ViewKind::Prototxt
+            | ViewKind::Comparison => return None,
         })
     }
 }
