@@ -99,7 +99,7 @@ impl App {
             | CommandId::RenameGroup
             | CommandId::RepeatGroup
             | CommandId::ReplaceLayer => self.ask(id),
-            CommandId::Ungroup => self.ungroup(),
+            CommandId::Ungroup => self.ungroup(ctx),
             CommandId::CommandPalette => self.palette.open(),
             CommandId::FrameTimes => self.settings.frame_times = !self.settings.frame_times,
             CommandId::About => self.about = true,

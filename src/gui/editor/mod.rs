@@ -107,13 +107,16 @@ impl Editor {
         } else {
             ui.ctx().request_repaint();
         }
+        // Where the view will be: it may be on its way.
+        let there = self.drawing.go_to.unwrap_or(self.drawing.to_window);
+        let holds = self.moving
+            || self.drawing.is_wiring()
+            || self.drawing.typing.is_some()
+            || egui::Popup::is_any_open(ui.ctx());
+        self.board.cull(there.inverse() * view, holds);
         self.drawing.begin_frame();
         let widget_id = Id::new(("graph", self.generation));
         let style = viewer::snarl_style(ui.style());
-        // Where the view will be: it may be on its way.
-        let there = self.drawing.go_to.unwrap_or(self.drawing.to_window);
-        let holds = self.moving || self.drawing.is_wiring() || self.drawing.typing.is_some();
-        self.board.cull(there.inverse() * view, holds);
         frames::place(&mut self.groups, &self.board.rects);
         let cards: Vec<Rc<Card>> = self.board.cards().cloned().collect();
         let Board { snarl, rects, .. } = &mut self.board;

@@ -15,8 +15,8 @@ use crate::graph::{Graph, Inference, NodeId, is_in, parent};
 use crate::gui::context::Action;
 use crate::i18n::Text;
 
-/// More groups than this change places: then everything is laid out anew.
-const FEW: usize = 3;
+/// Where more groups change than this, everything is laid out anew.
+const FEW: usize = 4;
 
 /// Inside a group boxes are laid out as for a page of this size.
 const PAGE: [f32; 2] = [2600.0, 1600.0];
@@ -117,25 +117,25 @@ impl Editor {
         let unfolds: Vec<String> = was.difference(&shown).cloned().collect();
         let folds: Vec<String> = shown.difference(&was).cloned().collect();
         now.folded.clone_from(&graph.folded);
-        if unfolds.len() + folds.len() > FEW {
-            now.folded = folded;
+        for group in folds.iter().take(FEW) {
+            self.fold_one(ctx, &mut now, inference, group);
+        }
+        // What appears may hold groups that unfold too.
+        let mut steps = folds.len();
+        while let Some(group) = now.folded_boxes().difference(&shown).next() {
+            steps += 1;
+            if steps > FEW {
+                break;
+            }
+            self.unfold_one(ctx, &mut now, inference, &group.clone());
+        }
+        now.folded = folded;
+        if steps > FEW {
             self.lay_out(ctx, &mut now, inference);
             self.fit();
         } else {
-            for group in &folds {
-                self.fold_one(ctx, &mut now, inference, group);
-            }
-            for group in &unfolds {
-                // What was folded around it meanwhile hides it: then there is nothing to see.
-                if now.folded_boxes().contains(group) {
-                    self.unfold_one(ctx, &mut now, inference, group);
-                }
-            }
-            now.folded = folded;
-            let nodes = unfolds
-                .iter()
-                .chain(&folds)
-                .flat_map(|group| now.members(group));
+            let changed = unfolds.iter().chain(&folds);
+            let nodes = changed.flat_map(|group| now.members(group));
             self.reveal(nodes.collect());
         }
         self.settle = self.settle.max(2);
@@ -146,7 +146,14 @@ impl Editor {
         edit_to(name, now)
     }
 
-    fn unfold_one(&mut self, ctx: &Context, graph: &mut Graph, inference: &Inference, group: &str) {
+    /// Unfolds one group in its place; its neighbours make room.
+    pub fn unfold_one(
+        &mut self,
+        ctx: &Context,
+        graph: &mut Graph,
+        inference: &Inference,
+        group: &str,
+    ) {
         let before = Sheet::new(ctx, &mut self.measure, graph, inference);
         let folded = Key::Group(group.to_owned());
         let Some(index) = before.cards.iter().position(|card| card.key == folded) else {

@@ -111,12 +111,16 @@ impl App {
         self.replace(Text::new("Group", "编组"), project);
     }
 
-    pub(super) fn ungroup(&mut self) {
+    pub(super) fn ungroup(&mut self, ctx: &Context) {
         let mut project = self.document.project().clone();
         let Some(group) = edits::group_around(&project.graph, &self.selection) else {
             return;
         };
-        // What was folded is open afterwards: its boxes are where it was.
+        // What was folded is open afterwards, and needs room.
+        if project.graph.folded_boxes().contains(&group) {
+            let inference = self.document.inference();
+            (self.editor).unfold_one(ctx, &mut project.graph, inference, &group);
+        }
         project.graph.folded.remove(&group);
         let keyed = project.graph.keyed(self.document.inference());
         let names = project.graph.ungrouping(&group);
@@ -254,6 +258,8 @@ impl App {
         let (document, editor) = (&mut self.document, &mut self.editor);
         let mut graph = document.project().graph.clone();
         if editor.is_unplaced(ctx, &graph, document.inference()) {
+            // First also what is hidden, for when it unfolds.
+            graph.lay_out([1000.0, 600.0], |_| None);
             editor.lay_out(ctx, &mut graph, document.inference());
             document.place(graph);
             editor.fit();
