@@ -1090,3 +1090,28 @@ fn hand_made_features_read_digits_and_lenet_reads_them_better() {
     let table = found["figures"]["accuracies"].as_array().unwrap();
     assert_eq!(table.len(), 11, "both in one table");
 }
+
+#[test]
+fn diff_says_what_differs() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = std::fs::read_to_string("projects/lenet-digits.ron").unwrap();
+    let [a, b] = ["a.ron", "b.ron"].map(|name| folder.path().join(name).display().to_string());
+    std::fs::write(&a, &text).unwrap();
+    std::fs::write(&b, text.replacen("kernel: (5, 5)", "kernel: (3, 3)", 1)).unwrap();
+    let same = output(&["diff", &a, &a]);
+    assert_eq!(
+        String::from_utf8_lossy(&same.stdout),
+        "the projects are the same\n"
+    );
+    let differ = output(&["diff", &a, &b]);
+    let said = String::from_utf8_lossy(&differ.stdout).into_owned();
+    assert!(
+        said.starts_with("~ ") && said.contains("kernel: 5 → 3"),
+        "{said}"
+    );
+    let json = output(&["diff", &a, &b, "--json"]);
+    let report: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
+    assert_eq!(report["same"], false);
+    assert_eq!(report["changed"][0]["changes"][0]["after"], "3");
+    assert!(!output(&["diff", &a, "nowhere.ron"]).status.success());
+}

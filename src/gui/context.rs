@@ -64,6 +64,10 @@ pub enum Action {
     Select(BTreeSet<NodeId>),
     /// Selects a node and brings it into the editor's view.
     Reveal(NodeId),
+    /// As `Reveal`, and unfolds what hides the node.
+    Jump(NodeId),
+    /// Folds these groups and no others, with room for what appears.
+    Fold(BTreeSet<String>),
     ShowExample(SplitName, usize),
     /// Starts training anew, or goes on from this checkpoint folder.
     Start {

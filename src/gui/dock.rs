@@ -86,7 +86,8 @@ fn neighbour(kind: ViewKind) -> ViewKind {
         | ViewKind::Confusion
         | ViewKind::Depth
         | ViewKind::Text
-        | ViewKind::Prototxt => ViewKind::Curves,
+        | ViewKind::Prototxt
+        | ViewKind::Comparison => ViewKind::Curves,
         ViewKind::Curves => ViewKind::Problems,
         ViewKind::Form => ViewKind::Maps,
         ViewKind::Palette | ViewKind::Editor => ViewKind::Form,

@@ -15,6 +15,7 @@ use crate::interop::weights::ENDINGS;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
     OpenProject,
+    Compare,
     SaveProject,
     ExportCaffe,
     ExportScript,
@@ -35,6 +36,7 @@ impl Purpose {
     fn title(self) -> Text {
         match self {
             Self::OpenProject => Text::new("Open a project", "打开项目"),
+            Self::Compare => Text::new("Compare with a project", "与项目比较"),
             Self::SaveProject => Text::new("Save the project as", "项目另存为"),
             Self::ExportCaffe => Text::new("Export for Caffe", "导出为 Caffe"),
             Self::ExportScript => Text::new("Export a PyTorch script", "导出 PyTorch 脚本"),
@@ -179,7 +181,7 @@ fn dialog(purpose: Purpose, suggestion: PathBuf) -> Chosen {
     let path = |file: Option<rfd::FileHandle>| file.map(|file| file.path().to_owned());
     let project = tr("Layerlab project", "Layerlab 项目");
     match purpose {
-        Purpose::OpenProject => {
+        Purpose::OpenProject | Purpose::Compare => {
             let all = tr(
                 "Projects, Caffe networks and ONNX models",
                 "项目、Caffe 网络与 ONNX 模型",

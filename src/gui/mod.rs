@@ -5,6 +5,7 @@
 
 pub mod app;
 pub mod commands;
+pub mod comparison;
 pub mod context;
 pub mod document;
 pub mod history;
@@ -19,6 +20,7 @@ pub mod run;
 pub mod views;
 
 mod data;
+mod dialogs;
 pub mod files;
 mod format;
 mod formula;
@@ -58,10 +60,11 @@ pub enum ViewKind {
     Prototxt,
     Labs,
     Predict,
+    Comparison,
 }
 
 impl ViewKind {
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Editor,
         Self::Palette,
         Self::Form,
@@ -76,6 +79,7 @@ impl ViewKind {
         Self::Predict,
         Self::Prototxt,
         Self::Labs,
+        Self::Comparison,
     ];
 
     pub const fn title(self) -> Text {
@@ -94,6 +98,7 @@ impl ViewKind {
             Self::Predict => Text::new("Predict", "识别"),
             Self::Prototxt => Text::new("Prototxt", "Prototxt"),
             Self::Labs => Text::new("Concept benches", "概念实验台"),
+            Self::Comparison => Text::new("Comparison", "比较"),
         }
     }
 }

@@ -65,7 +65,7 @@ impl Begin {
 }
 
 /// A file beside the network, while a person decides.
-pub struct Comparison {
+pub struct Offer {
     pub path: PathBuf,
     pub report: Report,
 }
@@ -78,7 +78,7 @@ const ROW: f32 = 18.0;
 const LIST: f32 = 330.0;
 const WIDTH: f32 = 640.0;
 
-impl Comparison {
+impl Offer {
     /// Asks whether to load; whether to.
     pub fn ui(&self, ctx: &egui::Context) -> Option<bool> {
         let mut answer = None;

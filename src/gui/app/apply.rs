@@ -33,6 +33,8 @@ impl App {
                 self.editor.reveal([node].into());
                 self.open_view(ViewKind::Editor);
             }
+            Action::Jump(node) => self.jump(node, ctx),
+            Action::Fold(folded) => self.fold(folded, ctx),
             Action::ShowExample(split, index) => self.example = (split, index),
             Action::Start { resume } => self.start(Start {
                 resume,

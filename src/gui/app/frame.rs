@@ -23,6 +23,9 @@ impl App {
         let begun = Instant::now();
         let ctx = ui.ctx().clone();
         let mut actions = Vec::new();
+        if std::mem::take(&mut self.unseen) {
+            self.place_new(&ctx);
+        }
         let now = self.situation();
         self.keys(&ctx, &now, &mut actions);
         let undo = [
@@ -64,12 +67,14 @@ impl App {
             editor,
             data,
             frame_times,
+            comparison,
             ..
         } = self;
         let Settings {
             panels,
             layout,
             frame_times: shows_times,
+            minimap,
             ..
         } = settings;
         let shown = Ctx {
@@ -109,11 +114,14 @@ impl App {
             (ViewKind::Problems, n, _) => Some((n.to_string(), visuals.error_fg_color)),
             _ => None,
         };
-        editor.situation = *now;
         let bench_fills = panels.labs.fills;
+        (editor.situation, editor.minimap) = (*now, *minimap);
         let revision = [document.graph_revision(), document.inference_revision()];
         let mut pane = |ui: &mut Ui, kind: ViewKind| match kind {
             ViewKind::Editor => editor.ui(ui, &shown, revision, actions),
+            ViewKind::Comparison => {
+                panels.comparison_ui(ui, comparison.as_ref(), &shown, now, actions);
+            }
             kind => panels.ui(ui, kind, &shown, actions),
         };
         egui::CentralPanel::no_frame().show(ui, |ui| match bench_fills {
@@ -128,7 +136,8 @@ impl App {
 
     fn keys(&mut self, ctx: &Context, now: &Situation, actions: &mut Vec<Action>) {
         let waiting = self.guard.is_some() || self.leftover.is_some() || self.files.is_open();
-        if waiting || self.palette.is_open() || self.about || self.comparison.is_some() {
+        let asked = self.dialog.is_some() || self.offer.is_some() || self.proposal.is_some();
+        if waiting || asked || self.palette.is_open() || self.about {
             return;
         }
         let dropped = ctx.input(|input| Some(input.raw.dropped_files.first()?.path().to_owned()));
@@ -190,9 +199,10 @@ impl App {
         if let Some((purpose, path)) = self.files.ui(ctx) {
             self.chosen(purpose, path, ctx);
         }
-        if let Some(load) = self.comparison.as_ref().and_then(|shown| shown.ui(ctx)) {
+        if let Some(load) = self.offer.as_ref().and_then(|shown| shown.ui(ctx)) {
             self.decided(load);
         }
+        self.dialog_ui(ctx);
         actions.extend(self.palette.ui(ctx, now));
         self.proposal_ui(ctx, actions);
         self.about = self.about && modals::about_ui(ctx);

@@ -168,6 +168,7 @@ impl App {
     pub(in crate::gui) fn chosen(&mut self, purpose: Purpose, path: PathBuf, ctx: &Context) {
         match purpose {
             Purpose::OpenProject => self.open(path),
+            Purpose::Compare => self.compare_with(&path),
             Purpose::SaveProject => self.save_to(with_ending(path, "ron"), ctx),
             Purpose::ExportCaffe => self.export_caffe(&with_ending(path, "prototxt")),
             Purpose::ExportScript => self.export_script(&with_ending(path, "py")),

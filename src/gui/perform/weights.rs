@@ -12,7 +12,7 @@ use crate::gui::files::{file_name, is_image};
 use crate::gui::modals::Next;
 use crate::gui::toasts::Tone;
 use crate::gui::training::Start;
-use crate::gui::weights::{Begin, Comparison};
+use crate::gui::weights::{Begin, Offer};
 use crate::i18n::{Text, tr_format};
 use crate::interop::weights::{WeightsFile, is_weights};
 use crate::project::write_atomically;
@@ -35,7 +35,7 @@ impl App {
         match WeightsFile::open(&path, Some((graph, inference))) {
             Ok(file) => {
                 let report = file.report(graph, inference);
-                self.comparison = Some(Comparison { path, report });
+                self.offer = Some(Offer { path, report });
             }
             Err(error) => self.toasts.show(Tone::Error, error.to_string()),
         }
@@ -43,7 +43,7 @@ impl App {
 
     /// The answer to the question: a run that begins with the weights, paused.
     pub(in crate::gui) fn decided(&mut self, load: bool) {
-        let Some(Comparison { path, .. }) = self.comparison.take().filter(|_| load) else {
+        let Some(Offer { path, .. }) = self.offer.take().filter(|_| load) else {
             return;
         };
         self.training.initial = Some(Begin::new(path));

@@ -69,7 +69,8 @@ impl Views {
             | ViewKind::Form
             | ViewKind::Problems
             | ViewKind::Prototxt
-            | ViewKind::Labs => return None,
+            | ViewKind::Labs
+            | ViewKind::Comparison => return None,
         })
     }
 }
