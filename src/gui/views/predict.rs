@@ -95,6 +95,9 @@ impl View for PredictView {
             (self.chosen, self.draws) = (shown.serial, false);
         }
         ui.horizontal_wrapped(|ui| self.bar_ui(ui, ctx, feed, actions));
+        if self.draws {
+            ui.horizontal_wrapped(|ui| self.canvas.bar_ui(ui));
+        }
         ui.separator();
         let shown = match self.draws {
             true => Some(self.canvas.shown()),
@@ -175,9 +178,6 @@ impl PredictView {
         );
         if draw.on_hover_text(about).clicked() {
             self.draws = !self.draws;
-        }
-        if self.draws {
-            self.canvas.bar_ui(ui);
         }
     }
 
