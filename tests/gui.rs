@@ -733,6 +733,95 @@ fn a_monkey_breaks_nothing() {
     window.settle();
 }
 
+/// Weights from a file: what fits is shown and asked about, a paused run begins with it, and its
+/// weights go into a file again; freezing is one step of undo and marks the box.
+#[test]
+fn weights_are_loaded_saved_and_frozen() {
+    let mut window = Window::open(None);
+    window.until_inferred();
+    let inference = window.app().document.inference().clone();
+    let graph = window.graph();
+    let folder = window.folder.path().to_owned();
+    let file = folder.join("trained.safetensors");
+    let mut weights = std::collections::BTreeMap::new();
+    for node in graph.nodes() {
+        for (key, spec) in inference.node(node.id).map_or(&[][..], |info| &info.params) {
+            let half =
+                candle_core::Tensor::full(0.5f32, spec.shape.as_slice(), &candle_core::Device::Cpu);
+            weights.insert(key.clone(), half.unwrap());
+        }
+    }
+    let count = weights.len();
+    let (last, _) = weights.pop_last().unwrap();
+    weights.insert(
+        "other.weight".to_owned(),
+        weights.values().next().unwrap().clone(),
+    );
+    let bytes = layerlab::train::weights_to_bytes(&file, &weights).unwrap();
+    std::fs::write(&file, bytes).unwrap();
+
+    window.run(CommandId::LoadWeights);
+    window.type_path(&file);
+    assert!(window.shows("Weights from trained.safetensors"));
+    assert!(window.shows(&format!(
+        "{} of the network's {count} tensors match",
+        count - 1
+    )));
+    assert!(window.shows(&last) && window.shows("other.weight"));
+    window.click(Role::Button, "Cancel");
+    assert!(!window.shows("begins with"));
+
+    window.run(CommandId::LoadWeights);
+    window.type_path(&file);
+    window.click(Role::Button, "Load what fits");
+    window.until("a paused run", |app| {
+        *app.training.run.status() == layerlab::gui::run::Status::Paused
+            && app.training.run.snapshot().is_some()
+    });
+    assert!(window.shows("begins with trained.safetensors"));
+    let snapshot = window.app().training.run.snapshot().unwrap().clone();
+    assert_eq!(snapshot.iteration, 0);
+    let first = |key: &str| {
+        let tensor = snapshot.weights[key].flatten_all().unwrap();
+        tensor.to_vec1::<f32>().unwrap()[0]
+    };
+    let loaded = weights.keys().find(|key| *key != "other.weight").unwrap();
+    assert_eq!(first(loaded), 0.5);
+    assert_ne!(first(&last), 0.5);
+
+    let saved = folder.join("saved");
+    window.run(CommandId::SaveWeights);
+    window.type_path(&saved);
+    let saved = saved.with_extension("safetensors");
+    let read = layerlab::interop::weights::WeightsFile::open(&saved, None).unwrap();
+    assert!(read.report(&graph, &inference).is_complete());
+
+    window.run(CommandId::FreshWeights);
+    assert!(!window.shows("begins with"));
+
+    let before = window.app().document.project().clone();
+    let learns = |name: &str| {
+        graph
+            .nodes()
+            .iter()
+            .find(|node| node.name == name)
+            .unwrap()
+            .id
+    };
+    let node = learns(loaded.rsplit_once('.').unwrap().0);
+    window.app().selection = [node].into();
+    window.settle();
+    window.run(CommandId::Freeze);
+    assert!(window.shows("❄"));
+    let multipliers = window.graph().node(node).unwrap().multipliers.clone();
+    assert!(!multipliers.is_empty() && multipliers.values().all(|m| m.lr == 0.0));
+    window.run(CommandId::Freeze);
+    assert!(!window.shows("❄"));
+    window.run(CommandId::Undo);
+    window.run(CommandId::Undo);
+    assert_eq!(*window.app().document.project(), before);
+}
+
 /// The window's own work per frame with a graph of 200 nodes open.
 #[test]
 fn a_graph_of_200_nodes_is_drawn_and_its_frames_are_timed() {

@@ -820,6 +820,71 @@ fn frame_times_after_a_hundred_thousand_iterations() {
     measure::<ConfusionView>("confusion matrix");
 }
 
+/// Time that this thread has had a processor, where the system says so: other programs' work does
+/// not count.
+fn processor_seconds() -> Option<f64> {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
+    let nanoseconds: f64 = text.split_whitespace().next()?.parse().ok()?;
+    Some(nanoseconds / 1e9)
+}
+
+/// Every bench, each of its parts, in both languages: drawn, played, and quick enough for 60
+/// frames a second.
+#[test]
+fn benches_are_drawn_and_played_within_a_frame() {
+    use layerlab::gui::labs::Labs;
+    use layerlab::labs::{BENCHES, Range, SHOW, Settings};
+    let draw = |ui: &mut egui::Ui, (world, labs): &mut (World, Labs)| {
+        let before = processor_seconds();
+        world.draw(ui, labs);
+        if let (Some(before), Some(after)) = (before, processor_seconds()) {
+            world.seconds.pop();
+            world.seconds.push(after - before);
+        }
+    };
+    for lang in [Lang::English, Lang::Chinese] {
+        let _turn = turn(lang);
+        for bench in BENCHES {
+            let show = bench.controls.iter().find(|control| control.key == SHOW);
+            let parts = match show.map(|control| control.range) {
+                Some(Range::Choice { options, .. }) => options.len(),
+                _ => 1,
+            };
+            for part in 0..parts {
+                let mut settings = Settings::of(bench);
+                if show.is_some() {
+                    settings.set(SHOW, part as f64);
+                }
+                let mut labs = Labs::default();
+                labs.set(settings);
+                labs.fills = true;
+                let mut harness = Harness::builder()
+                    .with_size([1100.0, 700.0])
+                    .build_ui_state(draw, (World::new(), labs));
+                harness.run_steps(4);
+                let said = texts(&harness);
+                assert!(said.contains(bench.title.get()), "{}", bench.id);
+                assert!(said.contains(bench.takeaway.get()), "{}", bench.id);
+                harness.key_press(egui::Key::Space);
+                harness.run_steps(4);
+                harness.state_mut().0.seconds.clear();
+                harness.run_steps(20);
+                let mut seconds = harness.state().0.seconds.clone();
+                seconds.sort_by(f64::total_cmp);
+                let at = |part: usize| seconds[(seconds.len() - 1) * part / 100] * 1e3;
+                let (median, most) = (at(50), at(90));
+                println!(
+                    "{} {part}: median {median:.2} ms, 90 % {most:.2} ms",
+                    bench.id
+                );
+                if processor_seconds().is_some() {
+                    assert!(median <= 8.0, "{} {part}: {median} ms", bench.id);
+                }
+            }
+        }
+    }
+}
+
 /// Waits for the answer of the worker beside the window.
 fn answered<'a>(world: World) -> Harness<'a, (World, PredictView)> {
     let mut harness = window(world, PredictView::default(), [700.0, 500.0]);

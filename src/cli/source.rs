@@ -108,6 +108,10 @@ pub(super) fn trained_net(project: &Project, facts: &Facts, weights: &Path) -> a
 pub(super) fn described(path: &Path, report: &Report) -> String {
     let (path, summary) = (path.display(), report.summary());
     let mut text = format!("{path}: {summary}");
+    let misfits = report.first_misfits();
+    if !misfits.is_empty() {
+        text += &format!("\n{path}: {misfits}");
+    }
     for note in &report.notes {
         text += &format!("\n{path}: {note}");
     }

@@ -35,6 +35,7 @@ mod segmentation;
 pub mod shapes;
 mod table;
 mod text;
+mod textures;
 mod whiten;
 
 mod error;
@@ -59,7 +60,7 @@ pub use saved::STATISTICS;
 pub use split::SplitName;
 pub use statistics::Statistics;
 pub use text::UNKNOWN;
-pub use whiten::{Components, MAX_WHITENED};
+pub use whiten::{Components, MAX_WHITENED, Whitening};
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};

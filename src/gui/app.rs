@@ -127,6 +127,7 @@ impl App {
         self.training.drop_session();
         self.comparison = None;
         self.editor.reset();
+        self.settings.panels.labs.fills = false;
         self.data = OpenData::default();
         self.example = (SplitName::Test, 0);
         // A first picture to look at while it trains: the first layer that computes maps.
@@ -216,6 +217,7 @@ impl App {
             can_undo: history.undo_name().is_some(),
             can_redo: history.redo_name().is_some(),
             running: self.training.is_live(),
+            in_bench: self.settings.panels.labs.fills,
             can_train: !graph.nodes().is_empty() && !self.document.inference().has_errors(),
         }
     }

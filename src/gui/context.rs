@@ -72,6 +72,8 @@ pub enum Action {
     Train(train::Command),
     /// Opens or focuses a view's tab.
     Open(super::ViewKind),
+    /// Opens the example of this name, after asking about unsaved changes.
+    OpenExample(&'static str),
     SetLang(Lang),
     /// Runs a command of the command list by its id.
     Run(super::commands::CommandId),

@@ -90,6 +90,7 @@ fn neighbour(kind: ViewKind) -> ViewKind {
         ViewKind::Curves => ViewKind::Problems,
         ViewKind::Form => ViewKind::Maps,
         ViewKind::Palette | ViewKind::Editor => ViewKind::Form,
+        ViewKind::Labs => ViewKind::Editor,
     }
 }
 

@@ -77,7 +77,7 @@ impl App {
                 self.selection = nodes.iter().map(|node| node.id).collect();
             }
             CommandId::Rename => {
-                dock::open(&mut self.settings.layout, ViewKind::Editor);
+                self.open_view(ViewKind::Editor);
                 self.editor.rename(&self.selection);
             }
             CommandId::TrainOrPause | CommandId::Step | CommandId::Stop | CommandId::Restart => {
@@ -93,7 +93,7 @@ impl App {
                 self.training.send(Command::Evaluate(SplitName::Validation))
             }
             CommandId::EvaluateTest => self.training.send(Command::Evaluate(SplitName::Test)),
-            CommandId::Show(kind) => dock::open(&mut self.settings.layout, kind),
+            CommandId::Show(kind) => self.open_view(kind),
             CommandId::ResetLayout => self.settings.layout = dock::default_layout(),
             CommandId::Theme(theme) => {
                 self.settings.theme = theme;
@@ -127,7 +127,7 @@ impl App {
                 );
             }
             CommandId::AddLayer => {
-                dock::open(&mut self.settings.layout, ViewKind::Palette);
+                self.open_view(ViewKind::Palette);
                 return self.settings.panels.focus_palette();
             }
             CommandId::AddComment => {

@@ -254,6 +254,7 @@ pub static COMMANDS: &[Command] = &[
     show(ViewKind::Text),
     show(ViewKind::Predict),
     show(ViewKind::Prototxt),
+    show(ViewKind::Labs).any_key(COMMAND, Key::B),
     command(
         Menu::View,
         CommandId::ResetLayout,

@@ -40,7 +40,7 @@ impl App {
                             "{file} 第 {line} 行：{first}（另有 {more} 条说明；见 Prototxt）"
                         ),
                     );
-                    dock::open(&mut self.settings.layout, ViewKind::Prototxt);
+                    self.open_view(ViewKind::Prototxt);
                 }
             }
             Err(error) => self.toasts.show(Tone::Error, error.to_string()),

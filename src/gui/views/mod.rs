@@ -68,7 +68,8 @@ impl Views {
             | ViewKind::Palette
             | ViewKind::Form
             | ViewKind::Problems
-            | ViewKind::Prototxt => return None,
+            | ViewKind::Prototxt
+            | ViewKind::Labs => return None,
         })
     }
 }

@@ -69,7 +69,7 @@ pub enum WeightsError {
 /// How much of a network must get its weights from a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fit {
-    /// Everything, and of a state dictionary nothing may be left over.
+    /// Every parameter; what is left over in the file, such as heads for training, is reported.
     Strict,
     /// Whatever matches in key and shape; the rest stays as it is.
     WhatFits,
@@ -164,16 +164,15 @@ impl WeightsFile {
     /// Loads what matches into a network, one tensor at a time.
     pub fn load(&mut self, net: &mut Net, fit: Fit) -> Result<Report, WeightsError> {
         let report = self.report(net.graph(), net.inference());
-        // Caffe itself passes over the layers of a file that a network has not.
-        let leftover = !report.unused.is_empty() && matches!(self.body, Body::Stored { .. });
-        if fit == Fit::Strict && (leftover || !report.is_complete()) {
+        if fit == Fit::Strict && !report.is_complete() {
             return Err(WeightsError::Misfit {
                 path: self.path.clone(),
                 report: Box::new(report),
             });
         }
-        for Named { key, .. } in &report.matched {
+        for Named { key, shape } in &report.matched {
             let tensor = self.take(key)?;
+            let tensor = tensor.reshape(shape.as_slice()).map_err(NetError::from)?;
             net.give_param(key, tensor)?;
         }
         Ok(report)
