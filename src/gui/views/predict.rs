@@ -95,6 +95,9 @@ impl View for PredictView {
             (self.chosen, self.draws) = (shown.serial, false);
         }
         ui.horizontal_wrapped(|ui| self.bar_ui(ui, ctx, feed, actions));
+        if self.draws {
+            ui.horizontal_wrapped(|ui| self.canvas.bar_ui(ui));
+        }
         ui.separator();
         let shown = match self.draws {
             true => Some(self.canvas.shown()),
@@ -117,14 +120,16 @@ impl View for PredictView {
         egui::ScrollArea::vertical()
             .auto_shrink(false)
             .show(ui, |ui| {
-                let wide = ui.available_width() > 460.0;
+                // Beside each other, where there is room for both.
+                let room = ui.available_width();
+                let wide = room > 280.0;
                 let layout = match wide {
                     true => egui::Layout::left_to_right(egui::Align::TOP),
                     false => egui::Layout::top_down(egui::Align::LEFT),
                 };
                 ui.with_layout(layout, |ui| {
                     ui.vertical(|ui| {
-                        ui.set_max_width(if wide { 240.0 } else { ui.available_width() });
+                        ui.set_max_width(if wide { (room * 0.45).min(240.0) } else { room });
                         self.pictures_ui(ui, &shown);
                     });
                     ui.add_space(12.0);
@@ -173,9 +178,6 @@ impl PredictView {
         );
         if draw.on_hover_text(about).clicked() {
             self.draws = !self.draws;
-        }
-        if self.draws {
-            self.canvas.bar_ui(ui);
         }
     }
 

@@ -22,7 +22,7 @@ pub(super) fn text(stage: &Stage, multipliers: &BTreeMap<String, (f64, f64)>) ->
         text.clear();
     }
     text += "def train(net, batches, iterations=";
-    _ = write!(text, "{}):\n", stage.iterations);
+    _ = writeln!(text, "{}):", stage.iterations);
     text += "    \"\"\"Trains on (data, label) or (data, label, target) pairs, as from a DataLoader.\"\"\"\n";
     text += &groups(solver, multipliers.is_empty());
     if matches!(solver.method, Method::Sgd | Method::Nesterov) && solver.policy != Policy::Fixed {

@@ -13,7 +13,8 @@ const SHOWN: usize = 5;
 /// The first five classes, each with its name and its probability over a bar.
 pub(super) fn bars_ui(ui: &mut Ui, feed: &Feed, answer: &Answer) {
     let count = answer.probabilities.len();
-    let width = ui.available_width().min(460.0);
+    let seen = ui.clip_rect().right() - ui.cursor().left() - 12.0;
+    let width = ui.available_width().min(seen).clamp(60.0, 460.0);
     for (rank, (class, probability)) in best(&answer.probabilities, SHOWN).into_iter().enumerate() {
         let name = feed.output_name(class, count);
         let text = percent(f64::from(probability));

@@ -77,6 +77,7 @@ impl Canvas {
     }
 
     pub fn bar_ui(&mut self, ui: &mut Ui) {
+        ui.spacing_mut().slider_width = 56.0;
         let pen = Slider::new(&mut self.pen, 0.02..=0.25).show_value(false);
         ui.add(pen.text(tr("pen", "笔宽")));
         let before = (self.invert, self.centre);
@@ -126,7 +127,8 @@ impl Canvas {
                 let end = (x..SIDE).find(|other| row[*other] != value).unwrap_or(SIDE);
                 if value > 0.0 {
                     let corner = rect.min + vec2(x as f32, y as f32) * pixel;
-                    let size = vec2((end - x) as f32 * pixel, pixel);
+                    // A little larger, so that no paper shines through between the rows.
+                    let size = vec2((end - x) as f32 * pixel + 0.6, pixel + 0.6);
                     painter.rect_filled(
                         Rect::from_min_size(corner, size),
                         0.0,
