@@ -4,13 +4,17 @@
 
 The small projects were assembled by hand. Each network below is written from its paper, with the
 parameter keys of torchvision or the layer names of Caffe's model zoo where weights exist for it.
-Nothing but Python is needed; the program itself never needs this file.
+The boxes are then placed by a built program (`target/release/layerlab`), which never needs this file.
 """
 
+import re
+import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 HERE = Path(__file__).parent
+PROGRAM = HERE.parent / "target/release/layerlab"
 
 # Means and deviations of ImageNet's pixels, 0 … 255: torchvision's, and Caffe's (blue first).
 TORCHVISION = "color: Rgb, resize: ({r}, {r}), mean: Value([123.675, 116.28, 103.53]), std: Value([58.395, 57.12, 57.375])"
@@ -41,24 +45,23 @@ class Graph:
             fields.append(f"multipliers: {{{multipliers}}}")
         if weight is not None:
             fields.append(f"loss_weight: {weight}")
-        self.nodes.append((name, [i.split(":")[0] for i in inputs], fields))
+        self.nodes.append(fields)
         return name
 
     def fold(self, *groups):
         self.folded += groups
 
     def text(self):
-        depth, rows, lines = {}, {}, []
-        for name, inputs, fields in self.nodes:
-            column = 1 + max((depth[i] for i in inputs), default=-1)
-            depth[name] = column
-            row = rows.get(column, 0)
-            rows[column] = row + 1
-            lines.append("      (" + ", ".join([*fields, f"position: ({column * 200:.1f}, {row * 120:.1f})"]) + "),\n")
+        lines = ["      (" + ", ".join([*fields, "position: (0.0, 0.0)"]) + "),\n" for fields in self.nodes]
         folded = ""
         if self.folded:
             folded = "    folded: [" + ", ".join(map(quote, sorted(self.folded))) + "],\n"
         return "  graph: (\n    nodes: [\n" + "".join(lines) + "    ],\n" + folded + "  ),\n"
+
+
+def one_line(text):
+    """Without a space where a line of Chinese was broken."""
+    return re.sub(r"(?<=[\u3000-\uffef]) (?=[\u3000-\uffef])", "", " ".join(text.split()))
 
 
 def project(graph, title, about, preprocess, batch, stage, source="fashion", split="validation: 250, test: 1000, seed: 1"):
@@ -66,7 +69,7 @@ def project(graph, title, about, preprocess, batch, stage, source="fashion", spl
     name = "train"
     return (
         "(\n  version: 1,\n"
-        f"  title: {quote(title)},\n  about: {quote(' '.join(about.split()))},\n  seed: 1,\n"
+        f"  title: {quote(title)},\n  about: {quote(one_line(about))},\n  seed: 1,\n"
         f"  data: (\n    source: {quote(source)},\n    split: ({split}),\n"
         f"    preprocess: ({preprocess}),\n    batch: (train: {train}, test: {test}),\n  ),\n"
         f"  stages: [\n    (\n      name: {quote(name)},\n{stage}    ),\n  ],\n" + graph.text() + ")\n"
@@ -625,6 +628,16 @@ def fcn_resnet50():
     )
 
 
+def place(path):
+    """Takes the places of the boxes from the program, and leaves a node on one line."""
+    with tempfile.TemporaryDirectory() as folder:
+        placed = Path(folder) / path.name
+        subprocess.run([PROGRAM, "rewrite", path, placed, "--layout"], check=True, stdout=subprocess.DEVNULL)
+        places = iter(re.findall(r"position: \(.*?\)", placed.read_text(encoding="utf-8")))
+    text = path.read_text(encoding="utf-8")
+    path.write_text(re.sub(r"position: \(.*?\)", lambda _: next(places), text), encoding="utf-8")
+
+
 PROJECTS = {
     "alexnet": alexnet, "alexnet-torchvision": alexnet_torchvision, "vgg16": vgg16,
     "googlenet": googlenet, "googlenet-torchvision": googlenet_torchvision, "inception-naive": inception_naive,
@@ -635,4 +648,6 @@ PROJECTS = {
 
 if __name__ == "__main__":
     for name in sys.argv[1:] or PROJECTS:
-        (HERE / f"{name}.ron").write_text(PROJECTS[name](), encoding="utf-8")
+        path = HERE / f"{name}.ron"
+        path.write_text(PROJECTS[name](), encoding="utf-8")
+        place(path)

@@ -929,3 +929,90 @@ fn every_shipped_project_is_sound() {
         }
     }
 }
+
+#[test]
+fn labs_are_listed_and_refuse_what_makes_no_sense() {
+    let benches = json_lines(0, &["labs", "--json"]);
+    assert_eq!(benches.len(), 12);
+    for bench in &benches {
+        for key in [
+            "id", "chapter", "title", "about", "try", "notice", "formula", "takeaway", "project",
+        ] {
+            assert!(!bench[key].as_str().unwrap().is_empty(), "{bench}");
+        }
+        assert!(!bench["controls"].as_array().unwrap().is_empty());
+    }
+    let (out, _) = expect(0, &["labs", "--lang", "zh"]);
+    assert!(out.contains("万能逼近"));
+    for wrong in [
+        &["labs", "nothing"][..],
+        &["labs", "neuron", "--set", "hidden1"],
+        &["labs", "neuron", "--set", "nothing=1"],
+        &["labs", "neuron", "--set", "hidden1=99"],
+        &["labs", "neuron", "--set", "data=own"],
+        &["labs", "arena", "--set", "graph=project"],
+    ] {
+        expect(1, wrong);
+    }
+    expect(2, &["labs", "--set", "a=1"]);
+}
+
+/// The figures that the benches are built to show.
+#[test]
+fn labs_print_their_figures() {
+    let figures = |arguments: &[&str]| json(0, arguments)["figures"].clone();
+    let number = |value: &Value| value.as_f64().unwrap();
+
+    let descent = figures(&["labs", "descent", "--json", "--set", "curvature=4"]);
+    assert!((number(&descent["best_rate"]) - 0.25).abs() <= 0.0025);
+    assert!((number(&descent["diverges_above"]) - 0.5).abs() <= 0.005);
+    assert!(number(&descent["distance_after_20"][3]) > 1.0);
+
+    let approximation = figures(&["labs", "approximation", "--json", "--set", "steps=300"]);
+    let functions = approximation["functions"].as_array().unwrap();
+    assert_eq!(functions.len(), 5);
+    for function in functions {
+        assert!(
+            number(&function["trained"]) < number(&function["by_hand"]),
+            "{function}"
+        );
+    }
+
+    let policies = json(0, &["labs", "policies", "--json", "--set", "first=poly"]);
+    assert!(
+        policies["prototxt"][0]
+            .as_str()
+            .unwrap()
+            .contains("lr_policy: \"poly\"")
+    );
+    let losses = figures(&["labs", "losses", "--json"]);
+    assert_eq!(losses["logistic"], losses["softmax_of_two"]);
+    let unroll = figures(&["labs", "unroll", "--json"]);
+    assert!(number(&unroll["lstm_first"]) > number(&unroll["rnn_first"]).abs());
+    let convolution = figures(&["labs", "convolution", "--json"]);
+    assert!(number(&convolution["restored_error"]) < number(&convolution["blurred_error"]));
+}
+
+#[test]
+fn hand_made_features_read_digits_and_lenet_reads_them_better() {
+    let found = json(
+        0,
+        &[
+            "labs",
+            "classical",
+            "--json",
+            "--set",
+            "train=3800",
+            "--set",
+            "iterations=800",
+        ],
+    );
+    let (hog, lenet) = (&found["figures"]["hog_svm"], &found["figures"]["lenet"]);
+    assert!(hog.as_f64().unwrap() >= 0.95, "{hog}");
+    assert!(
+        lenet.as_f64().unwrap() > hog.as_f64().unwrap(),
+        "{lenet} {hog}"
+    );
+    let table = found["figures"]["accuracies"].as_array().unwrap();
+    assert_eq!(table.len(), 11, "both in one table");
+}

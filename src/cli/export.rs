@@ -121,8 +121,20 @@ fn write_script(
             full: feed.and_then(Feed::image_shape),
             statistics: feed.map(|feed| feed.statistics().clone()),
         },
-        classes: feed.map_or(Vec::new(), |feed| feed.dataset().classes().to_vec()),
+        classes: class_names(project, feed),
     };
     let paths = pytorch_script::save(project, &options, weights.as_ref(), output)?;
     Ok(paths)
+}
+
+/// The project's list, or the data's own names.
+fn class_names(project: &Project, feed: Option<&Feed>) -> Vec<String> {
+    let names = &project.data.classes;
+    match names.count() {
+        0 => feed.map_or(Vec::new(), |feed| feed.dataset().classes().to_vec()),
+        count => (0..count)
+            .filter_map(|class| names.get(class))
+            .map(str::to_owned)
+            .collect(),
+    }
 }

@@ -12,6 +12,7 @@ mod export;
 mod generate;
 mod gradients;
 mod infer;
+mod labs;
 mod layers;
 mod rewrite;
 mod sample;
@@ -30,6 +31,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use crate::i18n::{Lang, set_lang, tr, tr_format};
+use crate::labs::Settings;
 use crate::nn;
 use crate::train::DeviceChoice;
 
@@ -116,6 +118,11 @@ enum Command {
     #[command(about = tr("List the layers, or explain one", "列出所有层，或说明其中一个"))]
     Layers(layers::Options),
     #[command(about = tr(
+        "List the concept benches, or run one's demonstration",
+        "列出所有概念实验台，或运行其中一个的演示"
+    ))]
+    Labs(labs::Options),
+    #[command(about = tr(
         "Measure the time of a training step on random data",
         "用随机数据测量一个训练步的耗时"
     ))]
@@ -186,13 +193,19 @@ fn parse_device(text: &str) -> Result<DeviceChoice, String> {
     known.ok_or_else(|| DeviceChoice::ALL.map(DeviceChoice::key).join(" | "))
 }
 
+/// What the window begins with.
+#[derive(Default)]
+pub struct Opening {
+    pub file: Option<PathBuf>,
+    pub lang: Option<Lang>,
+    pub bench: Option<Settings>,
+}
+
 /// Does what the arguments say; without a command, `window` is asked to open first.
 ///
 /// `window` returns `None` where no window can be had; then the default project is trained in
 /// the terminal.
-pub fn main(
-    window: impl FnOnce(Option<PathBuf>, Option<Lang>) -> Option<anyhow::Result<()>>,
-) -> ExitCode {
+pub fn main(window: impl FnOnce(Opening) -> Option<anyhow::Result<()>>) -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
     set_lang(language(&arguments));
     // Clap answers wrong usage itself, with exit code 2.
@@ -210,10 +223,29 @@ pub fn main(
         Some(Command::Rewrite(options)) => rewrite::run(&options),
         Some(Command::Layers(options)) => layers::run(&options),
         Some(Command::Bench(options)) => bench::run(&options),
-        None => match window(cli.file.clone(), cli.lang) {
-            Some(outcome) => outcome.map(|()| ExitCode::SUCCESS),
-            None => train::run_without_window(cli.file.as_deref()),
-        },
+        Some(Command::Labs(options)) if options.window => options.in_window().and_then(|bench| {
+            let opening = Opening {
+                file: cli.file,
+                lang: cli.lang,
+                bench,
+            };
+            match window(opening) {
+                Some(outcome) => outcome.map(|()| ExitCode::SUCCESS),
+                None => Ok(ExitCode::from(1)),
+            }
+        }),
+        Some(Command::Labs(options)) => labs::run(&options),
+        None => {
+            let opening = Opening {
+                file: cli.file.clone(),
+                lang: cli.lang,
+                bench: None,
+            };
+            match window(opening) {
+                Some(outcome) => outcome.map(|()| ExitCode::SUCCESS),
+                None => train::run_without_window(cli.file.as_deref()),
+            }
+        }
     };
     outcome.unwrap_or_else(|error| {
         let message = message(&error);

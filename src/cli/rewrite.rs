@@ -36,6 +36,11 @@ pub(super) struct Options {
         "把全连接转换为卷积，从而接受任意大小的图像"
     ))]
     full_to_conv: bool,
+    #[arg(long, help = tr(
+        "Place all boxes anew, folded groups as one box each",
+        "重新排列所有方框；折叠的组各占一个方框"
+    ))]
+    layout: bool,
     #[arg(long, value_name = "FILE", requires = "weights_out", help = tr(
         "Weights of the project, to be carried over", "项目的权重，将随之转换"
     ))]
@@ -56,11 +61,14 @@ struct Row {
     cost: Cost,
 }
 
+/// The room that boxes are placed for, in points: about the graph's panel on a laptop.
+const VIEW: [f32; 2] = [1100.0, 620.0];
+
 pub(super) fn run(options: &Options) -> anyhow::Result<ExitCode> {
-    if options.stack.is_empty() && !options.full_to_conv {
+    if options.stack.is_empty() && !options.full_to_conv && !options.layout {
         bail!(tr(
-            "say what to change: --stack NODE or --full-to-conv",
-            "请说明要做的更改：--stack 节点 或 --full-to-conv"
+            "say what to change: --stack NODE, --full-to-conv or --layout",
+            "请说明要做的更改：--stack 节点、--full-to-conv 或 --layout"
         ));
     }
     let mut project = source::open_project(&options.project)?;
@@ -90,6 +98,9 @@ pub(super) fn run(options: &Options) -> anyhow::Result<ExitCode> {
         what: tr("the network", "整个网络").to_owned(),
         cost: Cost::whole((&before, &old), (&project.graph, &new)),
     });
+    if options.layout {
+        project.graph.lay_out(VIEW, |_| None);
+    }
     project.save(&options.output)?;
     if let (Some(from), Some(to)) = (&options.weights, &options.weights_out) {
         let weights = carried(&before, &facts, from, &new)?;

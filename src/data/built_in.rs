@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::dataset::{Counts, Dataset, Kind, Store, Targets};
-use super::{DataConfig, DataError, idx, localise, segmentation, text};
+use super::{ClassNames, DataConfig, DataError, idx, localise, segmentation, text, textures};
 use crate::i18n::Text;
 
 /// The names that need no file, and what they are.
@@ -27,6 +27,13 @@ pub const BUILT_IN: &[(&str, Text)] = &[
         Text {
             en: "8,000 canvases of 48 × 48 with one Fashion-MNIST picture each; the targets are the box around it",
             zh: "8,000 幅 48 × 48 的画布，各含一张 Fashion-MNIST 图像；目标值为其外框",
+        },
+    ),
+    (
+        "textures",
+        Text {
+            en: "5,000 drawn patterns of 28 × 28, 10 classes of texture",
+            zh: "5,000 幅绘制的 28 × 28 纹理图案，10 个类别",
         },
     ),
     (
@@ -102,6 +109,7 @@ pub(super) fn open(config: &DataConfig) -> Option<Result<Dataset, DataError>> {
             channels: part.shape[0],
             size: Some((part.shape[1], part.shape[2])),
             classes,
+            names: ClassNames::OfData,
             class_texts: &[],
             counts: Counts {
                 train: part.labels.len(),
@@ -132,6 +140,7 @@ pub(super) fn open(config: &DataConfig) -> Option<Result<Dataset, DataError>> {
             let fashion = open(&DataConfig::of("fashion"))?;
             Some(fashion.and_then(|fashion| localise::make(&fashion)))
         }
+        "textures" => Some(textures::make().checked(Path::new(name))),
         "shapes" => Some(segmentation::open_shapes(&config.shapes)),
         "moby-dick" => {
             let bytes: &[u8] = include_bytes!("../../assets/data/moby-dick.txt.gz");

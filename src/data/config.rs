@@ -10,6 +10,8 @@ mod tests;
 
 use serde::{Deserialize, Serialize};
 
+use super::ClassNames;
+
 /// The most examples in a batch.
 pub const MAX_BATCH: usize = 65_536;
 /// The longest side of an image after resizing, in pixels.
@@ -44,6 +46,9 @@ pub struct DataConfig {
     /// What is predicted instead of, or beside, the class.
     #[serde(default, skip_serializing_if = "TargetSettings::is_default")]
     pub targets: TargetSettings,
+    /// What the classes are called, of the data or of the network's outputs.
+    #[serde(default, skip_serializing_if = "ClassNames::is_of_data")]
+    pub classes: ClassNames,
     /// What the generated images of `shapes` are like; of no effect on other sources.
     #[serde(default, skip_serializing_if = "is_default")]
     pub shapes: ShapesSettings,
@@ -262,6 +267,7 @@ impl Default for DataConfig {
             shuffle: true,
             text: TextSettings::default(),
             targets: TargetSettings::default(),
+            classes: ClassNames::OfData,
             shapes: ShapesSettings::default(),
         }
     }

@@ -18,7 +18,7 @@ use super::order::{SPLIT_STREAM, permutation};
 use super::picture::Picture;
 use super::segmentation::Scenes;
 use super::text::{self, Corpus};
-use super::{DataError, SplitName, picture, segmentation};
+use super::{ClassNames, DataError, SplitName, picture, segmentation};
 use crate::i18n::{Text, tr, tr_format};
 
 /// What a source was recognised as.
@@ -104,6 +104,8 @@ pub struct Dataset {
     /// Height and width, if all examples have the same.
     pub(super) size: Option<(usize, usize)>,
     pub(super) classes: Vec<String>,
+    /// What the project calls the classes.
+    pub(super) names: ClassNames,
     /// The classes in both languages, for built-in sets whose classes are words.
     pub(super) class_texts: &'static [Text],
     pub(super) counts: Counts,
@@ -211,6 +213,11 @@ impl Dataset {
 
     /// The name of a class to show, in the language of the window where the set has both.
     pub fn class_name(&self, label: u32) -> Cow<'_, str> {
+        if let Some(name) = self.names.of(label as usize, self.classes.len())
+            && !self.is_text()
+        {
+            return name;
+        }
         match (
             self.class_texts.get(label as usize),
             self.classes.get(label as usize),
@@ -347,6 +354,15 @@ impl Dataset {
             targets: self.targets_at(place).to_vec(),
             name,
         })
+    }
+
+    /// Example `index` of a split as a picture; an error where the data hold none.
+    pub fn picture(&self, split: SplitName, index: usize) -> Result<Picture, DataError> {
+        let picture = self.load(self.place(split, index)?)?.picture;
+        match picture.shape[0] {
+            1 | 3 => Ok(picture),
+            _ => Err(DataError::NoImages),
+        }
     }
 
     /// The image at a place of the source; none where the source holds no bytes of images.

@@ -15,7 +15,7 @@ use super::folder::{ENDINGS, entries};
 use super::label_map::LabelMap;
 use super::picture::Picture;
 use super::shapes::{CLASSES, Shapes, TEST_SEED};
-use super::{DataError, IGNORE, picture};
+use super::{ClassNames, DataError, IGNORE, picture};
 use crate::i18n::{Text, tr, tr_format};
 
 /// PASCAL VOC's classes in the order of their labels (Everingham et al. 2010).
@@ -284,6 +284,7 @@ fn dataset(kind: Kind, store: Store, counts: Counts) -> Dataset {
         channels: 0,
         size: None,
         classes: Vec::new(),
+        names: ClassNames::OfData,
         class_texts: &[],
         counts,
         labels: Vec::new(),

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use egui::{Context, Ui};
 
 use super::commands::Situation;
+use super::context::Shown;
 use super::data::OpenData;
 use super::dock;
 use super::document::Document;
@@ -46,6 +47,10 @@ pub struct App {
     pub training: Training,
     /// The example that feature maps show.
     pub example: (SplitName, usize),
+    /// The picture that the network is asked about.
+    pub picture: Option<Shown>,
+    /// Whether text was pasted since the paste keys went down.
+    pasted: bool,
     pub frame_times: FrameTimes,
     /// How long this frame took before it was drawn.
     undrawn: Duration,
@@ -85,6 +90,8 @@ impl App {
             selection: BTreeSet::new(),
             training: Training::default(),
             example: (SplitName::Test, 0),
+            picture: None,
+            pasted: false,
             frame_times: FrameTimes::default(),
             undrawn: Duration::ZERO,
             files: FileDialogs::default(),
@@ -120,6 +127,7 @@ impl App {
         self.training.drop_session();
         self.comparison = None;
         self.editor.reset();
+        self.settings.panels.labs.fills = false;
         self.data = OpenData::default();
         self.example = (SplitName::Test, 0);
         // A first picture to look at while it trains: the first layer that computes maps.
@@ -209,6 +217,7 @@ impl App {
             can_undo: history.undo_name().is_some(),
             can_redo: history.redo_name().is_some(),
             running: self.training.is_live(),
+            in_bench: self.settings.panels.labs.fills,
             can_train: !graph.nodes().is_empty() && !self.document.inference().has_errors(),
         }
     }

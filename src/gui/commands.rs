@@ -22,6 +22,10 @@ pub enum CommandId {
     Save,
     SaveAs,
     ExportCaffe,
+    ExportScript,
+    ExportDrawing,
+    ExportTable,
+    OpenPicture,
     LoadWeights,
     SaveWeights,
     FreshWeights,
@@ -141,6 +145,8 @@ pub struct Situation {
     pub can_freeze: bool,
     /// The graph and the data allow training.
     pub can_train: bool,
+    /// A bench has the whole window, and with it the plain keys.
+    pub in_bench: bool,
 }
 
 impl CommandId {

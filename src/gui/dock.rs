@@ -33,7 +33,12 @@ pub fn default_layout() -> Tree<ViewKind> {
     let form = tabs(&mut tiles, &[ViewKind::Form]);
     let maps = tabs(
         &mut tiles,
-        &[ViewKind::Maps, ViewKind::Weights, ViewKind::Data],
+        &[
+            ViewKind::Maps,
+            ViewKind::Weights,
+            ViewKind::Data,
+            ViewKind::Predict,
+        ],
     );
     let split = |tiles: &mut Tiles<ViewKind>, direction, parts: &[(TileId, f32)]| {
         let mut linear = Linear::new(direction, parts.iter().map(|part| part.0).collect());
@@ -75,7 +80,7 @@ pub fn open(tree: &mut Tree<ViewKind>, kind: ViewKind) {
 /// The view beside which a closed one opens again.
 fn neighbour(kind: ViewKind) -> ViewKind {
     match kind {
-        ViewKind::Weights | ViewKind::Data => ViewKind::Maps,
+        ViewKind::Weights | ViewKind::Data | ViewKind::Predict => ViewKind::Maps,
         ViewKind::Maps => ViewKind::Weights,
         ViewKind::Problems
         | ViewKind::Confusion
@@ -85,6 +90,7 @@ fn neighbour(kind: ViewKind) -> ViewKind {
         ViewKind::Curves => ViewKind::Problems,
         ViewKind::Form => ViewKind::Maps,
         ViewKind::Palette | ViewKind::Editor => ViewKind::Form,
+        ViewKind::Labs => ViewKind::Editor,
     }
 }
 

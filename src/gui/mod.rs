@@ -9,8 +9,10 @@ pub mod context;
 pub mod document;
 pub mod history;
 
+mod clipboard;
 pub mod dock;
 pub mod editor;
+pub mod labs;
 pub mod panels;
 pub mod plots;
 pub mod run;
@@ -37,6 +39,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::i18n::{Lang, Text};
+use crate::labs::Settings;
 
 /// The panels of the window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -53,10 +56,12 @@ pub enum ViewKind {
     Depth,
     Text,
     Prototxt,
+    Labs,
+    Predict,
 }
 
 impl ViewKind {
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::Editor,
         Self::Palette,
         Self::Form,
@@ -68,7 +73,9 @@ impl ViewKind {
         Self::Confusion,
         Self::Depth,
         Self::Text,
+        Self::Predict,
         Self::Prototxt,
+        Self::Labs,
     ];
 
     pub const fn title(self) -> Text {
@@ -84,16 +91,23 @@ impl ViewKind {
             Self::Confusion => Text::new("Confusion matrix", "混淆矩阵"),
             Self::Depth => Text::new("Gradients by depth", "各层梯度"),
             Self::Text => Text::new("Text", "文本"),
+            Self::Predict => Text::new("Predict", "识别"),
             Self::Prototxt => Text::new("Prototxt", "Prototxt"),
+            Self::Labs => Text::new("Concept benches", "概念实验台"),
         }
     }
 }
 
-/// Opens the window, on this project file if one is given, and returns when it is closed.
+/// Opens the window, on this project file or this bench if one is given, and returns when it is
+/// closed.
 ///
 /// # Errors
 /// If there is no display, or it cannot draw.
-pub fn run(file: Option<PathBuf>, lang: Option<Lang>) -> anyhow::Result<()> {
+pub fn run(
+    file: Option<PathBuf>,
+    lang: Option<Lang>,
+    bench: Option<Settings>,
+) -> anyhow::Result<()> {
     let options = eframe::NativeOptions {
         viewport: egui::ViewportBuilder::default()
             .with_app_id(app::APP_ID)
@@ -112,7 +126,10 @@ pub fn run(file: Option<PathBuf>, lang: Option<Lang>) -> anyhow::Result<()> {
                 settings.set_language(lang);
             }
             let storage = eframe::storage_dir(app::APP_ID);
-            let app = app::App::new(&creation.egui_ctx, settings, storage, file);
+            let mut app = app::App::new(&creation.egui_ctx, settings, storage, file);
+            if let Some(bench) = bench {
+                app.show_bench(bench);
+            }
             Ok(Box::new(app))
         }),
     )

@@ -1,5 +1,6 @@
 //! What each command does.
 
+mod exports;
 mod files;
 mod weights;
 
@@ -22,7 +23,7 @@ use super::toasts::Tone;
 use super::training::Start;
 use crate::data::{BUILT_IN, SplitName};
 use crate::graph::Comment;
-use crate::i18n::{Text, set_lang, tr_format};
+use crate::i18n::{Text, set_lang, tr, tr_format};
 use crate::interop::caffe;
 use crate::project::{EXAMPLES, Project};
 use crate::train::{Command, Stage};
@@ -42,6 +43,10 @@ impl App {
                 let suggestion = self.suggested_path("prototxt");
                 self.files.ask(Purpose::ExportCaffe, Some(suggestion));
             }
+            CommandId::ExportScript => self.ask_export(Purpose::ExportScript, "py"),
+            CommandId::ExportDrawing => self.ask_export(Purpose::ExportDrawing, "svg"),
+            CommandId::ExportTable => self.ask_export(Purpose::ExportTable, "csv"),
+            CommandId::OpenPicture => self.browse_picture(),
             CommandId::LoadWeights => self.files.ask(Purpose::LoadWeights, self.start_folder()),
             CommandId::SaveWeights => {
                 let suggestion = self.suggested_path("safetensors");
@@ -62,6 +67,9 @@ impl App {
                     self.delete(Text::new("Cut", "剪切"));
                 }
             }
+            CommandId::Paste if super::clipboard::picture().is_ok_and(|found| found.is_some()) => {
+                self.paste_picture();
+            }
             CommandId::Paste => ctx.send_viewport_cmd(egui::ViewportCommand::RequestPaste),
             CommandId::Delete => self.delete(Text::new("Delete", "删除")),
             CommandId::SelectAll => {
@@ -69,7 +77,7 @@ impl App {
                 self.selection = nodes.iter().map(|node| node.id).collect();
             }
             CommandId::Rename => {
-                dock::open(&mut self.settings.layout, ViewKind::Editor);
+                self.open_view(ViewKind::Editor);
                 self.editor.rename(&self.selection);
             }
             CommandId::TrainOrPause | CommandId::Step | CommandId::Stop | CommandId::Restart => {
@@ -85,7 +93,7 @@ impl App {
                 self.training.send(Command::Evaluate(SplitName::Validation))
             }
             CommandId::EvaluateTest => self.training.send(Command::Evaluate(SplitName::Test)),
-            CommandId::Show(kind) => dock::open(&mut self.settings.layout, kind),
+            CommandId::Show(kind) => self.open_view(kind),
             CommandId::ResetLayout => self.settings.layout = dock::default_layout(),
             CommandId::Theme(theme) => {
                 self.settings.theme = theme;
@@ -119,7 +127,7 @@ impl App {
                 );
             }
             CommandId::AddLayer => {
-                dock::open(&mut self.settings.layout, ViewKind::Palette);
+                self.open_view(ViewKind::Palette);
                 return self.settings.panels.focus_palette();
             }
             CommandId::AddComment => {

@@ -12,6 +12,7 @@ mod filter;
 mod histogram;
 mod map;
 mod picture;
+mod predictor;
 mod sampling;
 mod tiling;
 
@@ -24,5 +25,6 @@ pub use map::Maps;
 pub use picture::{
     Coloring, Picture, Scale, paint, paint_rgb, picture_of_bytes, picture_of_values,
 };
+pub use predictor::{Answer, Predictor, Request, Subject};
 pub use sampling::{Sampler, SamplingError};
 pub use tiling::Tiling;

@@ -47,6 +47,7 @@ impl DataConfig {
             );
             return Err(DataError::config("text.unit", problem));
         }
+        self.classes.check()?;
         self.shapes.check()?;
         self.preprocess.check()
     }

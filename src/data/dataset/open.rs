@@ -24,7 +24,12 @@ impl Dataset {
             _ => None,
         };
         let dataset = Self::open_source(config, base)?;
-        Ok(Self { mean, ..dataset })
+        let names = config.classes.clone();
+        Ok(Self {
+            mean,
+            names,
+            ..dataset
+        })
     }
 
     fn open_source(config: &DataConfig, base: &Path) -> Result<Self, DataError> {

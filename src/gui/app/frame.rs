@@ -14,6 +14,8 @@ use crate::gui::menus;
 use crate::gui::modals::{self, Guard, Next};
 use crate::gui::settings::Settings;
 use crate::gui::status;
+use crate::gui::training::Start;
+use crate::gui::weights::Begin;
 
 impl App {
     /// Draws one frame and applies what was asked for in it.
@@ -58,6 +60,7 @@ impl App {
             selection,
             training,
             example,
+            picture,
             editor,
             data,
             frame_times,
@@ -77,6 +80,7 @@ impl App {
             data: data.state(),
             run: &training.run,
             example: *example,
+            picture: picture.as_ref(),
         };
         egui::Panel::top("training").show(ui, |ui| {
             let outdated = training.is_outdated(document);
@@ -106,13 +110,19 @@ impl App {
             _ => None,
         };
         editor.situation = *now;
+        let bench_fills = panels.labs.fills;
         let revision = [document.graph_revision(), document.inference_revision()];
         let mut pane = |ui: &mut Ui, kind: ViewKind| match kind {
             ViewKind::Editor => editor.ui(ui, &shown, revision, actions),
             kind => panels.ui(ui, kind, &shown, actions),
         };
-        egui::CentralPanel::no_frame().show(ui, |ui| {
-            Dock::new(&mut pane, &note).ui(layout, ui);
+        egui::CentralPanel::no_frame().show(ui, |ui| match bench_fills {
+            true => {
+                let ground = ui.visuals().panel_fill;
+                ui.painter().rect_filled(ui.max_rect(), 0.0, ground);
+                pane(ui, ViewKind::Labs);
+            }
+            false => Dock::new(&mut pane, &note).ui(layout, ui),
         });
     }
 
@@ -135,7 +145,20 @@ impl App {
             match event {
                 egui::Event::Copy if now.selected > 0 => actions.push(Action::Run(CommandId::Copy)),
                 egui::Event::Cut if now.selected > 0 => actions.push(Action::Run(CommandId::Cut)),
-                egui::Event::Paste(text) => self.paste(&text),
+                egui::Event::Paste(text) => {
+                    self.pasted = true;
+                    self.paste(&text);
+                }
+                // Where the clipboard holds a picture, the system's paste says nothing but that
+                // its key went up again.
+                egui::Event::Key {
+                    key: egui::Key::V,
+                    pressed: false,
+                    modifiers,
+                    ..
+                } if modifiers.command && !std::mem::take(&mut self.pasted) => {
+                    self.paste_picture();
+                }
                 _ => {}
             }
         }
@@ -171,10 +194,29 @@ impl App {
             self.decided(load);
         }
         actions.extend(self.palette.ui(ctx, now));
-        if let Some(answer) = self.proposal.as_ref().and_then(|proposal| proposal.ui(ctx)) {
-            self.proposal = None;
-            actions.extend(answer);
-        }
+        self.proposal_ui(ctx, actions);
         self.about = self.about && modals::about_ui(ctx);
+    }
+
+    /// A change of the graph that is shown first. A network that was trained goes on with its
+    /// weights where they fit the new graph, paused.
+    fn proposal_ui(&mut self, ctx: &Context, actions: &mut Vec<Action>) {
+        let Some(proposal) = &self.proposal else {
+            return;
+        };
+        let keeps_weights = proposal.keeps_weights;
+        let Some(answer) = proposal.ui(ctx) else {
+            return;
+        };
+        self.proposal = None;
+        let snapshot = self.training.run.snapshot().filter(|_| keeps_weights);
+        if let (Some(_), Some(snapshot)) = (&answer, snapshot) {
+            self.training.initial = Some(Begin::carried(snapshot));
+            self.start(Start {
+                paused: true,
+                ..Start::default()
+            });
+        }
+        actions.extend(answer);
     }
 }

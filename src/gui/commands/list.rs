@@ -57,11 +57,35 @@ pub static COMMANDS: &[Command] = &[
     ),
     command(
         Menu::File,
+        CommandId::ExportScript,
+        "Export PyTorch script (.py)…",
+        "导出 PyTorch 脚本（.py）…",
+    ),
+    command(
+        Menu::File,
+        CommandId::ExportDrawing,
+        "Export drawing (.svg, .png, .dot)…",
+        "导出网络图（.svg、.png、.dot）…",
+    ),
+    command(
+        Menu::File,
+        CommandId::ExportTable,
+        "Export table of layers (.csv, .md)…",
+        "导出层表（.csv、.md）…",
+    ),
+    command(
+        Menu::File,
+        CommandId::OpenPicture,
+        "Ask about an image…",
+        "识别图像…",
+    )
+    .section(),
+    command(
+        Menu::File,
         CommandId::LoadWeights,
         "Load weights…",
         "载入权重…",
-    )
-    .section(),
+    ),
     command(
         Menu::File,
         CommandId::SaveWeights,
@@ -228,7 +252,9 @@ pub static COMMANDS: &[Command] = &[
     show(ViewKind::Confusion),
     show(ViewKind::Depth),
     show(ViewKind::Text),
+    show(ViewKind::Predict),
     show(ViewKind::Prototxt),
+    show(ViewKind::Labs).any_key(COMMAND, Key::B),
     command(
         Menu::View,
         CommandId::ResetLayout,

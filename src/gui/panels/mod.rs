@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::ViewKind;
 use super::commands::CommandId;
 use super::context::{Action, Ctx, View};
+use super::labs::Labs;
 use super::views::Views;
 use crate::i18n::tr;
 
@@ -27,6 +28,7 @@ pub struct Panels {
     #[serde(skip)]
     prototxt: prototxt::Prototxt,
     views: Views,
+    pub labs: Labs,
 }
 
 impl Panels {
@@ -37,6 +39,7 @@ impl Panels {
             ViewKind::Form => &mut self.form,
             ViewKind::Problems => &mut self.problems,
             ViewKind::Prototxt => &mut self.prototxt,
+            ViewKind::Labs => &mut self.labs,
             kind => match self.views.get_mut(kind) {
                 Some(view) => view,
                 None => return,

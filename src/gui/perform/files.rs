@@ -40,7 +40,7 @@ impl App {
                             "{file} 第 {line} 行：{first}（另有 {more} 条说明；见 Prototxt）"
                         ),
                     );
-                    dock::open(&mut self.settings.layout, ViewKind::Prototxt);
+                    self.open_view(ViewKind::Prototxt);
                 }
             }
             Err(error) => self.toasts.show(Tone::Error, error.to_string()),
@@ -167,6 +167,11 @@ impl App {
             Purpose::OpenProject => self.open(path),
             Purpose::SaveProject => self.save_to(with_ending(path, "ron"), ctx),
             Purpose::ExportCaffe => self.export_caffe(&with_ending(path, "prototxt")),
+            Purpose::ExportScript => self.export_script(&with_ending(path, "py")),
+            Purpose::ExportDrawing => self.export_drawing(&with_ending(path, "svg")),
+            Purpose::ExportTable => self.export_table(&with_ending(path, "csv")),
+            Purpose::Picture => self.open_picture(&path),
+            Purpose::ClassNames => self.read_class_names(&path),
             Purpose::LoadWeights => self.compare_weights(path),
             Purpose::SaveWeights => self.save_weights(&with_ending(path, "safetensors")),
             Purpose::SaveCheckpoint => self.training.send(Command::Save(path)),

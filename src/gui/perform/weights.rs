@@ -8,7 +8,7 @@ use egui::Context;
 use crate::graph::NodeId;
 use crate::gui::app::App;
 use crate::gui::editor::edits;
-use crate::gui::files::file_name;
+use crate::gui::files::{file_name, is_image};
 use crate::gui::modals::Next;
 use crate::gui::toasts::Tone;
 use crate::gui::training::Start;
@@ -19,11 +19,12 @@ use crate::project::write_atomically;
 use crate::train;
 
 impl App {
-    /// Weights are compared with the network, anything else is opened.
+    /// Weights are compared with the network, about images it is asked, anything else is opened.
     pub(in crate::gui) fn dropped(&mut self, path: PathBuf, ctx: &Context) {
-        match is_weights(&path) {
-            true => self.compare_weights(path),
-            false => self.guarded(Next::Open(path), ctx),
+        match () {
+            () if is_weights(&path) => self.compare_weights(path),
+            () if is_image(&path) => self.open_picture(&path),
+            () => self.guarded(Next::Open(path), ctx),
         }
     }
 

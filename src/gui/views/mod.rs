@@ -10,6 +10,7 @@ mod curves;
 mod data;
 mod depth;
 mod maps;
+mod predict;
 mod text;
 mod training_bar;
 mod weights;
@@ -26,6 +27,7 @@ pub use curves::CurvesView;
 pub use data::DataView;
 pub use depth::DepthView;
 pub use maps::MapsView;
+pub use predict::PredictView;
 pub use text::TextView;
 pub use training_bar::TrainingBar;
 pub use weights::WeightsView;
@@ -47,6 +49,7 @@ pub struct Views {
     depth: DepthView,
     confusion: ConfusionView,
     text: TextView,
+    predict: PredictView,
 }
 
 impl Views {
@@ -60,11 +63,13 @@ impl Views {
             ViewKind::Depth => &mut self.depth,
             ViewKind::Confusion => &mut self.confusion,
             ViewKind::Text => &mut self.text,
+            ViewKind::Predict => &mut self.predict,
             ViewKind::Editor
             | ViewKind::Palette
             | ViewKind::Form
             | ViewKind::Problems
-            | ViewKind::Prototxt => return None,
+            | ViewKind::Prototxt
+            | ViewKind::Labs => return None,
         })
     }
 }

@@ -170,8 +170,9 @@ impl WeightsFile {
                 report: Box::new(report),
             });
         }
-        for Named { key, .. } in &report.matched {
+        for Named { key, shape } in &report.matched {
             let tensor = self.take(key)?;
+            let tensor = tensor.reshape(shape.as_slice()).map_err(NetError::from)?;
             net.give_param(key, tensor)?;
         }
         Ok(report)
