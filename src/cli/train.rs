@@ -15,7 +15,7 @@ use super::{DeviceArgs, ProjectArgs, interrupt, print_json, source};
 use crate::data::Feed;
 use crate::graph::{Graph, Inference, infer};
 use crate::i18n::{tr, tr_format};
-use crate::interop::weights::{self, WeightsFile};
+use crate::interop::weights;
 use crate::project::{EXAMPLES, Project};
 use crate::train::{
     self, Command, DeviceChoice, Ending, Evaluation, Event, Job, Priority, Progress, Session, Watch,
@@ -67,8 +67,7 @@ pub(super) fn run(options: &Options) -> anyhow::Result<ExitCode> {
     let inference = infer(&project.graph, &train::facts(&feed));
     freeze(&mut project.graph, &inference, &options.freeze)?;
     if let Some(path) = &options.init {
-        let file = WeightsFile::open(path, Some((&project.graph, &inference)))?;
-        let report = file.report(&project.graph, &inference);
+        let report = weights::compare(path, &project.graph, &inference)?;
         eprintln!("{}", source::described(path, &report));
     }
     let job = Job {

@@ -14,7 +14,7 @@ use crate::gui::toasts::Tone;
 use crate::gui::training::Start;
 use crate::gui::weights::{Begin, Offer};
 use crate::i18n::{Text, tr_format};
-use crate::interop::weights::{WeightsFile, is_weights};
+use crate::interop::weights::{compare, is_weights};
 use crate::project::write_atomically;
 use crate::train;
 
@@ -32,11 +32,8 @@ impl App {
     pub(super) fn compare_weights(&mut self, path: PathBuf) {
         let graph = &self.document.project().graph;
         let inference = self.document.inference();
-        match WeightsFile::open(&path, Some((graph, inference))) {
-            Ok(file) => {
-                let report = file.report(graph, inference);
-                self.offer = Some(Offer { path, report });
-            }
+        match compare(&path, graph, inference) {
+            Ok(report) => self.offer = Some(Offer { path, report }),
             Err(error) => self.toasts.show(Tone::Error, error.to_string()),
         }
     }

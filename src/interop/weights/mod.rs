@@ -220,6 +220,12 @@ fn open_file(path: &Path) -> std::io::Result<(File, u64)> {
     Ok((file, metadata.len()))
 }
 
+/// What of a file fits a network, with nothing loaded.
+pub fn compare(path: &Path, graph: &Graph, inference: &Inference) -> Result<Report, WeightsError> {
+    let file = WeightsFile::open(path, Some((graph, inference)))?;
+    Ok(file.report(graph, inference))
+}
+
 /// Loads a file into a network.
 pub fn load(net: &mut Net, path: &Path, fit: Fit) -> Result<Report, WeightsError> {
     let (graph, inference) = (net.graph(), net.inference());
