@@ -276,6 +276,14 @@ impl<'a> Reader<'a> {
         inputs: &[&Flow],
         params: Vec<Param>,
     ) -> Result<Vec<Flow>, Gap> {
+        let needed = layer.inputs().required;
+        if inputs.len() < needed {
+            let found = inputs.len();
+            return Err(Gap(tr_format!(
+                "it has {found} inputs, but needs {needed}",
+                "它有 {found} 个输入，而需要 {needed} 个"
+            )));
+        }
         let shapes: Option<Vec<&Shape>> = inputs.iter().map(|flow| flow.shape.as_ref()).collect();
         let outputs = match shapes {
             Some(shapes) => Some(inferred(&*layer, &shapes, &params)?),

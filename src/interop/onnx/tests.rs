@@ -8,6 +8,9 @@ use rand_chacha::ChaCha8Rng;
 use super::encode::{self, Attribute, FLOAT, Message};
 use super::*;
 
+/// A fraction of a second, on a machine that does nothing else.
+const SOON: Duration = Duration::from_secs(10);
+
 fn graph(parts: impl IntoIterator<Item = (u32, Message)>) -> Vec<u8> {
     let fold = |graph: Message, (number, part): (u32, Message)| graph.message(number, &part);
     let graph = parts.into_iter().fold(Message::default(), fold);
@@ -20,11 +23,8 @@ fn problem(bytes: &[u8]) -> String {
     let Err(Broken(problem)) = read(bytes, None, "net") else {
         panic!("it was read");
     };
-    assert!(
-        begun.elapsed() < Duration::from_secs(1),
-        "{:?}",
-        begun.elapsed()
-    );
+    let took = begun.elapsed();
+    assert!(took < SOON, "{took:?}");
     problem
 }
 
@@ -123,7 +123,7 @@ fn deep_nesting_costs_nothing() {
     let node = (1, Message(inner.0[4..].to_vec()));
     let begun = Instant::now();
     _ = read(&graph([input(), node, output("y")]), None, "net");
-    assert!(begun.elapsed() < Duration::from_secs(1));
+    assert!(begun.elapsed() < SOON);
 }
 
 /// A file beside the model lies in its folder and holds what is asked of it.
@@ -246,7 +246,7 @@ fn constants_do_not_grow_without_bound() {
     parts.extend([relu("x", "y"), output("y")]);
     let begun = Instant::now();
     let imported = read(&graph(parts), None, "net").unwrap();
-    assert!(begun.elapsed() < Duration::from_secs(1));
+    assert!(begun.elapsed() < SOON);
     assert!(!imported.notes.is_empty());
 }
 

@@ -116,8 +116,8 @@ impl Flow {
         };
         if self.pad != [0; 4] && dims.len() == 4 {
             let [top, left, bottom, right] = self.pad;
-            dims[2] = dims[2].map(|size| size.saturating_add(top + bottom));
-            dims[3] = dims[3].map(|size| size.saturating_add(left + right));
+            dims[2] = dims[2].map(|size| size.saturating_add(top).saturating_add(bottom));
+            dims[3] = dims[3].map(|size| size.saturating_add(left).saturating_add(right));
         }
         Some(dims)
     }

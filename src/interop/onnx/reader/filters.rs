@@ -61,7 +61,8 @@ impl<'a> Op<'_, 'a> {
             let dims = x.dims().ok_or_else(misfit)?;
             for axis in [0, 1] {
                 let size = dims.get(2 + axis).copied().flatten().ok_or_else(misfit)?;
-                let reach = dilation[axis].saturating_mul(kernel[axis].saturating_sub(1)) + 1;
+                let reach = dilation[axis].saturating_mul(kernel[axis].saturating_sub(1));
+                let reach = reach.saturating_add(1);
                 let last = size.div_ceil(stride[axis].max(1)).saturating_sub(1);
                 let all = last.saturating_mul(stride[axis]).saturating_add(reach);
                 let all = all.saturating_sub(size);
@@ -123,7 +124,7 @@ impl<'a> Op<'_, 'a> {
             }
             let (front, behind) = if after > before { (more, 0) } else { (0, more) };
             weight = weight.pad_with_zeros(2 + axis, front, behind)?;
-            kernel[axis] += more;
+            kernel[axis] = kernel[axis].saturating_add(more);
             self.reader.count(Some(weight.elem_count()))?;
             origin = format!("{origin} padded {axis} {front} {behind}");
         }

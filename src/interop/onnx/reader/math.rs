@@ -212,7 +212,7 @@ impl<'a> Op<'_, 'a> {
         let is_flow = |value: &Value<'a>| matches!(value, Value::Flow(_));
         let flows = self.inputs.iter().filter(|value| is_flow(value)).count();
         match (self.inputs.len(), flows) {
-            (count, flowing) if count == flowing => self.eltwise(),
+            (1.., flowing) if self.inputs.len() == flowing => self.eltwise(),
             (2, 1) => self.with_constant(),
             _ => Err(Gap(tr(
                 "it mixes constants and what flows",

@@ -72,7 +72,7 @@ impl<'a> Op<'_, 'a> {
         for axis in [0, 1] {
             let (first, last) = (own.pads[axis], own.pads[2 + axis]);
             let (padded_first, padded_last) = (before[axis], before[2 + axis]);
-            pad[axis] = padded_first + first;
+            pad[axis] = padded_first.saturating_add(first);
             if (first, last, ceil) == (0, 0, false) && padded_first == padded_last {
                 continue;
             }
@@ -84,7 +84,7 @@ impl<'a> Op<'_, 'a> {
                 )
                 .to_owned()));
             }
-            let end = padded_last + last;
+            let end = padded_last.saturating_add(last);
             if pad[axis] == end && (counted || last == 0) {
                 continue;
             }
@@ -97,7 +97,7 @@ impl<'a> Op<'_, 'a> {
         // Rounding up goes for both axes.
         for axis in [0, 1].into_iter().filter(|_| hangs && !ceil) {
             let size = dims.get(2 + axis).copied().flatten().ok_or_else(misfit)?;
-            let end = before[2 + axis] + own.pads[2 + axis];
+            let end = before[2 + axis].saturating_add(own.pads[2 + axis]);
             let shown = size.saturating_add(pad[axis]).saturating_add(end);
             let room = shown.checked_sub(own.kernel[axis]);
             let outputs = room.map(|room| room / own.stride[axis] + 1);
