@@ -163,11 +163,14 @@ impl Feed {
     /// size of the examples.
     pub fn image_tensor(&self, path: &Path) -> Result<Tensor, DataError> {
         let [channels, height, width] = self.full;
-        let no_picture = matches!(self.dataset.store, Store::Floats(_) | Store::Text(_));
+        let no_picture = matches!(
+            self.dataset.store,
+            Store::Floats(_) | Store::Text(_) | Store::Pairs(_)
+        );
         if no_picture || !matches!(channels, 1 | 3) {
             let problem = tr(
-                "the network reads rows of numbers, not images; give the input as numbers",
-                "该网络读取的是数值而不是图像；请以数值形式给出输入",
+                "the network reads rows of numbers or pairs, not single images; give the input as numbers",
+                "该网络读取的是数值或成对图像，而不是单张图像；请以数值形式给出输入",
             );
             return Err(DataError::format(path, problem));
         }
@@ -221,7 +224,7 @@ impl Feed {
                     });
                 }
             }
-            Store::Files(_) | Store::Labelled(_) | Store::Scenes(_) => {}
+            Store::Files(_) | Store::Labelled(_) | Store::Scenes(_) | Store::Pairs(_) => {}
         }
         let Loaded { picture, labels } = self.dataset.load(place)?;
         let picture = picture.with_channels(self.dataset.channels());
@@ -233,10 +236,14 @@ impl Feed {
             let path = path.unwrap_or(Path::new(self.dataset.source()));
             return Err(DataError::format(path, problem));
         }
-        let picture = picture
-            .with_channels(channels)
-            .ordered(self.config.preprocess.color)
-            .resized(height, width);
+        // A pair's images were coloured and resized one by one.
+        let picture = match self.dataset.is_pairs() {
+            true => picture,
+            false => picture
+                .with_channels(channels)
+                .ordered(self.config.preprocess.color)
+                .resized(height, width),
+        };
         let labels = labels.map(|map| map.resized(height, width).labels);
         let prepared = Prepared {
             pixels: picture.pixels.into(),

@@ -27,7 +27,8 @@ pub use field::{Choice, Field, FieldValue, FieldVisitor};
 pub use filler::Filler;
 pub use infer::{Inference, NodeInfo, PhaseInfo, Totals, infer};
 pub use layer::{
-    InferContext, Inferred, Layer, LayerObject, Metric, MetricKind, ParamSpec, Window, ron_options,
+    Details, InferContext, Inferred, Layer, LayerObject, Metric, MetricKind, ParamSpec, Window,
+    ron_options,
 };
 pub use node::{Inputs, Multiplier, Node, NodeId, Phase, Phases, PortRef};
 pub use pass::{Context, Gradients, Passed, Value, gradient_or_zeros, only_gradient};

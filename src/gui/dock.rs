@@ -25,6 +25,7 @@ pub fn default_layout() -> Tree<ViewKind> {
             ViewKind::Curves,
             ViewKind::Problems,
             ViewKind::Confusion,
+            ViewKind::Segmentation,
             ViewKind::Depth,
             ViewKind::Text,
             ViewKind::Prototxt,
@@ -79,6 +80,7 @@ fn neighbour(kind: ViewKind) -> ViewKind {
         ViewKind::Maps => ViewKind::Weights,
         ViewKind::Problems
         | ViewKind::Confusion
+        | ViewKind::Segmentation
         | ViewKind::Depth
         | ViewKind::Text
         | ViewKind::Prototxt => ViewKind::Curves,

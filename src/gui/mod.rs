@@ -48,13 +48,14 @@ pub enum ViewKind {
     Weights,
     Data,
     Confusion,
+    Segmentation,
     Depth,
     Text,
     Prototxt,
 }
 
 impl ViewKind {
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Editor,
         Self::Palette,
         Self::Form,
@@ -64,6 +65,7 @@ impl ViewKind {
         Self::Weights,
         Self::Data,
         Self::Confusion,
+        Self::Segmentation,
         Self::Depth,
         Self::Text,
         Self::Prototxt,
@@ -80,6 +82,7 @@ impl ViewKind {
             Self::Weights => Text::new("Weights", "权重"),
             Self::Data => Text::new("Data", "数据"),
             Self::Confusion => Text::new("Confusion matrix", "混淆矩阵"),
+            Self::Segmentation => Text::new("Segmentation", "语义分割"),
             Self::Depth => Text::new("Gradients by depth", "各层梯度"),
             Self::Text => Text::new("Text", "文本"),
             Self::Prototxt => Text::new("Prototxt", "Prototxt"),

@@ -13,6 +13,7 @@ mod histogram;
 mod map;
 mod picture;
 mod sampling;
+mod segmentation;
 mod tiling;
 
 pub use color::{ColorMap, NON_FINITE, Range, Shades};
@@ -25,4 +26,5 @@ pub use picture::{
     Coloring, Picture, Scale, paint, paint_rgb, picture_of_bytes, picture_of_values,
 };
 pub use sampling::{Sampler, SamplingError};
+pub use segmentation::{answers, beside, blend, overlaps, picture_of_labels};
 pub use tiling::Tiling;

@@ -10,6 +10,7 @@ mod curves;
 mod data;
 mod depth;
 mod maps;
+mod segmentation;
 mod text;
 mod training_bar;
 mod weights;
@@ -26,6 +27,7 @@ pub use curves::CurvesView;
 pub use data::DataView;
 pub use depth::DepthView;
 pub use maps::MapsView;
+pub use segmentation::SegmentationView;
 pub use text::TextView;
 pub use training_bar::TrainingBar;
 pub use weights::WeightsView;
@@ -46,6 +48,7 @@ pub struct Views {
     data: DataView,
     depth: DepthView,
     confusion: ConfusionView,
+    segmentation: SegmentationView,
     text: TextView,
 }
 
@@ -59,6 +62,7 @@ impl Views {
             ViewKind::Data => &mut self.data,
             ViewKind::Depth => &mut self.depth,
             ViewKind::Confusion => &mut self.confusion,
+            ViewKind::Segmentation => &mut self.segmentation,
             ViewKind::Text => &mut self.text,
             ViewKind::Editor
             | ViewKind::Palette

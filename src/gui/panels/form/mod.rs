@@ -5,6 +5,7 @@ mod inputs;
 mod node;
 mod preprocess;
 mod project;
+mod sources;
 mod stages;
 
 use egui::{RichText, Ui};
