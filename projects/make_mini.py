@@ -54,7 +54,7 @@ def alexnet_mini():
         not see each other, local response normalisation, pooling whose windows overlap (3 × 3 every 2 pixels), dropout before the
         last layer, mirrored images. NUMBERS Switch dropout off, or take LRN out, and compare the curves.
         AlexNet（Krizhevsky、Sutskever、Hinton，2012）的新意，缩小到课堂上即可训练：ReLU、互不相连的两组卷积核、局部响应归一化、窗口重叠的池化
-        （3 × 3，步幅 2）、最后一层前的 Dropout 与镜像图像。数字 关闭 Dropout 或去掉 LRN，比较曲线。""",
+        （3 × 3，步幅 2）、最后一层前的 Dropout 与镜像图像。ZHNUM 关闭 Dropout 或去掉 LRN，比较曲线。""",
         f"{NORMALISED}, mirror: true", (32, 100),
         stage(3000, 500, "base_lr: 0.02, policy: cosine, momentum: 0.9, weight_decay: 0.0005"),
     )
