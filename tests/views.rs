@@ -173,6 +173,7 @@ fn evaluation(iteration: u64, split: SplitName, examples: u32, classes: u32) -> 
         split,
         loss: Some(0.1),
         metrics: vec![("accuracy".into(), 0.9 + iteration as f64 / 2e6)],
+        details: Default::default(),
         predictions: predictions.collect(),
         seconds: 0.2,
     }
