@@ -200,6 +200,7 @@ enum Doing {
     Panning,
     Dragging,
     Zooming,
+    Wiring,
 }
 
 /// Prints rows of the large graph: seen as a whole and from near.
@@ -219,13 +220,14 @@ fn measure_editor(frames: usize) -> anyhow::Result<()> {
     let layout = begun.elapsed().as_secs_f64() * 1e3;
     window.run_steps(10);
     println!("{nodes} nodes; laid out in {layout:.1} ms");
-    println!("{:<26} {:>8} {:>8} {:>8}", "", "median", "99 %", "longest");
+    println!("{:<28} {:>8} {:>8} {:>8}", "", "median", "99 %", "longest");
     for (near, what) in [(false, "whole graph"), (true, "near")] {
         for (doing, name) in [
             (Doing::Nothing, "idle"),
             (Doing::Panning, "panning"),
             (Doing::Dragging, "dragging a box"),
             (Doing::Zooming, "zooming"),
+            (Doing::Wiring, "drawing a wire"),
         ] {
             let app = app(&mut window)?;
             let middle = app.document.project().graph.nodes()[nodes / 2].id;
@@ -241,7 +243,7 @@ fn measure_editor(frames: usize) -> anyhow::Result<()> {
             let at = |part: f64| times[((times.len() - 1) as f64 * part).round() as usize];
             let [median, late, last] = [0.5, 0.99, 1.0].map(at);
             let name = format!("{what}, {name}");
-            println!("{name:<26} {median:>8.2} {late:>8.2} {last:>8.2}");
+            println!("{name:<28} {median:>8.2} {late:>8.2} {last:>8.2}");
         }
     }
     Ok(())
@@ -256,15 +258,24 @@ fn act(window: &mut Window, doing: Doing, frames: usize, node: usize) -> anyhow:
     );
     let position = app(window)?.document.project().graph.nodes()[node].position;
     let on_box = to_window * (Pos2::from(position) + Vec2::new(14.0, 10.0));
-    let start = if doing == Doing::Dragging {
-        on_box
-    } else {
-        middle
+    let name = app(window)?.document.project().graph.nodes()[node]
+        .name
+        .clone();
+    let pin = || {
+        let label = format!("output {name},");
+        let mut pins = window.query_all_by_label_contains(&label);
+        pins.next().map(|pin| to_window * pin.rect().center())
     };
+    let start = match doing {
+        Doing::Dragging => on_box,
+        Doing::Wiring => pin().context("the pin is not drawn")?,
+        _ => middle,
+    };
+    let holds = matches!(doing, Doing::Dragging | Doing::Wiring);
     window.hover_at(start);
     window.run_steps(2);
-    if doing == Doing::Dragging {
-        button(window, on_box, true);
+    if holds {
+        button(window, start, true);
         window.run_steps(2);
     }
     let state = window.state_mut().as_mut().context("no window")?;
@@ -277,7 +288,9 @@ fn act(window: &mut Window, doing: Doing, frames: usize, node: usize) -> anyhow:
         };
         match doing {
             Doing::Nothing => window.hover_at(middle + 40.0 * Vec2::angled(angle)),
-            Doing::Dragging => window.hover_at(on_box + 60.0 * Vec2::angled(angle)),
+            Doing::Dragging | Doing::Wiring => {
+                window.hover_at(start + 60.0 * Vec2::angled(angle));
+            }
             Doing::Panning | Doing::Zooming => window.event(Event::MouseWheel {
                 unit: MouseWheelUnit::Point,
                 delta: 14.0 * Vec2::angled(angle),
@@ -289,8 +302,10 @@ fn act(window: &mut Window, doing: Doing, frames: usize, node: usize) -> anyhow:
     }
     let state = window.state_mut().as_mut().context("no window")?;
     let mut times = std::mem::take(&mut state.times);
-    if doing == Doing::Dragging {
-        button(window, on_box, false);
+    if holds {
+        button(window, start, false);
+        window.run_steps(2);
+        window.key_press(egui::Key::Escape);
         window.run_steps(2);
     }
     times.sort_by(f64::total_cmp);

@@ -7,6 +7,11 @@
 mod examples;
 pub mod recovery;
 
+mod diff;
+mod rename;
+
+pub use diff::{ProjectDiff, diff};
+
 use std::io::Write;
 use std::path::{Path, PathBuf};
 

@@ -445,6 +445,32 @@ fn networks_of_caffe_are_opened_and_written() {
 }
 
 #[test]
+fn models_of_onnx_are_opened_and_written() {
+    let mut window = Window::open(None);
+    let cases = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases/onnx");
+    window.app().open(cases.join("unknown.onnx"));
+    window.settle();
+    assert_eq!(window.app().document.project().title, "unknown");
+    assert!(window.app().document.is_dirty(), "it is in no project file");
+    let noted = window.harness.query_all_by_label_contains("Erf");
+    assert!(noted.count() > 0);
+    window.app().open(cases.join("lstm_last.onnx"));
+    window.settle();
+    window.run(CommandId::ExportOnnx);
+    let out = window.folder.path().join("out.onnx");
+    window.type_path(&out);
+    let read = |path| layerlab::interop::onnx::open(path).unwrap();
+    let (again, before) = (read(&out), read(&cases.join("lstm_last.onnx")));
+    assert_eq!(again.project.title, "lstm_last");
+    assert_eq!(again.weights.len(), 4);
+    for (key, tensor) in &before.weights {
+        let numbers = [tensor, &again.weights[key]].map(|t| t.flatten_all().unwrap());
+        let [a, b] = numbers.map(|flat| flat.to_vec1::<f32>().unwrap());
+        assert_eq!(a, b, "{key}: the model's own weights");
+    }
+}
+
+#[test]
 fn nodes_are_copied_pasted_grouped_folded_and_laid_out() {
     let mut window = Window::open(None);
     build(&mut window);
@@ -480,9 +506,13 @@ fn nodes_are_copied_pasted_grouped_folded_and_laid_out() {
     // Group and fold: one box, the same network, the same numbers.
     window.app().selection = graph.nodes()[1..4].iter().map(|node| node.id).collect();
     window.key(Modifiers::COMMAND, Key::G);
-    assert!(window.graph().groups().contains("group1"));
+    assert!(window.shows("Group the selected nodes"));
+    window.key(Modifiers::COMMAND, Key::A);
+    window.typed("features");
+    window.key(Modifiers::NONE, Key::Enter);
+    assert!(window.graph().groups().contains("features"));
     window.key(Modifiers::COMMAND, Key::OpenBracket);
-    assert!(window.graph().folded.contains("group1"));
+    assert!(window.graph().folded.contains("features"));
     window.run(CommandId::ZoomFit);
     assert!(window.shows("group of 3"));
     assert_eq!(window.app().document.inference().totals.params, params);
@@ -690,6 +720,11 @@ fn a_monkey_breaks_nothing() {
         (ctrl, Key::A),
         (ctrl, Key::J),
         (ctrl, Key::G),
+        (ctrl, Key::F),
+        (ctrl | Modifiers::SHIFT, Key::D),
+        (ctrl | Modifiers::SHIFT, Key::G),
+        (ctrl | Modifiers::SHIFT, Key::R),
+        (ctrl | Modifiers::SHIFT, Key::OpenBracket),
         (ctrl, Key::OpenBracket),
         (ctrl, Key::CloseBracket),
         (ctrl, Key::L),
@@ -731,6 +766,435 @@ fn a_monkey_breaks_nothing() {
     }
     assert_eq!(*document.project(), end);
     window.settle();
+}
+
+/// Weights from a file: what fits is shown and asked about, a paused run begins with it, and its
+/// weights go into a file again; freezing is one step of undo and marks the box.
+#[test]
+fn weights_are_loaded_saved_and_frozen() {
+    let mut window = Window::open(None);
+    window.until_inferred();
+    let inference = window.app().document.inference().clone();
+    let graph = window.graph();
+    let folder = window.folder.path().to_owned();
+    let file = folder.join("trained.safetensors");
+    let mut weights = std::collections::BTreeMap::new();
+    for node in graph.nodes() {
+        for (key, spec) in inference.node(node.id).map_or(&[][..], |info| &info.params) {
+            let half =
+                candle_core::Tensor::full(0.5f32, spec.shape.as_slice(), &candle_core::Device::Cpu);
+            weights.insert(key.clone(), half.unwrap());
+        }
+    }
+    let count = weights.len();
+    let (last, _) = weights.pop_last().unwrap();
+    weights.insert(
+        "other.weight".to_owned(),
+        weights.values().next().unwrap().clone(),
+    );
+    let bytes = layerlab::train::weights_to_bytes(&file, &weights).unwrap();
+    std::fs::write(&file, bytes).unwrap();
+
+    window.run(CommandId::LoadWeights);
+    window.type_path(&file);
+    assert!(window.shows("Weights from trained.safetensors"));
+    assert!(window.shows(&format!(
+        "{} of the network's {count} tensors match",
+        count - 1
+    )));
+    assert!(window.shows(&last) && window.shows("other.weight"));
+    window.click(Role::Button, "Cancel");
+    assert!(!window.shows("begins with"));
+
+    window.run(CommandId::LoadWeights);
+    window.type_path(&file);
+    window.click(Role::Button, "Load what fits");
+    window.until("a paused run", |app| {
+        *app.training.run.status() == layerlab::gui::run::Status::Paused
+            && app.training.run.snapshot().is_some()
+    });
+    assert!(window.shows("begins with trained.safetensors"));
+    let snapshot = window.app().training.run.snapshot().unwrap().clone();
+    assert_eq!(snapshot.iteration, 0);
+    let first = |key: &str| {
+        let tensor = snapshot.weights[key].flatten_all().unwrap();
+        tensor.to_vec1::<f32>().unwrap()[0]
+    };
+    let loaded = weights.keys().find(|key| *key != "other.weight").unwrap();
+    assert_eq!(first(loaded), 0.5);
+    assert_ne!(first(&last), 0.5);
+
+    let saved = folder.join("saved");
+    window.run(CommandId::SaveWeights);
+    window.type_path(&saved);
+    let saved = saved.with_extension("safetensors");
+    let read = layerlab::interop::weights::WeightsFile::open(&saved, None).unwrap();
+    assert!(read.report(&graph, &inference).is_complete());
+
+    window.run(CommandId::FreshWeights);
+    assert!(!window.shows("begins with"));
+
+    let before = window.app().document.project().clone();
+    let learns = |name: &str| {
+        graph
+            .nodes()
+            .iter()
+            .find(|node| node.name == name)
+            .unwrap()
+            .id
+    };
+    let node = learns(loaded.rsplit_once('.').unwrap().0);
+    window.app().selection = [node].into();
+    window.settle();
+    window.run(CommandId::Freeze);
+    assert!(window.shows("❄"));
+    let multipliers = window.graph().node(node).unwrap().multipliers.clone();
+    assert!(!multipliers.is_empty() && multipliers.values().all(|m| m.lr == 0.0));
+    window.run(CommandId::Freeze);
+    assert!(!window.shows("❄"));
+    window.run(CommandId::Undo);
+    window.run(CommandId::Undo);
+    assert_eq!(*window.app().document.project(), before);
+}
+
+/// A window on two blocks of a convolution and a ReLU each, with a key as another program has it.
+fn grouped() -> Window {
+    let mut window = Window::open(None);
+    window.run(CommandId::New);
+    let conv =
+        |size: usize| format!("Convolution(num_output: {size}, kernel: (3, 3), pad: (1, 1))");
+    let nodes = [
+        ("data", "Data()".to_owned(), ""),
+        ("stem", conv(8), "data"),
+        ("a/conv", conv(8), "stem"),
+        ("a/relu", "ReLU()".to_owned(), "a/conv"),
+        ("b/conv", conv(16), "a/relu"),
+        ("b/relu", "ReLU()".to_owned(), "b/conv"),
+        (
+            "fc",
+            "InnerProduct(num_output: \"classes\")".to_owned(),
+            "b/relu",
+        ),
+        ("loss", "SoftmaxWithLoss()".to_owned(), "fc data:1"),
+    ];
+    const BUILD: layerlab::i18n::Text = layerlab::i18n::Text::new("build", "build");
+    window.app().document.edit(BUILD, None, |project| {
+        for (name, layer, inputs) in nodes {
+            let layer = layerlab::layers::parse(&layer).unwrap();
+            let mut node = layerlab::graph::Node::new(name, layer);
+            for (port, from) in inputs.split_whitespace().enumerate() {
+                let from = layerlab::graph::PortRef::parse(from);
+                node.inputs.set(port, Some(from));
+            }
+            if name == "a/conv" {
+                node.key = Some("layer1.0.conv1".to_owned());
+            }
+            project.graph.add(node);
+        }
+    });
+    window.until_inferred();
+    window.run(CommandId::AutoLayout);
+    window
+}
+
+impl Window {
+    fn select(&mut self, names: &[&str]) {
+        let graph = self.graph();
+        let chosen = graph
+            .nodes()
+            .iter()
+            .filter(|node| names.contains(&node.name.as_str()));
+        self.app().selection = chosen.map(|node| node.id).collect();
+        self.settle();
+    }
+
+    fn selected(&mut self) -> Vec<String> {
+        let graph = self.graph();
+        let names = self
+            .app()
+            .selection
+            .iter()
+            .map(|id| graph.node(*id).unwrap().name.clone());
+        names.collect()
+    }
+
+    fn keys(&mut self) -> Vec<String> {
+        let inference = self.app().document.inference();
+        let infos = inference.train.nodes.values().flat_map(|info| &info.params);
+        let mut keys: Vec<String> = infos.map(|(key, _)| key.clone()).collect();
+        keys.sort();
+        keys
+    }
+
+    /// No box lies on another.
+    fn is_tidy(&mut self) -> bool {
+        let ctx = self.harness.ctx.clone();
+        let app = self.app();
+        let graph = app.document.project().graph.clone();
+        !app.editor
+            .is_crowded(&ctx, &graph, app.document.inference())
+    }
+
+    fn double_click(&mut self, at: Pos2) {
+        self.harness.hover_at(at);
+        self.settle();
+        for _ in 0..2 {
+            self.harness.drag_at(at);
+            self.harness.drop_at(at);
+        }
+        self.settle();
+    }
+}
+
+#[test]
+fn groups_fold_and_unfold_in_their_places() {
+    let mut window = grouped();
+    let open = window.graph();
+    window.run(CommandId::FoldAll);
+    assert_eq!(window.graph().folded.len(), 2);
+    assert!(window.shows("group of 2") && window.is_tidy());
+    // A double click unfolds one, its neighbours make room, and all of that is one step.
+    let folded = window.graph();
+    let title = window.place_in_graph(Role::Label, "a");
+    window.double_click(title);
+    assert_eq!(window.graph().folded.len(), 1);
+    assert!(window.is_tidy());
+    window.key(Modifiers::COMMAND, Key::Z);
+    assert_eq!(window.graph(), folded);
+    window.key(Modifiers::COMMAND | Modifiers::SHIFT, Key::Z);
+    // A double click on the frame's title folds it again.
+    window.run(CommandId::ZoomFit);
+    let title = window
+        .harness
+        .get_by_role_and_label(Role::Button, "group a")
+        .rect();
+    let title = window.app().editor.to_window() * title.left_center() + egui::vec2(20.0, 0.0);
+    window.double_click(title);
+    assert_eq!(window.graph(), folded, "everything is where it was");
+    // A drag moves the group.
+    window.run(CommandId::UnfoldAll);
+    assert!(window.is_tidy());
+    let title = window
+        .harness
+        .get_by_role_and_label(Role::Button, "group b")
+        .rect();
+    let title = window.app().editor.to_window() * title.left_center() + egui::vec2(20.0, 0.0);
+    let before = window.graph();
+    window.drag(title, title + egui::vec2(0.0, 60.0));
+    let place = |graph: &Graph, name: &str| graph.named(name, Phase::Train).unwrap().position;
+    let after = window.graph();
+    for name in ["b/conv", "b/relu"] {
+        assert!(place(&after, name)[1] > place(&before, name)[1] + 20.0);
+    }
+    assert_eq!(place(&after, "a/conv"), place(&before, "a/conv"));
+    // Levels by the keyboard.
+    window.key(Modifiers::NONE, Key::Escape);
+    window.app().selection.clear();
+    window.key(Modifiers::COMMAND, Key::OpenBracket);
+    assert_eq!(window.graph().folded.len(), 2);
+    window.key(Modifiers::COMMAND, Key::CloseBracket);
+    assert!(window.graph().folded.is_empty());
+    assert_eq!(open.nodes().len(), window.graph().nodes().len());
+}
+
+#[test]
+fn a_search_unfolds_selects_and_centres_what_it_finds() {
+    let mut window = grouped();
+    window.run(CommandId::FoldAll);
+    window.key(Modifiers::COMMAND, Key::F);
+    window.typed("relu");
+    assert!(window.shows("1 of 2"));
+    window.key(Modifiers::NONE, Key::Enter);
+    assert_eq!(window.selected(), ["a/relu"]);
+    assert!(!window.graph().folded.contains("a") && window.graph().folded.contains("b"));
+    window.key(Modifiers::NONE, Key::Enter);
+    assert_eq!(window.selected(), ["b/relu"]);
+    assert!(window.shows("2 of 2"));
+    window.key(Modifiers::SHIFT, Key::Enter);
+    assert_eq!(window.selected(), ["a/relu"]);
+    // By a parameter; arrows go through the list.
+    window.key(Modifiers::COMMAND, Key::A);
+    window.typed("num_output 8");
+    assert!(window.shows("1 of 2"));
+    window.key(Modifiers::NONE, Key::ArrowDown);
+    window.key(Modifiers::NONE, Key::Enter);
+    assert_eq!(window.selected(), ["a/conv"]);
+    window.key(Modifiers::NONE, Key::Escape);
+    assert!(!window.app().editor.search.is_open());
+}
+
+#[test]
+fn a_selection_becomes_a_group_is_repeated_and_taken_apart() {
+    let mut window = grouped();
+    let (before, keys) = (window.graph(), window.keys());
+    window.select(&["stem", "a/conv"]);
+    window.key(Modifiers::COMMAND, Key::G);
+    window.typed("body");
+    window.key(Modifiers::NONE, Key::Enter);
+    let names: Vec<String> = window
+        .graph()
+        .nodes()
+        .iter()
+        .map(|n| n.name.clone())
+        .collect();
+    assert_eq!(names[1..3], ["body/stem", "body/a/conv"]);
+    assert_eq!(window.keys(), keys);
+    assert!(window.is_tidy());
+    window.select(&["body/stem"]);
+    window.key(Modifiers::COMMAND | Modifiers::SHIFT, Key::G);
+    assert_eq!(window.keys(), keys);
+    let names = |graph: &Graph| {
+        graph
+            .nodes()
+            .iter()
+            .map(|n| n.name.clone())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(names(&window.graph()), names(&before));
+    // Twice in all: the copy reads the first, and has weights of its own.
+    window.select(&["a/relu"]);
+    window.key(Modifiers::COMMAND | Modifiers::SHIFT, Key::D);
+    assert!(window.shows("Repeat “a”") && window.shows("parameters"));
+    window.click(Role::Button, "OK");
+    let graph = window.graph();
+    assert!(
+        wires(&graph).contains(&"a/relu:0 → a_2/conv:0".to_owned()),
+        "{:?}",
+        wires(&graph)
+    );
+    assert!(wires(&graph).contains(&"a_2/relu:0 → b/conv:0".to_owned()));
+    assert!(window.keys().contains(&"a_2.conv.weight".to_owned()));
+    assert!(window.is_tidy() && !window.app().document.inference().has_errors());
+    window.key(Modifiers::COMMAND, Key::Z);
+    assert_eq!(names(&window.graph()), names(&before));
+    // What cannot be chained says why, and there is nothing to press.
+    window.select(&["data", "stem", "fc"]);
+    window.key(Modifiers::COMMAND, Key::G);
+    window.key(Modifiers::NONE, Key::Enter);
+    window.key(Modifiers::COMMAND | Modifiers::SHIFT, Key::D);
+    assert!(window.shows("cannot be chained"));
+    window.key(Modifiers::NONE, Key::Enter);
+    window.key(Modifiers::NONE, Key::Escape);
+    assert_eq!(window.graph().nodes().len(), before.nodes().len());
+}
+
+#[test]
+fn a_layer_is_replaced_and_several_nodes_are_set_at_once() {
+    let mut window = grouped();
+    window.select(&["a/relu", "b/relu"]);
+    window.key(Modifiers::COMMAND | Modifiers::SHIFT, Key::R);
+    assert!(window.shows("Replace 2 layers by"));
+    window.typed("sigmoid");
+    window.key(Modifiers::NONE, Key::Enter);
+    let kind = |window: &mut Window, name: &str| {
+        let graph = window.graph();
+        graph
+            .named(name, Phase::Train)
+            .unwrap()
+            .layer
+            .to_ron()
+            .unwrap()
+    };
+    for name in ["a/relu", "b/relu"] {
+        assert!(kind(&mut window, name).starts_with("Sigmoid"));
+    }
+    window.key(Modifiers::COMMAND, Key::Z);
+    assert!(
+        kind(&mut window, "b/relu").starts_with("ReLU"),
+        "one step for both"
+    );
+    // Several: what is the same is a field, what differs a dash that opens one.
+    window.select(&["stem", "a/conv", "b/conv"]);
+    assert!(window.shows("3 × Convolution"));
+    window.click(Role::Button, "—");
+    let field = {
+        let mut fields = window.harness.get_all_by_role(Role::SpinButton);
+        let eight = |node: &egui_kittest::Node<'_>| node.value().as_deref() == Some("8");
+        fields.find(eight).unwrap().rect().center()
+    };
+    window.harness.drag_at(field);
+    window.harness.drop_at(field);
+    window.settle();
+    window.key(Modifiers::COMMAND, Key::A);
+    window.typed("12");
+    window.key(Modifiers::NONE, Key::Enter);
+    for name in ["stem", "a/conv", "b/conv"] {
+        assert!(kind(&mut window, name).contains("num_output: 12"), "{name}");
+    }
+    window.app().document.undo();
+    window.settle();
+    let first = |window: &mut Window| (kind(window, "stem"), kind(window, "b/conv"));
+    let (stem, b) = first(&mut window);
+    assert!(stem.contains("num_output: 8") && b.contains("num_output: 16"));
+}
+
+#[test]
+fn what_differs_from_another_project_is_marked_and_listed() {
+    let mut window = grouped();
+    window.key(Modifiers::COMMAND, Key::S);
+    let path = window.folder.path().join("first.ron");
+    window.type_path(&path);
+    window.select(&["a/relu"]);
+    window.key(Modifiers::NONE, Key::Delete);
+    window.add("Dropout");
+    window.run(CommandId::CompareSaved);
+    assert!(window.shows("Compared with the saved version"));
+    assert!(window.shows("+ 1") && window.shows("− 1"));
+    let graph = window.graph();
+    let drop = graph
+        .nodes()
+        .iter()
+        .find(|node| node.name.starts_with("dropout"))
+        .unwrap()
+        .id;
+    let marks = &window.app().editor.marks;
+    assert_eq!(marks.differs[&drop], layerlab::gui::editor::Differs::Added);
+    assert_eq!(marks.ghosts[0].name, "a/relu");
+    // The other way: with a file.
+    window.run(CommandId::EndComparison);
+    window.run(CommandId::CompareFile);
+    window.type_path(&path);
+    assert!(window.shows("Compared with first.ron"));
+    window.click(Role::Button, "End the comparison");
+    assert!(window.app().editor.marks.differs.is_empty());
+}
+
+#[test]
+fn the_minimap_moves_the_view_and_can_be_hidden() {
+    let mut window = grouped();
+    window.run(CommandId::ZoomFit);
+    assert!(!window.shows("minimap"), "everything is in view");
+    window.select(&["stem"]);
+    window.run(CommandId::ZoomSelection);
+    let map = window.harness.get_by_label("minimap").rect();
+    let before = window.app().editor.to_window();
+    window
+        .harness
+        .drag_at(map.right_center() - egui::vec2(12.0, 0.0));
+    window
+        .harness
+        .drop_at(map.right_center() - egui::vec2(12.0, 0.0));
+    window.settle();
+    assert!(window.app().editor.to_window().translation.x < before.translation.x - 100.0);
+    window.run(CommandId::Minimap);
+    assert!(!window.shows("minimap") && !window.app().settings.minimap);
+}
+
+#[test]
+fn a_project_without_places_is_laid_out_when_it_is_opened() {
+    let mut window = grouped();
+    let path = window.folder.path().join("row.ron");
+    let mut project = window.app().document.project().clone();
+    let ids: Vec<_> = project.graph.nodes().iter().map(|node| node.id).collect();
+    for id in ids {
+        project.graph.node_mut(id).unwrap().position = [0.0; 2];
+    }
+    project.save(&path).unwrap();
+    window.app().open(path);
+    window.settle();
+    assert!(window.is_tidy());
+    assert!(!window.app().document.is_dirty(), "nobody has changed it");
+    assert!(!window.app().document.undo());
 }
 
 /// The window's own work per frame with a graph of 200 nodes open.

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::table::Table;
 use super::{ProjectArgs, print_json, print_line, source};
 use crate::data::{DataError, DataSummary};
-use crate::graph::{Diagnostic, Facts, Graph, Severity, Shape, infer};
+use crate::graph::{Diagnostic, Facts, Graph, Inference, Severity, Shape, infer};
 use crate::i18n::{tr, tr_format};
 use crate::interop::layer_table::{Row, rows, thousands};
 use crate::project::Project;
@@ -93,6 +93,7 @@ fn report(project: &Project, options: &Options) -> anyhow::Result<Report> {
     facts.shapes = options.shapes.iter().cloned().collect();
     let inference = infer(&project.graph, &facts);
     findings.extend(unknown_shape_names(&project.graph, &facts));
+    findings.extend(unfit_names(project, &facts, &inference));
     findings.extend(project.stages.iter().filter_map(|stage| {
         stage
             .problem()
@@ -136,6 +137,26 @@ fn data_facts(
         Err(error) => findings.push(finding(Severity::Warning, error.to_string())),
     }
     Ok(Facts::default())
+}
+
+/// Class names for another number of classes than the data and every output have.
+fn unfit_names(project: &Project, facts: &Facts, inference: &Inference) -> Option<Finding> {
+    let names = project.data.classes.count();
+    let of_data = facts.data.as_ref().and_then(|data| data.classes);
+    let shapes = inference
+        .test
+        .nodes
+        .values()
+        .filter_map(|info| info.outputs.as_ref());
+    let mut of_outputs = shapes.flatten().filter_map(|shape| shape.dim(1));
+    if names == 0 || of_data == Some(names) || of_outputs.any(|size| size == names) {
+        return None;
+    }
+    let message = tr_format!(
+        "`data.classes` has {names} names, but neither the data nor any output of the network has as many classes; they are not used",
+        "`data.classes`有 {names} 个名称，但数据和网络的任何输出都没有这么多类别；这些名称不会被使用"
+    );
+    Some(finding(Severity::Warning, message))
 }
 
 /// A shape for a node that is not there is a slip of the pen.

@@ -20,13 +20,13 @@ use crate::train;
 #[derive(Debug, Args)]
 pub(super) struct Options {
     #[arg(value_name = "IN", help = tr(
-        "A project (.ron), a network or solver (.prototxt), weights (.safetensors, .pth, .pt, .caffemodel) or a mean image (.binaryproto)",
-        "项目（.ron）、网络或求解器（.prototxt）、权重（.safetensors、.pth、.pt、.caffemodel）或均值图像（.binaryproto）"
+        "A project (.ron), a network or solver (.prototxt), a model (.onnx), weights (.safetensors, .pth, .pt, .caffemodel) or a mean image (.binaryproto)",
+        "项目（.ron）、网络或求解器（.prototxt）、模型（.onnx）、权重（.safetensors、.pth、.pt、.caffemodel）或均值图像（.binaryproto）"
     ))]
     input: PathBuf,
     #[arg(value_name = "OUT", help = tr(
-        "What to write: .ron or .prototxt for a project, or .py (PyTorch), .dot, .svg, .png (a drawing), .csv, .md (the table of layers) of it; .safetensors or .caffemodel for weights, .npy for a mean image",
-        "要写出的文件：项目为 .ron 或 .prototxt，也可导出为 .py（PyTorch）、.dot、.svg、.png（图）、.csv、.md（层表）；权重为 .safetensors 或 .caffemodel，均值图像为 .npy"
+        "What to write: .ron or .prototxt for a project, or .onnx (a model), .py (PyTorch), .dot, .svg, .png (a drawing), .csv, .md (the table of layers) of it; .safetensors or .caffemodel for weights, .npy for a mean image",
+        "要写出的文件：项目为 .ron 或 .prototxt，也可导出为 .onnx（模型）、.py（PyTorch）、.dot、.svg、.png（图）、.csv、.md（层表）；权重为 .safetensors 或 .caffemodel，均值图像为 .npy"
     ))]
     output: PathBuf,
     #[arg(long, value_name = "FILE", help = tr(
@@ -53,22 +53,35 @@ pub(super) fn run(options: &Options) -> anyhow::Result<ExitCode> {
     }
     match (ending(input).as_str(), ending(output).as_str()) {
         ("ron" | "prototxt", "ron") => {
-            read_project(input)?.save(output)?;
+            source::read_project(input)?.save(output)?;
             said(output)?;
         }
-        ("ron" | "prototxt", ending) if export::is_export(ending) => {
-            let paths = export::write(&read_project(input)?, input, output, &options.export)?;
+        ("onnx", "ron") => {
+            let imported = source::import_onnx(input)?;
+            let weights = output.with_extension("safetensors");
+            let bytes = train::weights_to_bytes(&weights, &imported.weights)?;
+            imported.project.save(output)?;
+            said(output)?;
+            write(&weights, &bytes)?;
+        }
+        ("ron" | "prototxt" | "onnx", ending) if export::is_export(ending) => {
+            let project = source::read_project(input)?;
+            let paths = export::write(&project, input, output, &options.export)?;
             paths.iter().try_for_each(|path| said(path))?;
         }
-        ("ron" | "prototxt", "prototxt") => write_caffe(&read_project(input)?, output)?,
-        ("caffemodel" | "pth" | "pt" | "bin", "safetensors") => {
-            let project = options.net.as_deref().map(read_project).transpose()?;
+        ("ron" | "prototxt" | "onnx", "prototxt") => {
+            write_caffe(&source::read_project(input)?, output)?
+        }
+        ("caffemodel" | "pth" | "pt" | "bin" | "onnx", "safetensors") => {
+            let net = options.net.as_deref();
+            let project = net.map(source::read_project).transpose()?;
             let weights = tensors(input, project.as_ref())?;
             write(output, &train::weights_to_bytes(output, &weights)?)?;
         }
         ("safetensors" | "pth" | "pt" | "bin", "caffemodel") => {
             let weights = WeightsFile::open(input, None)?.tensors()?;
-            let project = options.net.as_deref().map(read_project).transpose()?;
+            let net = options.net.as_deref();
+            let project = net.map(source::read_project).transpose()?;
             let layers = caffe::layers_of(&weights, project.as_ref().map(|p| &p.graph))?;
             let title = project.map_or_else(String::new, |project| project.title);
             write(output, &caffe::write_model(&title, &layers))?;
@@ -84,14 +97,6 @@ pub(super) fn run(options: &Options) -> anyhow::Result<ExitCode> {
         )),
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// As it stands in its file: a source keeps its name.
-fn read_project(path: &Path) -> anyhow::Result<Project> {
-    match ending(path).as_str() {
-        "prototxt" => source::import(path),
-        _ => Ok(Project::open(path)?),
-    }
 }
 
 /// The tensors of a file of weights, and of a network's those that fit it.

@@ -7,6 +7,7 @@
 mod bench;
 mod check;
 mod convert;
+mod diff;
 mod eval;
 mod export;
 mod generate;
@@ -115,6 +116,11 @@ enum Command {
         "测量从第一层到最后一层各层梯度的大小"
     ))]
     Gradients(gradients::Options),
+    #[command(about = tr(
+        "Say what is different between two projects",
+        "说明两个项目之间的差异"
+    ))]
+    Diff(diff::Options),
     #[command(about = tr("List the layers, or explain one", "列出所有层，或说明其中一个"))]
     Layers(layers::Options),
     #[command(about = tr(
@@ -221,6 +227,7 @@ pub fn main(window: impl FnOnce(Opening) -> Option<anyhow::Result<()>>) -> ExitC
         Some(Command::Generate(options)) => generate::run(&options),
         Some(Command::Gradients(options)) => gradients::run(&options),
         Some(Command::Rewrite(options)) => rewrite::run(&options),
+        Some(Command::Diff(options)) => diff::run(&options),
         Some(Command::Layers(options)) => layers::run(&options),
         Some(Command::Bench(options)) => bench::run(&options),
         Some(Command::Labs(options)) if options.window => options.in_window().and_then(|bench| {

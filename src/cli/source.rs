@@ -9,8 +9,8 @@ use super::ProjectArgs;
 use crate::data::{BUILT_IN, DataSummary, Dataset, Feed, Statistics};
 use crate::graph::Facts;
 use crate::i18n::{tr, tr_format};
-use crate::interop::caffe;
 use crate::interop::weights::{self, Fit, Report};
+use crate::interop::{caffe, onnx};
 use crate::net::{Net, NetConfig};
 use crate::project::Project;
 use crate::train;
@@ -18,11 +18,7 @@ use crate::train;
 /// Reads a project; `--data` replaces its source.
 pub(super) fn open_project(args: &ProjectArgs) -> anyhow::Result<Project> {
     let path = &args.project;
-    let is_caffe = path.extension().is_some_and(|ending| ending == "prototxt");
-    let mut project = match is_caffe {
-        true => import(path)?,
-        false => Project::open(path)?,
-    };
+    let mut project = read_project(path)?;
     match &args.data {
         Some(source) => project.data.source = independent(source, Path::new("")),
         None => {
@@ -31,6 +27,38 @@ pub(super) fn open_project(args: &ProjectArgs) -> anyhow::Result<Project> {
         }
     }
     Ok(project)
+}
+
+/// A project as it stands in its file: a source keeps its name. Of an ONNX model, the graph.
+pub(super) fn read_project(path: &Path) -> anyhow::Result<Project> {
+    match path.extension().and_then(|ending| ending.to_str()) {
+        Some("prototxt") => import(path),
+        Some("onnx") => Ok(import_onnx(path)?.project),
+        _ => Ok(Project::open(path)?),
+    }
+}
+
+/// The file of weights that was given, or the model itself where that has them.
+pub(super) fn weights_of<'a>(
+    args: &'a ProjectArgs,
+    given: Option<&'a Path>,
+) -> anyhow::Result<&'a Path> {
+    let own = Some(args.project.as_path());
+    let own = own.filter(|path| path.extension().is_some_and(|ending| ending == "onnx"));
+    given.or(own).context(tr(
+        "say with --weights FILE which weights to take",
+        "请用 --weights 文件 指明所用的权重",
+    ))
+}
+
+/// Reads an ONNX model and says on stderr what was read otherwise than it stands there.
+pub(super) fn import_onnx(path: &Path) -> anyhow::Result<onnx::Imported> {
+    let imported = onnx::open(path)?;
+    let path = path.display();
+    for note in &imported.notes {
+        eprintln!("{path}: {note}");
+    }
+    Ok(imported)
 }
 
 /// Reads Caffe's definition and says on stderr what was read otherwise than it stands there.
@@ -89,14 +117,20 @@ pub(super) fn describe(source: &str, summary: &DataSummary) -> String {
     )
 }
 
-/// The project's network with these weights, of any format and all of them, on the CPU.
-pub(super) fn trained_net(project: &Project, facts: &Facts, weights: &Path) -> anyhow::Result<Net> {
+/// The project's network with the weights that training begins with, on the CPU.
+pub(super) fn fresh_net(project: &Project, facts: &Facts) -> anyhow::Result<Net> {
     let config = NetConfig {
         precise: project.precise,
+        seed: project.seed,
         ..NetConfig::default()
     };
-    let mut net = Net::compile(&project.graph, facts, config)
-        .context(tr("the network cannot run", "网络无法运行"))?;
+    Net::compile(&project.graph, facts, config)
+        .context(tr("the network cannot run", "网络无法运行"))
+}
+
+/// The project's network with these weights, of any format and all of them, on the CPU.
+pub(super) fn trained_net(project: &Project, facts: &Facts, weights: &Path) -> anyhow::Result<Net> {
+    let mut net = fresh_net(project, facts)?;
     let report = weights::load(&mut net, weights, Fit::Strict)?;
     if !report.unused.is_empty() || !report.notes.is_empty() {
         eprintln!("{}", described(weights, &report));
@@ -108,6 +142,10 @@ pub(super) fn trained_net(project: &Project, facts: &Facts, weights: &Path) -> a
 pub(super) fn described(path: &Path, report: &Report) -> String {
     let (path, summary) = (path.display(), report.summary());
     let mut text = format!("{path}: {summary}");
+    let misfits = report.first_misfits();
+    if !misfits.is_empty() {
+        text += &format!("\n{path}: {misfits}");
+    }
     for note in &report.notes {
         text += &format!("\n{path}: {note}");
     }

@@ -11,7 +11,7 @@ use super::table::Table;
 use super::{ProjectArgs, print_json, print_line, source};
 use crate::graph::infer;
 use crate::i18n::tr;
-use crate::interop::weights::{Report, WeightsFile, shape_text};
+use crate::interop::weights::{Report, compare, shape_text};
 
 #[derive(Debug, Args)]
 pub(super) struct Options {
@@ -36,8 +36,7 @@ pub(super) fn run(options: &Options) -> anyhow::Result<ExitCode> {
             "网络没有参数，或其大小未知；请参见 `layerlab check`"
         ));
     }
-    let file = WeightsFile::open(&options.file, Some((graph, &inference)))?;
-    let report = file.report(graph, &inference);
+    let report = compare(&options.file, graph, &inference)?;
     if options.json {
         print_json(&json!({
             "complete": report.is_complete(),

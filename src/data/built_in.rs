@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::dataset::{Counts, Dataset, Kind, Store, Targets};
-use super::{DataConfig, DataError, idx, localise, segmentation, text, textures};
+use super::{ClassNames, DataConfig, DataError, idx, localise, segmentation, text, textures};
 use crate::i18n::Text;
 
 /// The names that need no file, and what they are.
@@ -109,6 +109,7 @@ pub(super) fn open(config: &DataConfig) -> Option<Result<Dataset, DataError>> {
             channels: part.shape[0],
             size: Some((part.shape[1], part.shape[2])),
             classes,
+            names: ClassNames::OfData,
             class_texts: &[],
             counts: Counts {
                 train: part.labels.len(),

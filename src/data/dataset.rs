@@ -15,10 +15,11 @@ use super::blob::Blob;
 use super::config::{Split, TextUnit};
 use super::label_map::LabelMap;
 use super::order::{SPLIT_STREAM, permutation};
+use super::pairs::Pairs;
 use super::picture::Picture;
 use super::segmentation::Scenes;
 use super::text::{self, Corpus};
-use super::{DataError, SplitName, picture, segmentation};
+use super::{ClassNames, DataError, SplitName, picture, segmentation};
 use crate::i18n::{Text, tr, tr_format};
 
 /// What a source was recognised as.
@@ -68,6 +69,8 @@ pub(super) enum Store {
     Labelled(Vec<[PathBuf; 2]>),
     /// Drawn when they are asked for.
     Scenes(Scenes),
+    /// Two images at a time, of another data set.
+    Pairs(Pairs),
     Text(Corpus),
 }
 
@@ -104,6 +107,8 @@ pub struct Dataset {
     /// Height and width, if all examples have the same.
     pub(super) size: Option<(usize, usize)>,
     pub(super) classes: Vec<String>,
+    /// What the project calls the classes.
+    pub(super) names: ClassNames,
     /// The classes in both languages, for built-in sets whose classes are words.
     pub(super) class_texts: &'static [Text],
     pub(super) counts: Counts,
@@ -170,6 +175,11 @@ impl Dataset {
         matches!(self.store, Store::Labelled(_) | Store::Scenes(_))
     }
 
+    /// Whether examples are two images each, the channels of one after those of the other.
+    pub fn is_pairs(&self) -> bool {
+        matches!(self.store, Store::Pairs(_))
+    }
+
     /// Whether examples have classes.
     pub fn has_labels(&self) -> bool {
         self.is_text() || self.has_label_maps() || !self.labels.is_empty()
@@ -211,6 +221,11 @@ impl Dataset {
 
     /// The name of a class to show, in the language of the window where the set has both.
     pub fn class_name(&self, label: u32) -> Cow<'_, str> {
+        if let Some(name) = self.names.of(label as usize, self.classes.len())
+            && !self.is_text()
+        {
+            return name;
+        }
         match (
             self.class_texts.get(label as usize),
             self.classes.get(label as usize),
@@ -310,7 +325,11 @@ impl Dataset {
         let place = self.place(split, index)?;
         let mut labels: Vec<u32> = self.labels.get(place).copied().into_iter().collect();
         let (pixels, shape, name) = match &self.store {
-            Store::Files(_) | Store::Labelled(_) | Store::Scenes(_) | Store::Bytes(_) => {
+            Store::Files(_)
+            | Store::Labelled(_)
+            | Store::Scenes(_)
+            | Store::Pairs(_)
+            | Store::Bytes(_) => {
                 let Loaded {
                     picture,
                     labels: map,
@@ -349,6 +368,15 @@ impl Dataset {
         })
     }
 
+    /// Example `index` of a split as a picture; an error where the data hold none.
+    pub fn picture(&self, split: SplitName, index: usize) -> Result<Picture, DataError> {
+        let picture = self.load(self.place(split, index)?)?.picture;
+        match picture.shape[0] {
+            1 | 3 => Ok(picture),
+            _ => Err(DataError::NoImages),
+        }
+    }
+
     /// The image at a place of the source; none where the source holds no bytes of images.
     pub(super) fn load(&self, place: usize) -> Result<Loaded, DataError> {
         let alone = |picture| Loaded {
@@ -359,6 +387,7 @@ impl Dataset {
             Store::Files(paths) => alone(picture::decode(&paths[place])?),
             Store::Labelled(paths) => segmentation::load(&paths[place], self.classes.len())?,
             Store::Scenes(scenes) => scenes.load(place),
+            Store::Pairs(pairs) => alone(pairs.load(place)?),
             Store::Bytes(bytes) => {
                 let (pixels, shape) = self.slice(bytes, place);
                 let pixels = pixels.to_vec();

@@ -23,9 +23,10 @@ use candle_core::{Device, Tensor};
 use rand_chacha::ChaCha8Rng;
 
 use super::dataset::{Loaded, Store};
-use super::picture;
 use super::preprocess::{Pipeline, is_worked_on, prepared_shape};
-use super::{Color, DataConfig, DataError, Dataset, Order, Preprocess, SplitName, Statistics};
+use super::{
+    Color, DataConfig, DataError, Dataset, Order, Picture, Preprocess, SplitName, Statistics,
+};
 use crate::i18n::{tr, tr_format};
 use summary::example_shape;
 
@@ -144,9 +145,24 @@ impl Feed {
     /// Channels, height and width of an image before mean, crop and the like; `None` where the
     /// network reads no images.
     pub fn image_shape(&self) -> Option<[usize; 3]> {
-        let no_picture = matches!(self.dataset.store, Store::Floats(_) | Store::Text(_));
+        let no_picture = matches!(
+            self.dataset.store,
+            Store::Floats(_) | Store::Text(_) | Store::Pairs(_)
+        );
         let [channels, ..] = self.full;
         (!no_picture && matches!(channels, 1 | 3)).then_some(self.full)
+    }
+
+    /// What one of `count` outputs of the network is called: by the project's list, or by the
+    /// data where they have as many classes; else its number.
+    pub fn output_name(&self, output: usize, count: usize) -> Cow<'_, str> {
+        if let Some(name) = self.config.classes.of(output, count) {
+            return name;
+        }
+        match u32::try_from(output) {
+            Ok(label) if self.dataset.classes().len() == count => self.dataset.class_name(label),
+            _ => output.to_string().into(),
+        }
     }
 
     pub fn summary(&self) -> DataSummary {
@@ -170,14 +186,19 @@ impl Feed {
     /// Any image file as the network would see it, (1, C, H, W); it is always resized to the
     /// size of the examples.
     pub fn image_tensor(&self, path: &Path) -> Result<Tensor, DataError> {
-        let Some([channels, height, width]) = self.image_shape() else {
-            let problem = tr(
-                "the network reads rows of numbers, not images; give the input as numbers",
-                "该网络读取的是数值而不是图像；请以数值形式给出输入",
-            );
-            return Err(DataError::format(path, problem));
+        let in_file = |error| match error {
+            DataError::NoImages => DataError::format(path, error.to_string()),
+            error => error,
         };
-        let picture = picture::decode(path)?.with_channels(self.dataset.channels());
+        self.tensor_of(Picture::open(path)?).map_err(in_file)
+    }
+
+    /// The same of a picture in memory.
+    pub fn tensor_of(&self, picture: Picture) -> Result<Tensor, DataError> {
+        let Some([channels, height, width]) = self.image_shape() else {
+            return Err(DataError::NoImages);
+        };
+        let picture = picture.with_channels(self.dataset.channels());
         let pixels = picture
             .with_channels(channels)
             .ordered(self.config.preprocess.color)
@@ -227,7 +248,7 @@ impl Feed {
                     });
                 }
             }
-            Store::Files(_) | Store::Labelled(_) | Store::Scenes(_) => {}
+            Store::Files(_) | Store::Labelled(_) | Store::Scenes(_) | Store::Pairs(_) => {}
         }
         let Loaded { picture, labels } = self.dataset.load(place)?;
         let picture = picture.with_channels(self.dataset.channels());
@@ -239,10 +260,14 @@ impl Feed {
             let path = path.unwrap_or(Path::new(self.dataset.source()));
             return Err(DataError::format(path, problem));
         }
-        let picture = picture
-            .with_channels(channels)
-            .ordered(self.config.preprocess.color)
-            .resized(height, width);
+        // A pair's images were coloured and resized one by one.
+        let picture = match self.dataset.is_pairs() {
+            true => picture,
+            false => picture
+                .with_channels(channels)
+                .ordered(self.config.preprocess.color)
+                .resized(height, width),
+        };
         let labels = labels.map(|map| map.resized(height, width).labels);
         let prepared = Prepared {
             pixels: picture.pixels.into(),

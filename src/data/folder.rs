@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 
 use super::dataset::{Counts, Dataset, Kind, Store, Targets};
-use super::{DataError, picture};
+use super::{ClassNames, DataError, picture};
 use crate::i18n::{tr, tr_format};
 
 pub(super) const ENDINGS: [&str; 5] = ["png", "jpg", "jpeg", "bmp", "webp"];
@@ -88,6 +88,7 @@ impl Images {
             channels: shapes.iter().map(|shape| shape[0]).max().unwrap_or(1),
             size: same.then_some((height, width)),
             classes: self.classes,
+            names: ClassNames::OfData,
             class_texts: &[],
             counts,
             labels: self.labels,

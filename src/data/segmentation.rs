@@ -15,7 +15,7 @@ use super::folder::{ENDINGS, entries};
 use super::label_map::LabelMap;
 use super::picture::Picture;
 use super::shapes::{CLASSES, Shapes, TEST_SEED};
-use super::{DataError, IGNORE, picture};
+use super::{ClassNames, DataError, IGNORE, picture};
 use crate::i18n::{Text, tr, tr_format};
 
 /// PASCAL VOC's classes in the order of their labels (Everingham et al. 2010).
@@ -262,7 +262,7 @@ pub(super) fn open_voc(path: &Path) -> Result<Dataset, DataError> {
 }
 
 /// The lines of a list that are not empty, without the space around them.
-fn lines(path: &Path) -> Result<Vec<String>, DataError> {
+pub(super) fn lines(path: &Path) -> Result<Vec<String>, DataError> {
     let text = super::read_limited(
         std::io::BufReader::new(
             std::fs::File::open(path).map_err(|error| DataError::read(path, error))?,
@@ -284,6 +284,7 @@ fn dataset(kind: Kind, store: Store, counts: Counts) -> Dataset {
         channels: 0,
         size: None,
         classes: Vec::new(),
+        names: ClassNames::OfData,
         class_texts: &[],
         counts,
         labels: Vec::new(),

@@ -7,6 +7,7 @@ use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 
+use super::ClassNames;
 use super::dataset::{Counts, Dataset, Kind, Store, Targets};
 use crate::i18n::Text;
 
@@ -47,6 +48,7 @@ pub(super) fn make() -> Dataset {
         size: Some((SIDE, SIDE)),
         classes: Vec::new(),
         class_texts: &[],
+        names: ClassNames::OfData,
         counts,
         labels,
         targets: Targets::default(),

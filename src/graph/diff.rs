@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Graph, Inputs, Node, NodeId, Phase, PortRef, leaf, settings};
 
-/// Something about a node that has changed: what, before, after.
+/// Something that has changed: what, by its name in files, before and after.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Change {
     pub what: String,
@@ -160,9 +160,8 @@ fn changes(old: &Node, new: &Node, names: &BTreeMap<&str, &str>) -> Vec<Change> 
             && (before, after) == (old.inputs_in(Phase::Train), new.inputs_in(Phase::Train));
         if !same_as_train {
             let what = match (phase, &old.test_inputs, &new.test_inputs) {
-                (_, None, None) => "inputs",
-                (Phase::Train, ..) => "inputs in training",
-                (Phase::Test, ..) => "inputs in the test",
+                (_, None, None) | (Phase::Train, ..) => "inputs",
+                (Phase::Test, ..) => "test_inputs",
             };
             note(what, wires(before, Some(names)), wires(after, None));
         }
@@ -170,7 +169,7 @@ fn changes(old: &Node, new: &Node, names: &BTreeMap<&str, &str>) -> Vec<Change> 
     note("phases", phases(old), phases(new));
     note("key", old.param_key(""), new.param_key(""));
     note(
-        "loss weight",
+        "loss_weight",
         old.loss_weight().to_string(),
         new.loss_weight().to_string(),
     );
@@ -182,12 +181,12 @@ fn changes(old: &Node, new: &Node, names: &BTreeMap<&str, &str>) -> Vec<Change> 
     for suffix in suffixes {
         let text = |node: &Node| {
             let multiplier = node.multiplier(suffix);
-            format!("rate × {}, decay × {}", multiplier.lr, multiplier.decay)
+            format!("lr {}, decay {}", multiplier.lr, multiplier.decay)
         };
-        note(suffix, text(old), text(new));
+        note(&format!("multipliers.{suffix}"), text(old), text(new));
     }
     note("comment", old.comment.clone(), new.comment.clone());
-    note("prototxt", old.caffe.clone(), new.caffe.clone());
+    note("caffe", old.caffe.clone(), new.caffe.clone());
     // The usual key follows the name; that was said already.
     let renamed = old.name != new.name && old.key.is_none() && new.key.is_none();
     changes.retain(|change| !(renamed && change.what == "key"));
@@ -207,5 +206,5 @@ fn wires(inputs: &Inputs, names: Option<&BTreeMap<&str, &str>>) -> String {
 }
 
 fn phases(node: &Node) -> String {
-    node.phases.text().get().to_owned()
+    format!("{:?}", node.phases).to_lowercase()
 }

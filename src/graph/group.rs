@@ -91,24 +91,30 @@ impl Graph {
         folded
     }
 
-    /// The names after these nodes went into a new group of this name inside the group that they
-    /// share. A twin in the other phase goes along. The group gets another number if it is taken.
-    pub fn grouping(&self, nodes: &BTreeSet<NodeId>, name: &str) -> Vec<Renaming> {
+    /// A new group inside the group that these nodes share, and the names of the nodes in it. A
+    /// folded group goes in as a whole, a twin in the other phase goes along, and the new group
+    /// gets a number if its name is taken.
+    pub fn grouping(&self, nodes: &BTreeSet<NodeId>, name: &str) -> (String, Vec<Renaming>) {
         let names: BTreeSet<&str> = (self.nodes().iter())
             .filter(|node| nodes.contains(&node.id))
-            .map(|node| node.name.as_str())
+            .map(|node| self.folded_around(&node.name).unwrap_or(&node.name))
             .collect();
         let shared = shared_group(names.iter().copied());
-        let path = |name: &str| match shared {
+        let path = match shared {
             "" => name.to_owned(),
             shared => format!("{shared}/{name}"),
         };
-        let group = self.free_group(&path(name));
-        let rest = |name: &str| name[shared.len()..].trim_start_matches('/').to_owned();
-        (self.nodes().iter())
-            .filter(|node| names.contains(node.name.as_str()))
-            .map(|node| (node.id, format!("{group}/{}", rest(&node.name))))
-            .collect()
+        let group = self.free_group(&path);
+        let goes_in = |node: &&Node| {
+            let outer = self.folded_around(&node.name);
+            names.contains(node.name.as_str()) || outer.is_some_and(|outer| names.contains(outer))
+        };
+        let new_name = |node: &Node| {
+            let rest = node.name[shared.len()..].trim_start_matches('/');
+            (node.id, format!("{group}/{rest}"))
+        };
+        let renamings = self.nodes().iter().filter(goes_in).map(new_name).collect();
+        (group, renamings)
     }
 
     /// The names after a group was taken apart: its nodes are in the group around it. Names that
@@ -152,6 +158,13 @@ impl Graph {
     /// Renames nodes all at once, and every wire with them. The parameters of nodes in `keyed`
     /// keep the keys that they had.
     pub fn rename_all(&mut self, renamings: &[Renaming], keyed: &BTreeSet<NodeId>) {
+        let new: BTreeMap<NodeId, &String> =
+            renamings.iter().map(|(id, name)| (*id, name)).collect();
+        self.folded = self
+            .folded
+            .iter()
+            .filter_map(|group| self.renamed(group, &new))
+            .collect();
         let mut names: BTreeMap<String, String> = BTreeMap::new();
         for (id, name) in renamings {
             let Some(node) = self.node_mut(*id) else {
@@ -176,6 +189,18 @@ impl Graph {
                 Some(PortRef::new(node.clone(), wire.port))
             });
         }
+    }
+
+    /// What a group is called after its nodes have new names; `None` if they share none.
+    fn renamed(&self, group: &str, names: &BTreeMap<NodeId, &String>) -> Option<String> {
+        let mut inside = self.nodes().iter().filter(|node| is_in(&node.name, group));
+        let mut after = inside.clone().map(|node| match names.get(&node.id) {
+            Some(new) => new.strip_suffix(&node.name[group.len()..]),
+            None => Some(group),
+        });
+        let first = after.next().unwrap_or(Some(group))?;
+        let same = inside.next().is_none() || after.all(|other| other == Some(first));
+        (same && !first.is_empty()).then(|| first.to_owned())
     }
 
     /// The nodes that have parameters, or of which that is not known.

@@ -14,7 +14,10 @@ use std::time::{Duration, Instant};
 use egui::{Context, Ui};
 
 use super::commands::Situation;
+use super::comparison::Comparison;
+use super::context::Shown;
 use super::data::OpenData;
+use super::dialogs::Dialog;
 use super::dock;
 use super::document::Document;
 use super::editor::{Editor, edits};
@@ -27,9 +30,9 @@ use super::settings::Settings;
 use super::theme;
 use super::toasts::{Toasts, Tone};
 use super::training::Training;
-use super::weights::Comparison;
+use super::weights::Offer;
 use crate::data::SplitName;
-use crate::graph::NodeId;
+use crate::graph::{Facts, Node, NodeId};
 use crate::i18n::{set_lang, tr_format};
 use crate::project::recovery::{Leftover, Slot};
 use crate::project::{EXAMPLES, Project};
@@ -46,6 +49,10 @@ pub struct App {
     pub training: Training,
     /// The example that feature maps show.
     pub example: (SplitName, usize),
+    /// The picture that the network is asked about.
+    pub picture: Option<Shown>,
+    /// Whether text was pasted since the paste keys went down.
+    pasted: bool,
     pub frame_times: FrameTimes,
     /// How long this frame took before it was drawn.
     undrawn: Duration,
@@ -59,6 +66,12 @@ pub struct App {
     pub(super) after_save: Option<Next>,
     pub(super) about: bool,
     /// A file of weights that waits for an answer.
+    pub(super) offer: Option<Offer>,
+    /// A question about the graph that waits for an answer.
+    pub(super) dialog: Option<Dialog>,
+    /// The document is newly opened, and nobody has looked whether its boxes have places.
+    pub(super) unseen: bool,
+    /// Another project whose differences are shown.
     pub(super) comparison: Option<Comparison>,
     slot: Option<Slot>,
     /// A change of the graph that waits for its answer.
@@ -85,6 +98,8 @@ impl App {
             selection: BTreeSet::new(),
             training: Training::default(),
             example: (SplitName::Test, 0),
+            picture: None,
+            pasted: false,
             frame_times: FrameTimes::default(),
             undrawn: Duration::ZERO,
             files: FileDialogs::default(),
@@ -96,6 +111,9 @@ impl App {
             after_save: None,
             about: false,
             proposal: None,
+            offer: None,
+            dialog: None,
+            unseen: true,
             comparison: None,
             slot: None,
             leftover: None,
@@ -118,9 +136,10 @@ impl App {
     /// Turns the window to a newly opened document.
     pub(super) fn show_document(&mut self) {
         self.training.drop_session();
-        self.comparison = None;
         self.editor.reset();
         self.settings.panels.labs.fills = false;
+        self.offer = None;
+        (self.dialog, self.comparison, self.unseen) = (None, None, true);
         self.data = OpenData::default();
         self.example = (SplitName::Test, 0);
         // A first picture to look at while it trains: the first layer that computes maps.
@@ -132,6 +151,11 @@ impl App {
         self.selection = first.iter().map(|node| node.id).collect();
     }
 
+    /// What is known of the data.
+    pub(super) fn facts(&self) -> &Facts {
+        self.data.facts()
+    }
+
     /// What happens without drawing: events, data, inference, autosave.
     pub fn logic(&mut self, ctx: &Context) {
         let begun = Instant::now();
@@ -141,6 +165,7 @@ impl App {
         self.data
             .update(&self.document.project().data, self.document.folder(), ctx);
         self.document.refresh(self.data.facts());
+        self.update_comparison();
         if self.training.is_pending() {
             if let Some(Err(message)) = self.data.state() {
                 let message = message.to_owned();
@@ -198,14 +223,23 @@ impl App {
     pub fn situation(&self) -> Situation {
         let graph = &self.document.project().graph;
         let history = self.document.history();
+        let all = self.selection.is_empty();
+        let is_chosen = |node: &&Node| all || self.selection.contains(&node.id);
+        let chosen = || graph.nodes().iter().filter(is_chosen);
         Situation {
             selected: self.selection.len(),
             nodes: graph.nodes().len(),
             begins_with_weights: self.training.initial.is_some(),
             has_weights: self.training.run.snapshot().is_some(),
             can_freeze: self.freezing().is_some(),
-            can_fold: !edits::foldable(graph, &self.selection).is_empty(),
-            can_unfold: !edits::unfoldable(graph, &self.selection).is_empty(),
+            can_fold: chosen()
+                .any(|node| node.group().is_some() && graph.folded_around(&node.name).is_none()),
+            can_unfold: chosen().any(|node| graph.folded_around(&node.name).is_some()),
+            in_group: edits::group_around(graph, &self.selection).is_some(),
+            has_groups: graph.nodes().iter().any(|node| node.group().is_some()),
+            has_folded: !graph.folded.is_empty(),
+            comparing: self.comparison.is_some(),
+            differs_from_file: self.document.is_dirty() && self.document.path().is_some(),
             comment_selected: self.editor.selected_comment().is_some(),
             can_undo: history.undo_name().is_some(),
             can_redo: history.redo_name().is_some(),

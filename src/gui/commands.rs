@@ -3,6 +3,7 @@
 //! Menus, shortcuts and the command palette are made from it, so that nothing is in one and not
 //! in the others. What a command does is in `perform`; nothing here changes anything.
 
+mod about;
 mod keys;
 mod list;
 
@@ -22,9 +23,17 @@ pub enum CommandId {
     Save,
     SaveAs,
     ExportCaffe,
+    ExportScript,
+    ExportDrawing,
+    ExportTable,
+    OpenPicture,
+    ExportOnnx,
     LoadWeights,
     SaveWeights,
     FreshWeights,
+    CompareFile,
+    CompareSaved,
+    EndComparison,
     Quit,
     Undo,
     Redo,
@@ -34,14 +43,23 @@ pub enum CommandId {
     Duplicate,
     Delete,
     SelectAll,
+    Find,
     Rename,
     AddLayer,
     AddComment,
     Connect,
+    ReplaceLayer,
     Group,
+    Ungroup,
+    RenameGroup,
+    RepeatGroup,
     Fold,
     Unfold,
     Freeze,
+    FoldAll,
+    /// Groups are open down to this level.
+    FoldTo(u8),
+    UnfoldAll,
     AlignLeft,
     AlignTop,
     DistributeAcross,
@@ -60,6 +78,7 @@ pub enum CommandId {
     EvaluateValidation,
     EvaluateTest,
     Show(ViewKind),
+    Minimap,
     ResetLayout,
     Theme(egui::ThemePreference),
     Language(Lang),
@@ -124,10 +143,17 @@ pub fn get(id: CommandId) -> Option<&'static Command> {
 pub struct Situation {
     pub selected: usize,
     pub nodes: usize,
-    /// The selection is in a group that is not folded.
+    /// The selection, or with none anything, is in a group that is not folded.
     pub can_fold: bool,
     /// Something folded is selected, or anything is folded and nothing is selected.
     pub can_unfold: bool,
+    /// One group is around the selection.
+    pub in_group: bool,
+    pub has_groups: bool,
+    pub has_folded: bool,
+    pub comparing: bool,
+    /// The project differs from its file.
+    pub differs_from_file: bool,
     pub comment_selected: bool,
     pub can_undo: bool,
     pub can_redo: bool,
@@ -152,13 +178,20 @@ impl CommandId {
             Self::Undo => now.can_undo,
             Self::Redo => now.can_redo,
             Self::Delete => now.selected > 0 || now.comment_selected,
-            Self::Cut | Self::Copy | Self::Duplicate | Self::Group => now.selected > 0,
+            Self::Cut | Self::Copy | Self::Duplicate | Self::Group | Self::ReplaceLayer => {
+                now.selected > 0
+            }
+            Self::Ungroup | Self::RenameGroup | Self::RepeatGroup => now.in_group,
+            Self::FoldAll | Self::FoldTo(_) => now.has_groups,
+            Self::UnfoldAll => now.has_folded,
+            Self::CompareSaved => now.differs_from_file,
+            Self::EndComparison => now.comparing,
             Self::Rename | Self::StackOf3x3 => now.selected == 1,
             Self::Connect | Self::AlignLeft | Self::AlignTop => now.selected > 1,
             Self::DistributeAcross | Self::DistributeDown => now.selected > 2,
             Self::ZoomSelection => now.selected > 0,
-            Self::SelectAll | Self::AutoLayout | Self::ZoomFit | Self::FullToConv => now.nodes > 0,
-            Self::LoadWeights => now.nodes > 0,
+            Self::SelectAll | Self::Find | Self::AutoLayout | Self::ZoomFit => now.nodes > 0,
+            Self::FullToConv | Self::LoadWeights => now.nodes > 0,
             Self::SaveWeights => now.has_weights,
             Self::FreshWeights => now.begins_with_weights,
             Self::Freeze => now.can_freeze,

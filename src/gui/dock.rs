@@ -25,6 +25,7 @@ pub fn default_layout() -> Tree<ViewKind> {
             ViewKind::Curves,
             ViewKind::Problems,
             ViewKind::Confusion,
+            ViewKind::Segmentation,
             ViewKind::Depth,
             ViewKind::Text,
             ViewKind::Prototxt,
@@ -33,7 +34,12 @@ pub fn default_layout() -> Tree<ViewKind> {
     let form = tabs(&mut tiles, &[ViewKind::Form]);
     let maps = tabs(
         &mut tiles,
-        &[ViewKind::Maps, ViewKind::Weights, ViewKind::Data],
+        &[
+            ViewKind::Maps,
+            ViewKind::Weights,
+            ViewKind::Data,
+            ViewKind::Predict,
+        ],
     );
     let split = |tiles: &mut Tiles<ViewKind>, direction, parts: &[(TileId, f32)]| {
         let mut linear = Linear::new(direction, parts.iter().map(|part| part.0).collect());
@@ -75,13 +81,15 @@ pub fn open(tree: &mut Tree<ViewKind>, kind: ViewKind) {
 /// The view beside which a closed one opens again.
 fn neighbour(kind: ViewKind) -> ViewKind {
     match kind {
-        ViewKind::Weights | ViewKind::Data => ViewKind::Maps,
+        ViewKind::Weights | ViewKind::Data | ViewKind::Predict => ViewKind::Maps,
         ViewKind::Maps => ViewKind::Weights,
         ViewKind::Problems
         | ViewKind::Confusion
+        | ViewKind::Segmentation
         | ViewKind::Depth
         | ViewKind::Text
-        | ViewKind::Prototxt => ViewKind::Curves,
+        | ViewKind::Prototxt
+        | ViewKind::Comparison => ViewKind::Curves,
         ViewKind::Curves => ViewKind::Problems,
         ViewKind::Form => ViewKind::Maps,
         ViewKind::Palette | ViewKind::Editor => ViewKind::Form,

@@ -76,6 +76,11 @@ impl Document {
         self.dirty
     }
 
+    /// The project as it is in its file.
+    pub fn saved(&self) -> &Project {
+        &self.saved
+    }
+
     /// Counts the changes of the project.
     pub fn revision(&self) -> u64 {
         self.revision
@@ -109,6 +114,18 @@ impl Document {
         }
         let before = self.replace(Arc::new(project));
         self.history.record(name, merge, before);
+    }
+
+    /// Takes over where a graph's boxes stand, without a step of undo and as if the file had it.
+    pub fn place(&mut self, graph: Graph) {
+        let mut project = (*self.project).clone();
+        project.graph = graph;
+        let was_saved = !self.dirty;
+        self.replace(Arc::new(project));
+        if was_saved {
+            self.saved = self.project.clone();
+            self.dirty = false;
+        }
     }
 
     /// Ends the running step of edits with one merge key.

@@ -22,11 +22,26 @@ pub enum Choice {
 }
 
 /// A command as a line of a menu: its name, and its shortcut at the right.
-pub fn command_button(ui: &mut Ui, command: &Command, enabled: bool) -> egui::Response {
+pub fn command_button(ui: &mut Ui, command: &Command, now: &Situation) -> egui::Response {
     let shortcut = shortcut_text(ui.ctx(), command);
     let button =
         egui::Button::new(command.name.get()).shortcut_text(RichText::new(shortcut).weak());
-    ui.add_enabled(enabled, button.wrap_mode(egui::TextWrapMode::Extend))
+    let button = button.wrap_mode(egui::TextWrapMode::Extend);
+    let response = ui.add_enabled(command.id.enabled(now), button);
+    explained(response, command.id, now)
+}
+
+/// With what the command does, or why it cannot run now, for hovering.
+pub fn explained(response: egui::Response, id: CommandId, now: &Situation) -> egui::Response {
+    let about = id.about().map(|about| about.get());
+    match (id.reason(now), about) {
+        (Some(reason), Some(about)) => {
+            response.on_disabled_hover_text(format!("{about}\n({reason})"))
+        }
+        (Some(reason), None) => response.on_disabled_hover_text(reason.get()),
+        (None, Some(about)) => response.on_hover_text(about),
+        (None, None) => response,
+    }
 }
 
 /// The menu bar.
@@ -83,6 +98,7 @@ fn menu_line(
         CommandId::Theme(theme) => Some(settings.theme == theme),
         CommandId::Language(language) => Some(lang() == language),
         CommandId::FrameTimes => Some(settings.frame_times),
+        CommandId::Minimap => Some(settings.minimap),
         _ => None,
     };
     if in_force == Some(true) {
@@ -90,7 +106,7 @@ fn menu_line(
         let button = egui::Button::new(command.name.get()).shortcut_text("✓");
         return ui.add_enabled(enabled, button);
     }
-    command_button(ui, &command, enabled)
+    command_button(ui, &command, now)
 }
 
 /// Title and explanation of every example, read once.
@@ -219,6 +235,7 @@ impl CommandPalette {
                             ui.add_sized([ui.available_width(), 24.0], button)
                         })
                         .inner;
+                    let response = explained(response, command.id, now);
                     if index == self.selected && (down || up) {
                         response.scroll_to_me(None);
                     }

@@ -5,10 +5,12 @@
 
 pub mod app;
 pub mod commands;
+pub mod comparison;
 pub mod context;
 pub mod document;
 pub mod history;
 
+mod clipboard;
 pub mod dock;
 pub mod editor;
 pub mod labs;
@@ -18,6 +20,7 @@ pub mod run;
 pub mod views;
 
 mod data;
+mod dialogs;
 pub mod files;
 mod format;
 mod formula;
@@ -52,14 +55,17 @@ pub enum ViewKind {
     Weights,
     Data,
     Confusion,
+    Segmentation,
     Depth,
     Text,
     Prototxt,
     Labs,
+    Predict,
+    Comparison,
 }
 
 impl ViewKind {
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 16] = [
         Self::Editor,
         Self::Palette,
         Self::Form,
@@ -69,10 +75,13 @@ impl ViewKind {
         Self::Weights,
         Self::Data,
         Self::Confusion,
+        Self::Segmentation,
         Self::Depth,
         Self::Text,
+        Self::Predict,
         Self::Prototxt,
         Self::Labs,
+        Self::Comparison,
     ];
 
     pub const fn title(self) -> Text {
@@ -86,10 +95,13 @@ impl ViewKind {
             Self::Weights => Text::new("Weights", "权重"),
             Self::Data => Text::new("Data", "数据"),
             Self::Confusion => Text::new("Confusion matrix", "混淆矩阵"),
+            Self::Segmentation => Text::new("Segmentation", "语义分割"),
             Self::Depth => Text::new("Gradients by depth", "各层梯度"),
             Self::Text => Text::new("Text", "文本"),
+            Self::Predict => Text::new("Predict", "识别"),
             Self::Prototxt => Text::new("Prototxt", "Prototxt"),
             Self::Labs => Text::new("Concept benches", "概念实验台"),
+            Self::Comparison => Text::new("Comparison", "比较"),
         }
     }
 }

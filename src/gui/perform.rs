@@ -1,6 +1,9 @@
 //! What each command does.
 
+mod exports;
 mod files;
+mod groups;
+mod onnx;
 mod weights;
 
 use std::path::{Path, PathBuf};
@@ -13,7 +16,7 @@ use super::commands::CommandId;
 use super::context::Action;
 use super::dock;
 use super::document::Document;
-use super::editor::{edits, layout::Align};
+use super::editor::{align::Align, edits};
 use super::files::{Purpose, with_ending};
 use super::modals::Next;
 use super::rewrite::Proposal;
@@ -22,7 +25,7 @@ use super::toasts::Tone;
 use super::training::Start;
 use crate::data::{BUILT_IN, SplitName};
 use crate::graph::Comment;
-use crate::i18n::{Text, set_lang, tr_format};
+use crate::i18n::{Text, set_lang, tr, tr_format};
 use crate::interop::caffe;
 use crate::project::{EXAMPLES, Project};
 use crate::train::{Command, Stage};
@@ -41,6 +44,14 @@ impl App {
             CommandId::ExportCaffe => {
                 let suggestion = self.suggested_path("prototxt");
                 self.files.ask(Purpose::ExportCaffe, Some(suggestion));
+            }
+            CommandId::ExportScript => self.ask_export(Purpose::ExportScript, "py"),
+            CommandId::ExportDrawing => self.ask_export(Purpose::ExportDrawing, "svg"),
+            CommandId::ExportTable => self.ask_export(Purpose::ExportTable, "csv"),
+            CommandId::OpenPicture => self.browse_picture(),
+            CommandId::ExportOnnx => {
+                let suggestion = self.suggested_path("onnx");
+                self.files.ask(Purpose::ExportOnnx, Some(suggestion));
             }
             CommandId::LoadWeights => self.files.ask(Purpose::LoadWeights, self.start_folder()),
             CommandId::SaveWeights => {
@@ -61,6 +72,9 @@ impl App {
                 if id == CommandId::Cut {
                     self.delete(Text::new("Cut", "剪切"));
                 }
+            }
+            CommandId::Paste if super::clipboard::picture().is_ok_and(|found| found.is_some()) => {
+                self.paste_picture();
             }
             CommandId::Paste => ctx.send_viewport_cmd(egui::ViewportCommand::RequestPaste),
             CommandId::Delete => self.delete(Text::new("Delete", "删除")),
@@ -95,6 +109,19 @@ impl App {
                 self.settings.set_language(language);
                 set_lang(language);
             }
+            CommandId::Find => {
+                dock::open(&mut self.settings.layout, ViewKind::Editor);
+                self.editor.search.open();
+            }
+            CommandId::Minimap => self.settings.minimap = !self.settings.minimap,
+            CommandId::CompareFile | CommandId::CompareSaved | CommandId::EndComparison => {
+                self.perform_comparison(id);
+            }
+            CommandId::Group
+            | CommandId::RenameGroup
+            | CommandId::RepeatGroup
+            | CommandId::ReplaceLayer => self.ask(id),
+            CommandId::Ungroup => self.ungroup(ctx),
             CommandId::CommandPalette => self.palette.open(),
             CommandId::FrameTimes => self.settings.frame_times = !self.settings.frame_times,
             CommandId::About => self.about = true,
@@ -105,10 +132,6 @@ impl App {
     fn perform_on_graph(&mut self, id: CommandId, ctx: &Context) {
         let graph = &self.document.project().graph;
         let chosen = edits::with_folded(graph, &self.selection);
-        let folds = (
-            edits::foldable(graph, &self.selection),
-            edits::unfoldable(graph, &self.selection),
-        );
         let action = match id {
             CommandId::Duplicate => {
                 let fragment = graph.fragment(&chosen);
@@ -135,18 +158,11 @@ impl App {
             CommandId::Connect => Action::edit(Text::new("Connect", "连接"), move |project| {
                 edits::connect_row(&mut project.graph, &chosen);
             }),
-            CommandId::Group => Action::edit(Text::new("Group", "编组"), move |project| {
-                edits::group(&mut project.graph, &chosen);
-            }),
-            CommandId::Fold => Action::edit(Text::new("Fold", "折叠"), move |project| {
-                project.graph.folded.extend(folds.0);
-            }),
-            CommandId::Unfold => Action::edit(Text::new("Unfold", "展开"), move |project| {
-                project
-                    .graph
-                    .folded
-                    .retain(|group| !folds.1.contains(group));
-            }),
+            CommandId::Fold => Action::Fold(graph.folded_one_more(&self.selection)),
+            CommandId::Unfold => Action::Fold(graph.folded_one_less(&self.selection)),
+            CommandId::FoldAll => Action::Fold(graph.folded_below(0)),
+            CommandId::FoldTo(levels) => Action::Fold(graph.folded_below(levels.into())),
+            CommandId::UnfoldAll => Action::Fold(Default::default()),
             CommandId::AlignLeft => self.editor.align(&self.selection, Align::Left),
             CommandId::AlignTop => self.editor.align(&self.selection, Align::Top),
             CommandId::DistributeAcross => self.editor.align(&self.selection, Align::Across),
@@ -159,7 +175,9 @@ impl App {
                 }
                 return;
             }
-            CommandId::AutoLayout => self.editor.auto_layout(),
+            CommandId::AutoLayout => {
+                (self.editor).auto_layout(ctx, graph, self.document.inference())
+            }
             CommandId::ZoomFit => return self.editor.fit(),
             CommandId::ZoomSelection => return self.editor.zoom_to(&self.selection),
             _ => return,

@@ -18,6 +18,8 @@ pub struct Proposal {
     graph: Graph,
     /// Of a part and of the whole, with what they are called.
     costs: Vec<(String, Cost)>,
+    /// Whether trained weights still fit.
+    pub keeps_weights: bool,
 }
 
 impl Proposal {
@@ -61,6 +63,7 @@ impl Proposal {
             about,
             graph: new,
             costs,
+            keeps_weights: command == CommandId::FullToConv,
         })
     }
 

@@ -24,6 +24,7 @@ pub struct Settings {
     pub recent: Vec<PathBuf>,
     pub layout: egui_tiles::Tree<ViewKind>,
     pub frame_times: bool,
+    pub minimap: bool,
     pub panels: Panels,
 }
 
@@ -35,6 +36,7 @@ impl Default for Settings {
             recent: Vec::new(),
             layout: dock::default_layout(),
             frame_times: false,
+            minimap: true,
             panels: Panels::default(),
         }
     }

@@ -12,25 +12,51 @@ use super::files::file_name;
 use super::theme;
 use crate::i18n::{tr, tr_format};
 use crate::interop::weights::{Report, initial, shape_text};
-use crate::train::Initial;
+use crate::net::{Net, NetError};
+use crate::train::{Initial, Snapshot};
 
 /// What new sessions begin with.
 #[derive(Clone)]
 pub struct Begin {
-    path: PathBuf,
+    name: String,
     initial: Initial,
 }
 
 impl Begin {
     pub fn new(path: PathBuf) -> Self {
         Self {
-            initial: initial(path.clone()),
-            path,
+            name: file_name(&path),
+            initial: initial(path),
         }
     }
 
-    pub fn name(&self) -> String {
-        file_name(&self.path)
+    /// With what fits of a snapshot, whose graph has been changed since: a weight that has as
+    /// many numbers as the network's keeps them in their order.
+    pub fn carried(snapshot: &Snapshot) -> Self {
+        let iteration = snapshot.iteration;
+        let weights = snapshot.weights.clone();
+        let carry = move |net: &mut Net| -> Result<(), NetError> {
+            for (key, tensor) in &weights {
+                let known = net
+                    .params()
+                    .get(key)
+                    .map(|param| param.tensor.dims().to_vec());
+                if let Some(dims) =
+                    known.filter(|dims| tensor.elem_count() == dims.iter().product::<usize>())
+                {
+                    net.set_param(key, tensor.reshape(dims)?)?;
+                }
+            }
+            Ok(())
+        };
+        Self {
+            name: tr_format!("iteration {iteration}", "第 {iteration} 次迭代"),
+            initial: Arc::new(move |net| carry(net).map_err(|error| error.to_string())),
+        }
+    }
+
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     pub fn initial(&self) -> Initial {
@@ -39,7 +65,7 @@ impl Begin {
 }
 
 /// A file beside the network, while a person decides.
-pub struct Comparison {
+pub struct Offer {
     pub path: PathBuf,
     pub report: Report,
 }
@@ -52,7 +78,7 @@ const ROW: f32 = 18.0;
 const LIST: f32 = 330.0;
 const WIDTH: f32 = 640.0;
 
-impl Comparison {
+impl Offer {
     /// Asks whether to load; whether to.
     pub fn ui(&self, ctx: &egui::Context) -> Option<bool> {
         let mut answer = None;

@@ -12,7 +12,9 @@ mod filter;
 mod histogram;
 mod map;
 mod picture;
+mod predictor;
 mod sampling;
+mod segmentation;
 mod tiling;
 
 pub use color::{ColorMap, NON_FINITE, Range, Shades};
@@ -24,5 +26,7 @@ pub use map::Maps;
 pub use picture::{
     Coloring, Picture, Scale, paint, paint_rgb, picture_of_bytes, picture_of_values,
 };
+pub use predictor::{Answer, Predictor, Request, Subject};
 pub use sampling::{Sampler, SamplingError};
+pub use segmentation::{answers, beside, blend, overlaps, picture_of_labels};
 pub use tiling::Tiling;

@@ -3,6 +3,7 @@
 pub mod caffe;
 pub mod drawing;
 pub mod layer_table;
+pub mod onnx;
 mod pytorch;
 pub mod pytorch_script;
 pub mod weights;

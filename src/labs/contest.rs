@@ -203,8 +203,8 @@ impl Entry {
             // Each has a processor's worth, so that none waits for another.
             threads: Some(1),
             priority,
-            resume: None,
             initial: None,
+            resume: None,
             save_to: None,
             project: String::new(),
             watch: Watch::default(),

@@ -207,7 +207,7 @@ impl Crop {
     }
 
     /// Where the cut begins on the axis that is `index` after the first; `None` if it does not fit.
-    fn begin(&self, index: usize, from: usize, to: usize) -> Option<usize> {
+    pub(crate) fn begin(&self, index: usize, from: usize, to: usize) -> Option<usize> {
         let room = from.checked_sub(to)?;
         let begin = match (self.centred, self.offset.as_slice()) {
             (true, _) => room / 2,

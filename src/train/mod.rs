@@ -6,6 +6,7 @@
 
 mod blame;
 mod checkpoint;
+mod classifier;
 mod device;
 mod evaluate;
 mod history;
@@ -19,6 +20,7 @@ mod solver;
 mod stage;
 
 pub use checkpoint::{Checkpoint, CheckpointError, WEIGHTS, weights_to_bytes};
+pub use classifier::{Classifier, best};
 pub use device::DeviceChoice;
 pub use evaluate::evaluate;
 pub use history::History;

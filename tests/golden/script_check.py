@@ -11,6 +11,7 @@ numpy.
 
 import importlib.util
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -20,7 +21,7 @@ import numpy
 import torch
 
 ROOT = Path(__file__).resolve().parents[2]
-LAYERLAB = ROOT / "target" / "release" / "layerlab"
+LAYERLAB = Path(os.environ.get("LAYERLAB", ROOT / "target" / "release" / "layerlab"))
 MOST = 1e-4
 
 # A layer, and the shapes of one example of what it reads. Every layer of the catalogue that
@@ -33,6 +34,8 @@ CASES = [
     ("Upsample(scale: 3)", [(2, 4, 5)]),
     ("Upsample(size: (7, 0))", [(2, 4, 5)]),
     ("Upsample(mode: bilinear, scale: 2)", [(2, 4, 5)]),
+    ("Upsample(mode: bilinear)", [(2, 9, 8), (2, 5, 7)]),
+    ("Upsample()", [(2, 9, 8), (2, 5, 7)]),
     ("Upsample(mode: bilinear, size: (9, 3), align_corners: true)", [(2, 4, 5)]),
     ("Pooling(method: max, kernel: (3, 3), stride: (2, 2))", [(3, 8, 11)]),
     ("Pooling(method: max, kernel: (3, 3), stride: (2, 2), pad: (1, 1))", [(3, 8, 11)]),

@@ -11,6 +11,7 @@ use crate::gui::commands::CommandId;
 use crate::gui::context::Action;
 use crate::gui::dock;
 use crate::gui::editor::edits;
+use crate::gui::files::Purpose;
 use crate::gui::modals::Next;
 use crate::gui::toasts::Tone;
 use crate::gui::training::Start;
@@ -32,6 +33,8 @@ impl App {
                 self.editor.reveal([node].into());
                 self.open_view(ViewKind::Editor);
             }
+            Action::Jump(node) => self.jump(node, ctx),
+            Action::Fold(folded) => self.fold(folded, ctx),
             Action::ShowExample(split, index) => self.example = (split, index),
             Action::Start { resume } => self.start(Start {
                 resume,
@@ -55,6 +58,13 @@ impl App {
                 beside,
             } => self.add_layer(kind, position, &beside),
             Action::BrowseData { folder } => self.browse_data(folder),
+            Action::BrowseClassNames => {
+                self.files
+                    .ask(Purpose::ClassNames, Some(self.document.folder()));
+            }
+            Action::ShowPicture(picture, name) => self.show_picture(picture, name),
+            Action::BrowsePicture => self.browse_picture(),
+            Action::PastePicture => self.paste_picture(),
             Action::Say(tone, text) => self.toasts.show(tone, text),
         }
         // The next action of the frame may look at what this one changed.

@@ -14,6 +14,8 @@ use crate::gui::menus;
 use crate::gui::modals::{self, Guard, Next};
 use crate::gui::settings::Settings;
 use crate::gui::status;
+use crate::gui::training::Start;
+use crate::gui::weights::Begin;
 
 impl App {
     /// Draws one frame and applies what was asked for in it.
@@ -21,6 +23,9 @@ impl App {
         let begun = Instant::now();
         let ctx = ui.ctx().clone();
         let mut actions = Vec::new();
+        if std::mem::take(&mut self.unseen) {
+            self.place_new(&ctx);
+        }
         let now = self.situation();
         self.keys(&ctx, &now, &mut actions);
         let undo = [
@@ -58,15 +63,18 @@ impl App {
             selection,
             training,
             example,
+            picture,
             editor,
             data,
             frame_times,
+            comparison,
             ..
         } = self;
         let Settings {
             panels,
             layout,
             frame_times: shows_times,
+            minimap,
             ..
         } = settings;
         let shown = Ctx {
@@ -77,6 +85,7 @@ impl App {
             data: data.state(),
             run: &training.run,
             example: *example,
+            picture: picture.as_ref(),
         };
         egui::Panel::top("training").show(ui, |ui| {
             let outdated = training.is_outdated(document);
@@ -105,11 +114,14 @@ impl App {
             (ViewKind::Problems, n, _) => Some((n.to_string(), visuals.error_fg_color)),
             _ => None,
         };
-        editor.situation = *now;
         let bench_fills = panels.labs.fills;
+        (editor.situation, editor.minimap) = (*now, *minimap);
         let revision = [document.graph_revision(), document.inference_revision()];
         let mut pane = |ui: &mut Ui, kind: ViewKind| match kind {
             ViewKind::Editor => editor.ui(ui, &shown, revision, actions),
+            ViewKind::Comparison => {
+                panels.comparison_ui(ui, comparison.as_ref(), &shown, now, actions);
+            }
             kind => panels.ui(ui, kind, &shown, actions),
         };
         egui::CentralPanel::no_frame().show(ui, |ui| match bench_fills {
@@ -124,7 +136,8 @@ impl App {
 
     fn keys(&mut self, ctx: &Context, now: &Situation, actions: &mut Vec<Action>) {
         let waiting = self.guard.is_some() || self.leftover.is_some() || self.files.is_open();
-        if waiting || self.palette.is_open() || self.about || self.comparison.is_some() {
+        let asked = self.dialog.is_some() || self.offer.is_some() || self.proposal.is_some();
+        if waiting || asked || self.palette.is_open() || self.about {
             return;
         }
         let dropped = ctx.input(|input| Some(input.raw.dropped_files.first()?.path().to_owned()));
@@ -141,7 +154,20 @@ impl App {
             match event {
                 egui::Event::Copy if now.selected > 0 => actions.push(Action::Run(CommandId::Copy)),
                 egui::Event::Cut if now.selected > 0 => actions.push(Action::Run(CommandId::Cut)),
-                egui::Event::Paste(text) => self.paste(&text),
+                egui::Event::Paste(text) => {
+                    self.pasted = true;
+                    self.paste(&text);
+                }
+                // Where the clipboard holds a picture, the system's paste says nothing but that
+                // its key went up again.
+                egui::Event::Key {
+                    key: egui::Key::V,
+                    pressed: false,
+                    modifiers,
+                    ..
+                } if modifiers.command && !std::mem::take(&mut self.pasted) => {
+                    self.paste_picture();
+                }
                 _ => {}
             }
         }
@@ -173,14 +199,34 @@ impl App {
         if let Some((purpose, path)) = self.files.ui(ctx) {
             self.chosen(purpose, path, ctx);
         }
-        if let Some(load) = self.comparison.as_ref().and_then(|shown| shown.ui(ctx)) {
+        if let Some(load) = self.offer.as_ref().and_then(|shown| shown.ui(ctx)) {
             self.decided(load);
         }
+        self.dialog_ui(ctx);
         actions.extend(self.palette.ui(ctx, now));
-        if let Some(answer) = self.proposal.as_ref().and_then(|proposal| proposal.ui(ctx)) {
-            self.proposal = None;
-            actions.extend(answer);
-        }
+        self.proposal_ui(ctx, actions);
         self.about = self.about && modals::about_ui(ctx);
+    }
+
+    /// A change of the graph that is shown first. A network that was trained goes on with its
+    /// weights where they fit the new graph, paused.
+    fn proposal_ui(&mut self, ctx: &Context, actions: &mut Vec<Action>) {
+        let Some(proposal) = &self.proposal else {
+            return;
+        };
+        let keeps_weights = proposal.keeps_weights;
+        let Some(answer) = proposal.ui(ctx) else {
+            return;
+        };
+        self.proposal = None;
+        let snapshot = self.training.run.snapshot().filter(|_| keeps_weights);
+        if let (Some(_), Some(snapshot)) = (&answer, snapshot) {
+            self.training.initial = Some(Begin::carried(snapshot));
+            self.start(Start {
+                paused: true,
+                ..Start::default()
+            });
+        }
+        actions.extend(answer);
     }
 }

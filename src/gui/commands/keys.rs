@@ -44,6 +44,9 @@ fn second_shortcut(id: CommandId) -> Option<KeyboardShortcut> {
         CommandId::Redo => Some(KeyboardShortcut::new(COMMAND, Key::Y)),
         CommandId::Delete => Some(KeyboardShortcut::new(NONE, Key::Backspace)),
         CommandId::CommandPalette => Some(KeyboardShortcut::new(COMMAND, Key::P)),
+        // With Shift held, many keyboards write other brackets.
+        CommandId::FoldAll => Some(KeyboardShortcut::new(COMMAND_SHIFT, Key::OpenCurlyBracket)),
+        CommandId::UnfoldAll => Some(KeyboardShortcut::new(COMMAND_SHIFT, Key::CloseCurlyBracket)),
         CommandId::ZoomFit => Some(KeyboardShortcut::new(NONE, Key::Home)),
         _ => None,
     }

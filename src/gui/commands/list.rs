@@ -57,11 +57,48 @@ pub static COMMANDS: &[Command] = &[
     ),
     command(
         Menu::File,
+        CommandId::ExportScript,
+        "Export PyTorch script (.py)…",
+        "导出 PyTorch 脚本（.py）…",
+    ),
+    command(
+        Menu::File,
+        CommandId::ExportDrawing,
+        "Export drawing (.svg, .png, .dot)…",
+        "导出网络图（.svg、.png、.dot）…",
+    ),
+    command(
+        Menu::File,
+        CommandId::ExportTable,
+        "Export table of layers (.csv, .md)…",
+        "导出层表（.csv、.md）…",
+    ),
+    command(
+        Menu::File,
+        CommandId::OpenPicture,
+        "Ask about an image…",
+        "识别图像…",
+    )
+    .section(),
+    command(
+        Menu::File,
+        CommandId::CompareFile,
+        "Compare with a file…",
+        "与文件比较…",
+    )
+    .section(),
+    command(
+        Menu::File,
+        CommandId::ExportOnnx,
+        "Export as ONNX (.onnx)…",
+        "导出为 ONNX（.onnx）…",
+    ),
+    command(
+        Menu::File,
         CommandId::LoadWeights,
         "Load weights…",
         "载入权重…",
-    )
-    .section(),
+    ),
     command(
         Menu::File,
         CommandId::SaveWeights,
@@ -73,6 +110,18 @@ pub static COMMANDS: &[Command] = &[
         CommandId::FreshWeights,
         "Begin with fresh weights again",
         "恢复为随机初始权重",
+    ),
+    command(
+        Menu::File,
+        CommandId::CompareSaved,
+        "Compare with the saved version",
+        "与已保存的版本比较",
+    ),
+    command(
+        Menu::File,
+        CommandId::EndComparison,
+        "End the comparison",
+        "结束比较",
     ),
     command(Menu::File, CommandId::Quit, "Quit", "退出")
         .any_key(COMMAND, Key::Q)
@@ -88,6 +137,13 @@ pub static COMMANDS: &[Command] = &[
     command(Menu::Edit, CommandId::SelectAll, "Select all", "全选")
         .key(COMMAND, Key::A)
         .section(),
+    command(
+        Menu::Edit,
+        CommandId::Find,
+        "Find in the graph…",
+        "在网络中查找…",
+    )
+    .any_key(COMMAND, Key::F),
     command(Menu::Edit, CommandId::Rename, "Rename", "重命名").key(NONE, Key::F2),
     command(Menu::Graph, CommandId::AddLayer, "Add a layer…", "添加层…").any_key(COMMAND, Key::K),
     command(
@@ -105,20 +161,54 @@ pub static COMMANDS: &[Command] = &[
     .key(COMMAND, Key::J),
     command(
         Menu::Graph,
-        CommandId::Group,
-        "Group the selected nodes",
-        "将所选节点编组",
+        CommandId::ReplaceLayer,
+        "Replace by another layer…",
+        "替换为其他层…",
     )
-    .key(COMMAND, Key::G)
-    .section(),
+    .key(COMMAND_SHIFT, Key::R),
+    command(Menu::Graph, CommandId::Group, "Group…", "编组…")
+        .key(COMMAND, Key::G)
+        .section(),
+    command(Menu::Graph, CommandId::Ungroup, "Ungroup", "解散组").key(COMMAND_SHIFT, Key::G),
     command(
         Menu::Graph,
-        CommandId::Fold,
-        "Fold the group of the selection",
-        "折叠所选的组",
+        CommandId::RenameGroup,
+        "Rename the group…",
+        "重命名组…",
+    ),
+    command(
+        Menu::Graph,
+        CommandId::RepeatGroup,
+        "Repeat the group…",
+        "重复组…",
     )
-    .key(COMMAND, Key::OpenBracket),
-    command(Menu::Graph, CommandId::Unfold, "Unfold", "展开").key(COMMAND, Key::CloseBracket),
+    .key(COMMAND_SHIFT, Key::D),
+    command(Menu::Graph, CommandId::Fold, "Fold one level", "折叠一层")
+        .key(COMMAND, Key::OpenBracket)
+        .section(),
+    command(
+        Menu::Graph,
+        CommandId::Unfold,
+        "Unfold one level",
+        "展开一层",
+    )
+    .key(COMMAND, Key::CloseBracket),
+    command(Menu::Graph, CommandId::FoldAll, "Fold all", "全部折叠")
+        .key(COMMAND_SHIFT, Key::OpenBracket),
+    command(
+        Menu::Graph,
+        CommandId::FoldTo(1),
+        "Show one level",
+        "显示一层",
+    ),
+    command(
+        Menu::Graph,
+        CommandId::FoldTo(2),
+        "Show two levels",
+        "显示两层",
+    ),
+    command(Menu::Graph, CommandId::UnfoldAll, "Unfold all", "全部展开")
+        .key(COMMAND_SHIFT, Key::CloseBracket),
     command(
         Menu::Graph,
         CommandId::StackOf3x3,
@@ -226,17 +316,20 @@ pub static COMMANDS: &[Command] = &[
     show(ViewKind::Weights),
     show(ViewKind::Data),
     show(ViewKind::Confusion),
+    show(ViewKind::Segmentation),
     show(ViewKind::Depth),
     show(ViewKind::Text),
+    show(ViewKind::Predict),
     show(ViewKind::Prototxt),
     show(ViewKind::Labs).any_key(COMMAND, Key::B),
+    show(ViewKind::Comparison),
+    command(Menu::View, CommandId::Minimap, "Minimap", "小地图").section(),
     command(
         Menu::View,
         CommandId::ResetLayout,
         "Default layout of the panels",
         "恢复默认面板布局",
-    )
-    .section(),
+    ),
     command(
         Menu::View,
         CommandId::Theme(egui::ThemePreference::Light),

@@ -1,10 +1,10 @@
-//! Where boxes go: new ones, and all of them laid out or lined up as one edit.
+//! Where boxes go: new ones, and those that are lined up or moved as one edit.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use egui::{Pos2, Rect, vec2};
 
-use super::{Card, Editor, Key, board, layout, viewer};
+use super::{Card, Editor, Key, align, board, viewer};
 use crate::graph::NodeId;
 use crate::gui::context::Action;
 use crate::i18n::Text;
@@ -28,8 +28,8 @@ impl Editor {
         }
         let taken: Vec<Rect> = self
             .board
-            .boxes()
-            .filter_map(|(key, _)| self.board.rect(key))
+            .cards()
+            .filter_map(|card| self.board.rect(&card.key))
             .collect();
         let overlaps = |place: Pos2| {
             let rect = Rect::from_min_size(place, size);
@@ -52,59 +52,15 @@ impl Editor {
         self.pointer.or(middle).unwrap_or_default()
     }
 
-    /// Places every box anew.
-    pub fn auto_layout(&mut self) -> Action {
-        let cards: Vec<&Card> = self
-            .board
-            .snarl
-            .nodes()
-            .filter(|card| card.comment.is_none())
-            .collect();
-        let owner: BTreeMap<NodeId, usize> = (cards.iter().enumerate())
-            .flat_map(|(index, card)| card.nodes.iter().map(move |node| (*node, index)))
-            .collect();
-        let mut reads: Vec<BTreeSet<usize>> = vec![BTreeSet::new(); cards.len()];
-        for (from, to) in self.board.snarl.wires() {
-            let end = |id| {
-                self.board
-                    .card(id)
-                    .and_then(|card| owner.get(card.nodes.first()?))
-            };
-            if let (Some(from), Some(to)) = (end(from.node), end(to.node)) {
-                reads[*to].insert(*from);
-            }
-        }
-        let size = |card: &&Card| {
-            self.board
-                .rect(&card.key)
-                .map_or(vec2(170.0, 84.0), |rect| rect.size())
-        };
-        let blocks: Vec<layout::Block> = (cards.iter().zip(reads))
-            .map(|(card, reads)| layout::Block {
-                size: size(card),
-                reads: reads.into_iter().collect(),
-            })
-            .collect();
-        let view = self.view.map_or(vec2(1000.0, 600.0), |view| view.size());
-        let places = layout::layered(&blocks, view);
-        let moves = (cards.iter().zip(places)).filter_map(|(card, place)| {
-            Some((card.key.clone(), place - self.board.rect(&card.key)?.min))
-        });
-        let moves: Vec<(Key, egui::Vec2)> = moves.collect();
-        self.fit();
-        self.settle = 2;
-        self.move_boxes(Text::new("Lay out", "自动布局"), &moves)
-    }
-
     /// Lines the selected boxes up.
-    pub fn align(&self, selection: &BTreeSet<NodeId>, how: layout::Align) -> Action {
-        let chosen = |card: &&Card| {
+    pub fn align(&self, selection: &BTreeSet<NodeId>, how: align::Align) -> Action {
+        let chosen = |card: &Card| {
             !card.nodes.is_empty() && card.nodes.iter().all(|node| selection.contains(node))
         };
-        let boxes: BTreeMap<Key, Rect> = (self.board.snarl.nodes().filter(chosen))
+        let boxes: BTreeMap<Key, Rect> = (self.board.cards().filter(|card| chosen(card)))
             .filter_map(|card| Some((card.key.clone(), self.board.rect(&card.key)?)))
             .collect();
-        let moves: Vec<(Key, egui::Vec2)> = layout::align(&boxes, how)
+        let moves: Vec<(Key, egui::Vec2)> = align::align(&boxes, how)
             .into_iter()
             .map(|(key, place)| {
                 let old = boxes.get(&key).map_or(place, |rect| rect.min);
@@ -119,7 +75,7 @@ impl Editor {
         let mut nodes: BTreeMap<NodeId, egui::Vec2> = BTreeMap::new();
         let mut comments: BTreeMap<usize, egui::Vec2> = BTreeMap::new();
         for (key, delta) in moves {
-            match (key, self.board.id(key).and_then(|id| self.board.card(id))) {
+            match (key, self.board.find(key).map(|shown| &shown.card)) {
                 (Key::Comment(index), _) => _ = comments.insert(*index, *delta),
                 (_, Some(card)) => nodes.extend(card.nodes.iter().map(|node| (*node, *delta))),
                 _ => {}

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::graph::{
     Family, Graph, Inference, InputPorts, Node, NodeId, Phase, Phases, PortType, Role, Severity,
+    Wire,
 };
 use crate::i18n::tr_format;
 use words::{about_pin, cost, costs, example_shape, parameter_lines};
@@ -57,18 +58,15 @@ pub struct Pin {
     /// For hover: whose port this is, its type and shape.
     pub about: String,
     pub wired: bool,
+    /// Of a folded group: the other inputs that read the same source.
+    pub more: Vec<(NodeId, usize)>,
 }
 
-/// The folded group that a node's box is hidden in: the outermost one.
-pub fn folded_group<'a>(graph: &'a Graph, node: &Node) -> Option<&'a str> {
-    let inside = |group: &&String| {
-        node.name
-            .strip_prefix(group.as_str())
-            .is_some_and(|rest| rest.starts_with('/'))
-    };
-    (graph.folded.iter().filter(inside))
-        .min_by_key(|group| group.len())
-        .map(String::as_str)
+impl Pin {
+    /// Every node and port that it leads to.
+    pub fn every(&self) -> impl Iterator<Item = (NodeId, usize)> {
+        std::iter::once(self.at).chain(self.more.iter().copied())
+    }
 }
 
 /// Every box of the graph with the place of its left and top corner.
@@ -85,20 +83,24 @@ pub fn cards(graph: &Graph, inference: &Inference) -> Vec<(Card, [f32; 2])> {
         }
         badge.1.push_str(diagnostic.message());
     }
+    let mut wires: BTreeMap<NodeId, BTreeSet<Wire>> = BTreeMap::new();
     let mut read = BTreeSet::new();
-    for phase in Phase::BOTH {
-        read.extend(graph.wires(phase).into_iter().map(|(from, _)| from));
+    for wire in Phase::BOTH.iter().flat_map(|&phase| graph.wires(phase)) {
+        read.insert(wire.0);
+        for end in [wire.0.0, wire.1.0] {
+            wires.entry(end).or_default().insert(wire);
+        }
     }
     let shown = Shown {
-        graph,
         inference,
         badges,
+        wires,
         read,
     };
     let mut cards = Vec::new();
     let mut groups: BTreeMap<&str, Vec<&Node>> = BTreeMap::new();
     for node in graph.nodes() {
-        match folded_group(graph, node) {
+        match graph.folded_around(&node.name) {
             Some(group) => groups.entry(group).or_default().push(node),
             None => cards.push((shown.node(node), node.position)),
         }
@@ -145,9 +147,10 @@ fn empty(key: Key, name: String) -> Card {
 }
 
 struct Shown<'a> {
-    graph: &'a Graph,
     inference: &'a Inference,
     badges: BTreeMap<NodeId, (Severity, String)>,
+    /// By either end.
+    wires: BTreeMap<NodeId, BTreeSet<Wire>>,
     /// Outputs that somebody reads.
     read: BTreeSet<(NodeId, usize)>,
 }
@@ -181,6 +184,14 @@ impl Shown<'_> {
         (usize::from(learns), usize::from(node.is_frozen(params)))
     }
 
+    /// What an input reads, if it reads the same in both phases.
+    fn source_of(&self, input: (NodeId, usize)) -> Option<(NodeId, usize)> {
+        let wires = self.wires.get(&input.0)?;
+        let mut sources = wires.iter().filter(|(_, to)| *to == input);
+        let first = sources.next()?.0;
+        sources.all(|(from, _)| *from == first).then_some(first)
+    }
+
     fn output_pins(&self, node: &Node) -> Vec<Pin> {
         let info = self.inference.node(node.id);
         let shape = |port: usize| info?.outputs.as_ref()?.get(port);
@@ -206,6 +217,7 @@ impl Shown<'_> {
                 kind,
                 about: about_pin(&node.name, name, kind, shape(port)),
                 wired: self.read.contains(&(node.id, port)),
+                more: Vec::new(),
             }
         };
         (0..count.min(ports.len())).map(pin).collect()
@@ -215,13 +227,11 @@ impl Shown<'_> {
     fn group(&self, group: &str, nodes: &[&Node]) -> Card {
         let inside: BTreeSet<NodeId> = nodes.iter().map(|node| node.id).collect();
         let (mut inner_targets, mut read_outside) = (BTreeSet::new(), BTreeSet::new());
-        for phase in Phase::BOTH {
-            for (from, to) in self.graph.wires(phase) {
-                if inside.contains(&from.0) && inside.contains(&to.0) {
-                    inner_targets.insert(to);
-                } else if inside.contains(&from.0) {
-                    read_outside.insert(from);
-                }
+        for (from, to) in inside.iter().filter_map(|id| self.wires.get(id)).flatten() {
+            if inside.contains(&from.0) && inside.contains(&to.0) {
+                inner_targets.insert(*to);
+            } else if inside.contains(&from.0) {
+                read_outside.insert(*from);
             }
         }
         let within = |name: &str| {
@@ -233,13 +243,15 @@ impl Shown<'_> {
         let mut card = empty(Key::Group(group.to_owned()), group.to_owned());
         let (mut params, mut macs) = (0u64, 0u64);
         let mut keys = BTreeSet::new();
+        let mut pins: Vec<(Option<(NodeId, usize)>, Pin)> = Vec::new();
         for node in nodes {
             card.nodes.push(node.id);
             for mut pin in input_pins(node) {
                 let required = pin.wired || pin.at.1 < node.layer.inputs().required;
                 if required && !inner_targets.contains(&pin.at) {
                     pin.label = within(&node.name);
-                    card.inputs.push(pin);
+                    let source = self.source_of(pin.at);
+                    pins.push((source, pin));
                 }
             }
             for mut pin in self.output_pins(node) {
@@ -273,12 +285,32 @@ impl Shown<'_> {
                 }
             }
         }
+        card.inputs = joined(pins);
         let count = nodes.len();
         card.kind = tr_format!("group of {count}", "{count} 个节点的组");
         card.family = Family::Structure;
         card.cost = costs(params, macs);
         card
     }
+}
+
+/// The inputs of a folded group: those that read one source are one pin, which leads to the
+/// first of them and names all.
+fn joined(pins: Vec<(Option<(NodeId, usize)>, Pin)>) -> Vec<Pin> {
+    let mut joined: Vec<(Option<(NodeId, usize)>, Pin)> = Vec::new();
+    for (source, pin) in pins {
+        let same = |other: &&mut (Option<(NodeId, usize)>, Pin)| {
+            source.is_some() && other.0 == source && other.1.kind == pin.kind
+        };
+        match joined.iter_mut().find(same) {
+            Some((_, first)) => {
+                first.about = format!("{}\n{}", first.about, pin.about);
+                first.more.push(pin.at);
+            }
+            None => joined.push((source, pin)),
+        }
+    }
+    joined.into_iter().map(|(_, pin)| pin).collect()
 }
 
 /// Every input of a node, and for one that may repeat the next free one.
@@ -310,6 +342,7 @@ fn input_pins(node: &Node) -> Vec<Pin> {
             about: about_pin(&node.name, &name, port.kind, None),
             label: name,
             kind: port.kind,
+            more: Vec::new(),
             wired: Phase::BOTH
                 .iter()
                 .any(|&phase| node.inputs_in(phase).get(index).is_some()),

@@ -1,16 +1,27 @@
-//! What the editor does to a graph: adding, wiring, copying, grouping, aligning.
+//! What the editor does to a graph: adding, wiring, copying; what a selection means.
 //!
 //! Plain functions of a graph and a selection; they know no widgets.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use crate::graph::{Fragment, Graph, Node, NodeId, Phase, PortType, Role};
+use crate::graph::{Fragment, Graph, Layer, Node, NodeId, Phase, PortType, Role};
 use crate::i18n::{tr, tr_format};
 use crate::layers;
 use crate::project::Project;
 
 /// Why two ports cannot be joined, said to the person who tries; `None` if they can.
 pub fn refusal(graph: &Graph, from: (NodeId, usize), to: (NodeId, usize)) -> Option<String> {
+    let circle = || graph.would_cycle(from.0, to.0);
+    refusal_knowing(graph, from, to, circle)
+}
+
+/// The same where it is known already which wires would close a circle.
+pub fn refusal_knowing(
+    graph: &Graph,
+    from: (NodeId, usize),
+    to: (NodeId, usize),
+    closes_circle: impl FnOnce() -> bool,
+) -> Option<String> {
     let (source, target) = (graph.node(from.0)?, graph.node(to.0)?);
     let output = source.layer.outputs().get(from.1)?;
     let Some(input) = target.layer.inputs().port(to.1) else {
@@ -27,7 +38,7 @@ pub fn refusal(graph: &Graph, from: (NodeId, usize), to: (NodeId, usize)) -> Opt
             "该输出给出的是{gives}，而输入“{port}”需要{takes}"
         ));
     }
-    if from.0 == to.0 || graph.would_cycle(from.0, to.0) {
+    if from.0 == to.0 || closes_circle() {
         return Some(
             tr(
                 "this wire would close a circle: the node would read its own output",
@@ -192,90 +203,125 @@ pub fn from_text(text: &str) -> Result<Fragment, crate::project::ProjectError> {
     })
 }
 
-/// Puts the selected nodes into a new group, inside the group that they share.
-pub fn group(graph: &mut Graph, selection: &BTreeSet<NodeId>) {
-    let names: Vec<&str> = (graph.nodes().iter())
-        .filter(|node| selection.contains(&node.id))
-        .map(|node| node.name.as_str())
+/// Renames a group: the prefix of every node in it. Parameters keep their keys.
+pub fn rename_group(project: &mut Project, old: &str, new: &str, keyed: &BTreeSet<NodeId>) {
+    let new = new.trim_matches(['/', ' ']);
+    let members = project.graph.members(old);
+    if new.is_empty() || members.is_empty() || new == old || crate::graph::is_in(new, old) {
+        return;
+    }
+    let renamed: Vec<(NodeId, String)> = (project.graph.nodes().iter())
+        .filter(|node| members.contains(&node.id))
+        .map(|node| (node.id, format!("{new}{}", &node.name[old.len()..])))
         .collect();
-    let Some(first) = names.first() else { return };
-    let parents = |name: &str| {
-        name.rsplit_once('/')
-            .map_or(String::new(), |(group, _)| format!("{group}/"))
-    };
-    let mut shared = parents(first);
-    while !names.iter().all(|name| name.starts_with(&shared)) {
-        shared = parents(shared.trim_end_matches('/'));
-    }
-    let taken = graph.groups();
-    let free = (1..)
-        .map(|n| format!("{shared}group{n}"))
-        .find(|name| !taken.contains(name));
-    let Some(group) = free else { return };
-    let renamed: Vec<(NodeId, String)> = (graph.nodes().iter())
-        .filter(|node| selection.contains(&node.id))
-        .map(|node| (node.id, format!("{group}/{}", &node.name[shared.len()..])))
-        .collect();
-    for (id, name) in renamed {
-        graph.rename(id, &name);
-    }
+    project.rename_all(&renamed, keyed);
 }
 
-/// Renames a group: the prefix of every node in it.
-pub fn rename_group(graph: &mut Graph, old: &str, new: &str) {
-    let renamed: Vec<(NodeId, String)> = (graph.nodes().iter())
-        .filter_map(|node| Some((node.id, node.name.strip_prefix(old)?.strip_prefix('/')?)))
-        .map(|(id, rest)| (id, format!("{new}/{rest}")))
-        .collect();
-    for (id, name) in renamed {
-        graph.rename(id, &name);
+/// Whether a node can have another layer and keep its wires.
+pub fn fits(graph: &Graph, id: NodeId, layer: &dyn Layer) -> bool {
+    let (inputs, outputs) = (layer.inputs(), layer.outputs());
+    let mut read = BTreeSet::new();
+    for (from, to) in Phase::BOTH.iter().flat_map(|&phase| graph.wires(phase)) {
+        let kind = |id: NodeId, port: usize| {
+            let output = graph.node(id)?.layer.outputs().get(port)?;
+            Some(output.kind)
+        };
+        if to.0 == id {
+            read.insert(to.1);
+            let takes = inputs.port(to.1).map(|port| port.kind);
+            let joins = takes
+                .zip(kind(from.0, from.1))
+                .map(|(takes, gives)| takes.accepts(gives));
+            if joins != Some(true) {
+                return false;
+            }
+        } else if from.0 == id {
+            let takes = graph
+                .node(to.0)
+                .and_then(|node| Some(node.layer.inputs().port(to.1)?.kind));
+            let gives = outputs.get(from.1).map(|port| port.kind);
+            if takes.zip(gives).map(|(takes, gives)| takes.accepts(gives)) != Some(true) {
+                return false;
+            }
+        }
     }
-    let folded = std::mem::take(&mut graph.folded);
-    let moved = |group: String| match group.strip_prefix(old) {
-        Some("") => new.to_owned(),
-        Some(rest) if rest.starts_with('/') => format!("{new}{rest}"),
-        _ => group,
-    };
-    graph.folded = folded.into_iter().map(moved).collect();
+    // What lies unwired must be as ready for wires: a layer without inputs replaces no other.
+    let old = graph.node(id).map(|node| node.layer.inputs().required);
+    read.len() >= inputs.required || old.is_some_and(|old| inputs.required <= old)
 }
 
-/// The groups that fold when a person asks for it: the innermost one of each selected node.
-pub fn foldable(graph: &Graph, selection: &BTreeSet<NodeId>) -> BTreeSet<String> {
-    (graph.nodes().iter())
-        .filter(|node| selection.contains(&node.id))
-        .filter(|node| super::card::folded_group(graph, node).is_none())
-        .filter_map(|node| node.group().map(str::to_owned))
-        .collect()
-}
-
-/// The folded groups that the selection is in; all of them if nothing is selected.
-pub fn unfoldable(graph: &Graph, selection: &BTreeSet<NodeId>) -> BTreeSet<String> {
-    if selection.is_empty() {
-        return graph.folded.clone();
-    }
-    (graph.nodes().iter())
-        .filter(|node| selection.contains(&node.id))
-        .filter_map(|node| super::card::folded_group(graph, node).map(str::to_owned))
-        .collect()
-}
-
-/// Every other node of the groups of these nodes, and these: what a fold box stands for.
+/// These nodes and every other node in the folded groups that they are in: what their boxes
+/// stand for.
 pub fn with_folded(graph: &Graph, selection: &BTreeSet<NodeId>) -> BTreeSet<NodeId> {
-    let groups = if selection.is_empty() {
-        BTreeSet::new()
-    } else {
-        unfoldable(graph, selection)
-    };
-    let is_in = |node: &&Node| {
-        selection.contains(&node.id)
-            || super::card::folded_group(graph, node).is_some_and(|group| groups.contains(group))
-    };
-    graph
+    let folded = |node: &Node| graph.folded_around(&node.name).map(str::to_owned);
+    let chosen = graph
         .nodes()
         .iter()
-        .filter(is_in)
-        .map(|node| node.id)
-        .collect()
+        .filter(|node| selection.contains(&node.id));
+    let groups: BTreeSet<String> = chosen.filter_map(folded).collect();
+    let is_in = |node: &&Node| {
+        let group = graph.folded_around(&node.name);
+        selection.contains(&node.id) || group.is_some_and(|group| groups.contains(group))
+    };
+    let nodes = graph.nodes().iter().filter(is_in);
+    nodes.map(|node| node.id).collect()
+}
+
+/// The innermost group around everything selected; a folded box is a group itself.
+pub fn group_around(graph: &Graph, selection: &BTreeSet<NodeId>) -> Option<String> {
+    let mut chosen = graph
+        .nodes()
+        .iter()
+        .filter(|node| selection.contains(&node.id));
+    let box_of = |node: &Node| graph.folded_around(&node.name).map(str::to_owned);
+    let first = chosen.next()?;
+    if let Some(group) = box_of(first)
+        && chosen
+            .clone()
+            .all(|node| box_of(node).as_deref() == Some(&group))
+    {
+        return Some(group);
+    }
+    let names = std::iter::once(first)
+        .chain(chosen)
+        .map(|node| unit(graph, node));
+    let group = crate::graph::shared_group(names);
+    (!group.is_empty()).then(|| group.to_owned())
+}
+
+/// What a node is to the eye: itself, or the folded box that it is in.
+fn unit<'a>(graph: &'a Graph, node: &'a Node) -> &'a str {
+    graph.folded_around(&node.name).unwrap_or(&node.name)
+}
+
+/// A name for a group of these nodes: what their names have in common, or `block`.
+pub fn group_name(graph: &Graph, selection: &BTreeSet<NodeId>) -> String {
+    let chosen = with_folded(graph, selection);
+    let names: Vec<&str> = (graph.nodes().iter())
+        .filter(|node| chosen.contains(&node.id))
+        .map(|node| unit(graph, node))
+        .collect();
+    let shared = crate::graph::shared_group(names.iter().copied());
+    let rest = |name: &str| name[shared.len()..].trim_start_matches('/').to_owned();
+    let rests: Vec<String> = names.iter().map(|name| rest(name)).collect();
+    let first = rests.first().map_or("", String::as_str);
+    let common = |length: &usize| {
+        let start = first.get(..*length);
+        start.is_some_and(|start| rests.iter().all(|name| name.starts_with(start)))
+    };
+    let length = (0..=first.len()).rev().find(common).unwrap_or(0);
+    let stem = first[..length].trim_end_matches(['_', '-', '/', ' ']);
+    let stem = if stem.chars().count() < 3 || stem.contains('/') {
+        "block"
+    } else {
+        stem
+    };
+    let wanted = if shared.is_empty() {
+        stem.to_owned()
+    } else {
+        format!("{shared}/{stem}")
+    };
+    crate::graph::leaf(&graph.free_group(&wanted)).to_owned()
 }
 
 /// The node to the right (`forward`) or left along a wire, for the arrow keys.
@@ -287,13 +333,4 @@ pub fn neighbour(graph: &Graph, from: NodeId, forward: bool) -> Option<NodeId> {
         false => (target == from).then_some(source),
     });
     there.next()
-}
-
-/// Moves boxes: nodes by id, comments by index.
-pub fn move_to(project: &mut Project, nodes: &BTreeMap<NodeId, [f32; 2]>) {
-    for (id, position) in nodes {
-        if let Some(node) = project.graph.node_mut(*id) {
-            node.position = *position;
-        }
-    }
 }

@@ -3,13 +3,14 @@
 //! The widget answers for single boxes; the selection of the window is kept here in step.
 
 use std::collections::BTreeSet;
+use std::rc::Rc;
 
 use egui::{Id, Key as KeyName, Modifiers, Rect, Response, Ui, Vec2};
 use egui_snarl::NodeId as BoxId;
 
 use super::board::place;
 use super::viewer::Typing;
-use super::{Editor, Key, NewLayer, edits};
+use super::{Card, Editor, Key, NewLayer, edits};
 use crate::graph::NodeId;
 use crate::gui::context::{Action, Ctx};
 use crate::i18n::Text;
@@ -33,18 +34,19 @@ impl Editor {
         if let Some(pointer) = pointer.filter(|_| over) {
             self.pointer = Some(self.drawing.to_window.inverse() * pointer);
         }
-        let boxes: Vec<(Key, BoxId)> = self
+        let boxes: Vec<(Rc<Card>, BoxId)> = self
             .board
-            .boxes()
-            .map(|(key, id)| (key.clone(), id))
+            .drawn()
+            .map(|(card, id)| (card.clone(), id))
             .collect();
-        for (key, id) in boxes {
+        for (card, id) in boxes {
             // The widget's own id of a box's frame, whose answer it keeps to itself.
             let frame = widget.with(("snarl-node", id)).with("frame");
             if let Some(answer) = ui.ctx().read_response(frame) {
-                self.box_answer(ui, &key, id, &answer, ctx, actions);
+                self.box_answer(ui, &card, id, &answer, ctx, actions);
             }
         }
+        self.pull_group(actions);
         self.box_selection(ui, widget, ctx, actions);
         if response.clicked() {
             self.drawing.selected_comment = None;
@@ -59,7 +61,7 @@ impl Editor {
     fn box_answer(
         &mut self,
         ui: &Ui,
-        key: &Key,
+        card: &Rc<Card>,
         id: BoxId,
         answer: &Response,
         ctx: &Ctx<'_>,
@@ -71,9 +73,10 @@ impl Editor {
             || answer.drag_started()
             || answer.dragged()
             || answer.drag_stopped();
-        let Some(card) = self.board.card(id).filter(|_| touched) else {
+        if !touched {
             return;
-        };
+        }
+        let key = &card.key;
         let nodes: BTreeSet<NodeId> = card.nodes.iter().copied().collect();
         let title = card.name.clone();
         let text = card.comment.as_ref().map(|(text, _)| text.clone());
@@ -82,10 +85,9 @@ impl Editor {
         if answer.double_clicked() {
             match key {
                 Key::Group(group) => {
-                    let group = group.clone();
-                    actions.push(Action::edit(Text::new("Unfold", "展开"), move |project| {
-                        project.graph.folded.remove(&group);
-                    }));
+                    let mut folded = ctx.project.graph.folded.clone();
+                    folded.remove(group);
+                    actions.push(Action::Fold(folded));
                 }
                 _ => {
                     let text = text.unwrap_or(title);
@@ -138,63 +140,81 @@ impl Editor {
         ctx: &Ctx<'_>,
         actions: &mut Vec<Action>,
     ) {
+        let at = self.board.snarl.get_node_info(id).map(|node| node.pos);
+        let home = self.board.find(key).map(|shown| shown.place);
+        let moved = at.zip(home).map_or(Vec2::ZERO, |(now, home)| now - home);
+        let along = |card: &&Rc<Card>| {
+            let is_selected = |node| ctx.selection.contains(node);
+            card.key == *key
+                || selected && !card.nodes.is_empty() && card.nodes.iter().all(is_selected)
+        };
         if answer.dragged_by(egui::PointerButton::Primary) {
             self.moving = true;
-            let at = |editor: &Self, id| editor.board.snarl.get_node_info(id).map(|node| node.pos);
-            let moved = at(self, id)
-                .zip(self.home(key, ctx))
-                .map_or(Vec2::ZERO, |(now, home)| now - home);
-            let others: Vec<(Key, BoxId)> = (self.board.boxes())
-                .filter(|(other, _)| selected && *other != key)
-                .filter(|(_, other)| {
-                    let card = self.board.card(*other);
-                    card.is_some_and(|card| {
-                        !card.nodes.is_empty()
-                            && card.nodes.iter().all(|node| ctx.selection.contains(node))
-                    })
-                })
-                .map(|(other, id)| (other.clone(), id))
+            let keys: Vec<Key> = self
+                .board
+                .cards()
+                .filter(along)
+                .map(|c| c.key.clone())
                 .collect();
-            for (other, id) in others {
-                let home = self.home(&other, ctx);
-                if let (Some(home), Some(node)) = (home, self.board.snarl.get_node_info_mut(id)) {
-                    node.pos = home + moved;
-                }
-            }
+            self.show_moved(&keys, moved);
         }
         if answer.drag_stopped() && self.moving {
             self.moving = false;
             self.shown = None;
-            let moves: Vec<(Key, Vec2)> = (self.board.boxes())
-                .filter_map(|(key, id)| {
-                    let delta = self.board.snarl.get_node_info(id)?.pos - self.home(key, ctx)?;
-                    (delta.length() > 0.5).then(|| (key.clone(), delta))
-                })
-                .collect();
-            if !moves.is_empty() {
+            let keys = self
+                .board
+                .cards()
+                .filter(along)
+                .map(|card| card.key.clone());
+            let moves: Vec<(Key, Vec2)> = keys.map(|key| (key, moved)).collect();
+            if moved.length() > 0.5 {
                 actions.push(self.move_boxes(Text::new("Move", "移动"), &moves));
             }
         }
     }
 
-    /// Where the project says that a box is.
-    fn home(&self, key: &Key, ctx: &Ctx<'_>) -> Option<egui::Pos2> {
-        let graph = &ctx.project.graph;
-        let position = match key {
-            Key::Comment(index) => graph.comments.get(*index)?.position,
-            Key::Node(id) => graph.node(*id)?.position,
-            Key::Group(_) => {
-                let card = self.board.card(self.board.id(key)?)?;
-                let members = card.nodes.iter().filter_map(|id| graph.node(*id));
-                members.fold([f32::INFINITY; 2], |corner, node| {
-                    [
-                        corner[0].min(node.position[0]),
-                        corner[1].min(node.position[1]),
-                    ]
-                })
+    /// Draws boxes away from their places, until the drag is over.
+    fn show_moved(&mut self, keys: &[Key], by: Vec2) {
+        for key in keys {
+            let Some(place) = self.board.find(key).map(|shown| shown.place) else {
+                continue;
+            };
+            match self
+                .board
+                .id(key)
+                .and_then(|id| self.board.snarl.get_node_info_mut(id))
+            {
+                Some(node) => node.pos = place + by,
+                // Out of sight, a frame around it may still be seen.
+                None => {
+                    if let Some(rect) = self.board.rects.get_mut(key) {
+                        let corner = place - super::viewer::MARGIN.left_top() + by;
+                        *rect = Rect::from_min_size(corner, rect.size());
+                    }
+                }
             }
+        }
+    }
+
+    /// A group that is moved by its title.
+    fn pull_group(&mut self, actions: &mut Vec<Action>) {
+        let Some(pull) = self.drawing.pull.take() else {
+            return;
         };
-        Some(egui::Pos2::from(position))
+        let inside = |card: &&Rc<Card>| crate::graph::is_in(&card.name, &pull.group);
+        let cards = self.board.cards().filter(|card| card.comment.is_none());
+        let keys: Vec<Key> = cards.filter(inside).map(|card| card.key.clone()).collect();
+        self.show_moved(&keys, pull.by);
+        self.moving = !pull.done;
+        if pull.done {
+            self.shown = None;
+            let moves: Vec<(Key, Vec2)> = keys.into_iter().map(|key| (key, pull.by)).collect();
+            if pull.by.length() > 0.5 {
+                actions.push(self.move_boxes(Text::new("Move a group", "移动组"), &moves));
+            }
+        } else {
+            self.drawing.pull = Some(pull);
+        }
     }
 
     /// Shift and drag over the ground: the widget draws the rectangle.
@@ -214,7 +234,7 @@ impl Editor {
         {
             let area = Rect::from_two_pos(from, pointer);
             let mut selection = ctx.selection.clone();
-            for card in self.board.snarl.nodes() {
+            for card in self.board.cards() {
                 if self
                     .board
                     .rect(&card.key)
@@ -305,11 +325,7 @@ impl Editor {
             let aside = (way - direction * along).length();
             (along > 1.0).then_some(along + 2.0 * aside)
         };
-        let boxes = self
-            .board
-            .snarl
-            .nodes()
-            .filter(|card| !card.nodes.is_empty());
+        let boxes = self.board.cards().filter(|card| !card.nodes.is_empty());
         let costs = boxes.filter_map(|card| Some((cost(self.board.rect(&card.key)?)?, card)));
         let nearest = costs.min_by(|a, b| a.0.total_cmp(&b.0))?;
         Some(nearest.1.nodes.iter().copied().collect())

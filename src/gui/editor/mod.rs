@@ -3,18 +3,27 @@
 //! It draws a copy of the graph and turns what a person does into actions; the copy is made
 //! again whenever the graph, what is known of it, or the language changes.
 
+pub mod align;
 mod arrange;
 mod board;
 mod card;
 pub mod edits;
+mod frames;
 mod interact;
-pub mod layout;
+mod marks;
+mod measure;
+mod minimap;
+mod refold;
+mod search;
 mod tools;
 mod viewer;
 
 pub use card::{Card, Key, Pin};
+pub use marks::{Differs, Ghost, Marks};
+pub use search::Search;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
+use std::rc::Rc;
 
 use egui::emath::TSTransform;
 use egui::{Id, Pos2, Rect, Ui, vec2};
@@ -39,6 +48,8 @@ enum Look {
     At(BTreeSet<NodeId>),
     /// Moves only if the nodes are out of sight.
     Reveal(BTreeSet<NodeId>),
+    /// Into the middle, in a size that can be read.
+    Centre(BTreeSet<NodeId>),
 }
 
 /// The editor's own state; nothing of it is in the project.
@@ -47,7 +58,12 @@ pub struct Editor {
     board: Board,
     /// The revisions of graph and inference that the board shows.
     shown: Option<[u64; 2]>,
-    groups: Vec<(String, Vec<Key>)>,
+    groups: Vec<frames::Group>,
+    measure: measure::Measure,
+    pub search: Search,
+    pub marks: Marks,
+    /// Whether the whole graph is shown in a corner.
+    pub minimap: bool,
     drawing: Drawing,
     look: Option<Look>,
     /// Frames until sizes of new boxes are known, and the view can be moved by them.
@@ -78,9 +94,11 @@ impl Editor {
         let held = ui.input(|input| input.pointer.any_down() || input.pointer.any_released());
         if self.moving && !held {
             // The box went away under the pointer, and its drag had no end.
-            (self.moving, self.shown) = (false, None);
+            (self.moving, self.shown, self.drawing.pull) = (false, None, None);
         }
-        self.update(ctx, revision);
+        self.update(ui.ctx(), ctx, revision);
+        self.marks.found = self.search.nodes();
+        self.marks.current = self.search.current();
         let view = ui.available_rect_before_wrap();
         self.view = Some(view);
         self.settle = self.settle.saturating_sub(1);
@@ -89,9 +107,18 @@ impl Editor {
         } else {
             ui.ctx().request_repaint();
         }
+        // Where the view will be: it may be on its way.
+        let there = self.drawing.go_to.unwrap_or(self.drawing.to_window);
+        let holds = self.moving
+            || self.drawing.is_wiring()
+            || self.drawing.typing.is_some()
+            || egui::Popup::is_any_open(ui.ctx());
+        self.board.cull(there.inverse() * view, holds);
         self.drawing.begin_frame();
         let widget_id = Id::new(("graph", self.generation));
         let style = viewer::snarl_style(ui.style());
+        frames::place(&mut self.groups, &self.board.rects);
+        let cards: Vec<Rc<Card>> = self.board.cards().cloned().collect();
         let Board { snarl, rects, .. } = &mut self.board;
         let before: BTreeSet<_> = snarl.wires().collect();
         let mut viewer = Viewer {
@@ -99,7 +126,9 @@ impl Editor {
             actions,
             drawing: &mut self.drawing,
             rects,
+            cards: &cards,
             groups: &self.groups,
+            marks: &self.marks,
             style: ui.style().clone(),
             situation: self.situation,
         };
@@ -110,6 +139,7 @@ impl Editor {
         if self.board.snarl.wires().count() != before.len() {
             let wires = self.board.pulled_out(&before);
             self.shown = None;
+            self.board.invalidate();
             actions.push(Action::edit(
                 Text::new("Remove a wire", "删除连线"),
                 move |project| {
@@ -124,35 +154,23 @@ impl Editor {
             empty_ui(ui, view);
         }
         self.tools_ui(ui, view, actions);
+        self.search_ui(ui, view, ctx, revision[0], actions);
+        if self.minimap {
+            self.minimap_ui(ui, view, ctx);
+        }
     }
 
-    fn update(&mut self, ctx: &Ctx<'_>, revision: [u64; 2]) {
+    fn update(&mut self, egui: &egui::Context, ctx: &Ctx<'_>, revision: [u64; 2]) {
         // The widget remembers the pins of a wire that is being drawn, and trusts that they stay.
         if self.shown == Some(revision) || self.moving || self.drawing.is_wiring() {
             return;
         }
-        let boxes = self.board.boxes().count();
-        self.board.update(&ctx.project.graph, ctx.inference);
-        self.drawing.forget_sizes();
-        if self.board.boxes().count() != boxes {
-            self.settle = self.settle.max(2);
-        }
-        let mut groups: BTreeMap<String, Vec<Key>> = BTreeMap::new();
-        for group in ctx.project.graph.groups() {
-            let prefix = format!("{group}/");
-            let inside = |card: &&Card| card.comment.is_none() && card.name.starts_with(&prefix);
-            let keys: Vec<Key> = self
-                .board
-                .snarl
-                .nodes()
-                .filter(inside)
-                .map(|card| card.key.clone())
-                .collect();
-            if !keys.is_empty() {
-                groups.insert(group, keys);
-            }
-        }
-        self.groups = groups.into_iter().collect();
+        let Self { board, measure, .. } = self;
+        let mut size = |card: &Card| measure.size(egui, card);
+        let graph = &ctx.project.graph;
+        let changed = board.update(graph, ctx.inference, &mut size);
+        self.drawing.forget_sizes(&changed);
+        self.groups = frames::open_groups(graph, &self.board);
         self.shown = Some(revision);
     }
 
@@ -172,12 +190,18 @@ impl Editor {
             look: Some(Look::All),
             settle: 3,
             generation: self.generation + 1,
+            minimap: self.minimap,
             ..Self::default()
         };
     }
 
     pub fn zoom_to(&mut self, nodes: &BTreeSet<NodeId>) {
         self.look = Some(Look::At(nodes.clone()));
+    }
+
+    /// Brings nodes into the middle of the view, in a size that can be read.
+    pub fn centre_on(&mut self, nodes: BTreeSet<NodeId>) {
+        self.look = Some(Look::Centre(nodes));
     }
 
     /// Brings a node into view if it is out of sight.
@@ -189,17 +213,22 @@ impl Editor {
         let Some(look) = self.look.take() else { return };
         let bounds = match &look {
             Look::All => self.board.bounds(None),
-            Look::At(nodes) | Look::Reveal(nodes) => self.board.bounds(Some(nodes)),
+            Look::At(nodes) | Look::Reveal(nodes) | Look::Centre(nodes) => {
+                self.board.bounds(Some(nodes))
+            }
         };
         let Some(bounds) = bounds else { return };
         let now = self.drawing.to_window;
-        if matches!(look, Look::Reveal(_)) {
-            if (now.inverse() * view).contains_rect(bounds) {
+        let fits = view.shrink2(vec2(28.0, 40.0)).size() / bounds.size().max(vec2(1.0, 1.0));
+        match look {
+            Look::Reveal(_) if (now.inverse() * view).contains_rect(bounds) => return,
+            Look::Reveal(_) | Look::Centre(_) => {
+                // What is larger than the view is shown as a whole.
+                let scaling = now.scaling.clamp(0.5, 1.2).min(fits.min_elem().max(0.1));
+                self.drawing.go_to = Some(centred(bounds.center(), view, scaling));
                 return;
             }
-            let scaling = now.scaling.clamp(0.5, 1.2);
-            self.drawing.go_to = Some(centred(bounds.center(), view, scaling));
-            return;
+            _ => {}
         }
         let room = view.shrink2(vec2(28.0, 40.0)).size() / bounds.size().max(vec2(1.0, 1.0));
         self.drawing.go_to = Some(centred(

@@ -7,7 +7,8 @@ mod pins;
 mod widget;
 mod wishes;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use egui::emath::TSTransform;
 use egui::{Color32, CornerRadius, Frame, Margin, Rect, Stroke, Ui, Vec2, vec2};
@@ -15,6 +16,9 @@ use egui_snarl::NodeId as BoxId;
 use egui_snarl::ui::{BackgroundPattern, SnarlStyle};
 
 use super::card::{Card, Key};
+use super::frames::{Group, Pull};
+use super::marks::Marks;
+use crate::graph::NodeId;
 use crate::gui::commands::Situation;
 use crate::gui::context::{Action, Ctx};
 use crate::gui::theme;
@@ -43,11 +47,18 @@ pub struct Drawing {
     /// The sizes of what is in boxes, so that those out of sight need not be laid out.
     sizes: BTreeMap<(usize, usize), Vec2>,
     pub selected_comment: Option<usize>,
+    /// A group that is being dragged by its title.
+    pub pull: Option<Pull>,
+    /// While a wire is drawn: what it cannot end at, because that would close a circle.
+    circle: Option<(End, BTreeSet<NodeId>)>,
 }
 
 impl Drawing {
     pub fn begin_frame(&mut self) {
         self.wire = self.wire_now.take();
+        if self.wire.is_none() {
+            self.circle = None;
+        }
     }
 
     /// Whether a wire was being drawn in the last frame.
@@ -55,9 +66,9 @@ impl Drawing {
         self.wire_now.is_some()
     }
 
-    /// Forgets measured sizes, because contents have changed.
-    pub fn forget_sizes(&mut self) {
-        self.sizes.clear();
+    /// Forgets the measured sizes in boxes whose contents have changed.
+    pub fn forget_sizes(&mut self, boxes: &BTreeSet<BoxId>) {
+        self.sizes.retain(|(id, _), _| !boxes.contains(&BoxId(*id)));
     }
 }
 
@@ -67,8 +78,11 @@ pub struct Viewer<'a> {
     pub actions: &'a mut Vec<Action>,
     pub drawing: &'a mut Drawing,
     pub rects: &'a mut BTreeMap<Key, Rect>,
-    /// Groups that are not folded, with the boxes in them.
-    pub groups: &'a [(String, Vec<Key>)],
+    /// Every box, drawn or not.
+    pub cards: &'a [Rc<Card>],
+    /// Groups that are not folded, inner ones first.
+    pub groups: &'a [Group],
+    pub marks: &'a Marks,
     pub style: std::sync::Arc<egui::Style>,
     pub situation: Situation,
 }

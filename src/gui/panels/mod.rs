@@ -1,5 +1,6 @@
 //! The panels beside the graph, and whatever they keep between frames.
 
+mod comparison;
 mod form;
 mod palette;
 mod problems;
@@ -9,11 +10,14 @@ use egui::{RichText, Ui};
 use serde::{Deserialize, Serialize};
 
 use super::ViewKind;
-use super::commands::CommandId;
+use super::commands::{CommandId, Situation};
+use super::comparison::Comparison;
 use super::context::{Action, Ctx, View};
 use super::labs::Labs;
 use super::views::Views;
 use crate::i18n::tr;
+
+pub use palette::{about_ui as about_layer_ui, matches as layer_matches};
 
 /// One of each panel; what a person set in the views is remembered.
 #[derive(Default, Serialize, Deserialize)]
@@ -69,6 +73,21 @@ impl Panels {
         if outdated {
             ui.horizontal(|ui| outdated_ui(ui, actions));
         }
+    }
+
+    /// What is different from another project.
+    pub fn comparison_ui(
+        &mut self,
+        ui: &mut Ui,
+        comparison: Option<&Comparison>,
+        ctx: &Ctx<'_>,
+        now: &Situation,
+        actions: &mut Vec<Action>,
+    ) {
+        let frame = egui::Frame::new().inner_margin(egui::Margin::symmetric(10, 8));
+        frame.show(ui, |ui| {
+            comparison::comparison_ui(ui, comparison, ctx, now, actions)
+        });
     }
 
     /// Puts the text cursor into the palette's search box.

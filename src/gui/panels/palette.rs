@@ -216,7 +216,7 @@ pub fn formula_ui(ui: &mut Ui, text: &str) {
 
 /// Whether every word of the query is in the type's name, its title or its family, in either
 /// language.
-fn matches(spec: &LayerSpec, query: &str) -> bool {
+pub fn matches(spec: &LayerSpec, query: &str) -> bool {
     let family = spec.family.text();
     let texts = [
         spec.name,

@@ -8,22 +8,23 @@ use egui::Context;
 use crate::graph::NodeId;
 use crate::gui::app::App;
 use crate::gui::editor::edits;
-use crate::gui::files::file_name;
+use crate::gui::files::{file_name, is_image};
 use crate::gui::modals::Next;
 use crate::gui::toasts::Tone;
 use crate::gui::training::Start;
-use crate::gui::weights::{Begin, Comparison};
+use crate::gui::weights::{Begin, Offer};
 use crate::i18n::{Text, tr_format};
-use crate::interop::weights::{WeightsFile, is_weights};
+use crate::interop::weights::{compare, is_weights};
 use crate::project::write_atomically;
 use crate::train;
 
 impl App {
-    /// Weights are compared with the network, anything else is opened.
+    /// Weights are compared with the network, about images it is asked, anything else is opened.
     pub(in crate::gui) fn dropped(&mut self, path: PathBuf, ctx: &Context) {
-        match is_weights(&path) {
-            true => self.compare_weights(path),
-            false => self.guarded(Next::Open(path), ctx),
+        match () {
+            () if is_weights(&path) => self.compare_weights(path),
+            () if is_image(&path) => self.open_picture(&path),
+            () => self.guarded(Next::Open(path), ctx),
         }
     }
 
@@ -31,18 +32,15 @@ impl App {
     pub(super) fn compare_weights(&mut self, path: PathBuf) {
         let graph = &self.document.project().graph;
         let inference = self.document.inference();
-        match WeightsFile::open(&path, Some((graph, inference))) {
-            Ok(file) => {
-                let report = file.report(graph, inference);
-                self.comparison = Some(Comparison { path, report });
-            }
+        match compare(&path, graph, inference) {
+            Ok(report) => self.offer = Some(Offer { path, report }),
             Err(error) => self.toasts.show(Tone::Error, error.to_string()),
         }
     }
 
     /// The answer to the question: a run that begins with the weights, paused.
     pub(in crate::gui) fn decided(&mut self, load: bool) {
-        let Some(Comparison { path, .. }) = self.comparison.take().filter(|_| load) else {
+        let Some(Offer { path, .. }) = self.offer.take().filter(|_| load) else {
             return;
         };
         self.training.initial = Some(Begin::new(path));

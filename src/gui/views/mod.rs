@@ -10,6 +10,8 @@ mod curves;
 mod data;
 mod depth;
 mod maps;
+mod predict;
+mod segmentation;
 mod text;
 mod training_bar;
 mod weights;
@@ -26,6 +28,8 @@ pub use curves::CurvesView;
 pub use data::DataView;
 pub use depth::DepthView;
 pub use maps::MapsView;
+pub use predict::PredictView;
+pub use segmentation::SegmentationView;
 pub use text::TextView;
 pub use training_bar::TrainingBar;
 pub use weights::WeightsView;
@@ -46,7 +50,9 @@ pub struct Views {
     data: DataView,
     depth: DepthView,
     confusion: ConfusionView,
+    segmentation: SegmentationView,
     text: TextView,
+    predict: PredictView,
 }
 
 impl Views {
@@ -59,13 +65,16 @@ impl Views {
             ViewKind::Data => &mut self.data,
             ViewKind::Depth => &mut self.depth,
             ViewKind::Confusion => &mut self.confusion,
+            ViewKind::Segmentation => &mut self.segmentation,
             ViewKind::Text => &mut self.text,
+            ViewKind::Predict => &mut self.predict,
             ViewKind::Editor
             | ViewKind::Palette
             | ViewKind::Form
             | ViewKind::Problems
             | ViewKind::Prototxt
-            | ViewKind::Labs => return None,
+            | ViewKind::Labs
+            | ViewKind::Comparison => return None,
         })
     }
 }

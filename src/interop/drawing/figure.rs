@@ -7,7 +7,7 @@ use unicode_width::UnicodeWidthStr;
 use crate::graph::layout::{
     Area, Block, Placed, bounds_of, frame_of, has_overlap, is_scattered, layered,
 };
-use crate::graph::{Family, Graph, Inference, Node, NodeId, Phase, Phases, leaf, parent};
+use crate::graph::{Family, Graph, Inference, Node, NodeId, Phase, Phases, PortType, leaf, parent};
 use crate::i18n::tr_format;
 use crate::interop::words;
 
@@ -54,9 +54,10 @@ pub struct Drawn {
 
 /// A wire from one box to another.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Drawnwire {
+pub struct DrawnWire {
     pub from: usize,
     pub to: usize,
+    pub kind: PortType,
     /// The shape of what flows, said once for each output.
     pub shape: Option<String>,
 }
@@ -68,7 +69,7 @@ pub struct Figure {
     pub boxes: Vec<Drawn>,
     /// Open groups, outer ones first, with their frames.
     pub frames: Vec<(String, Area)>,
-    pub wires: Vec<Drawnwire>,
+    pub wires: Vec<DrawnWire>,
     /// Notes of the editor, where the boxes stand as there.
     pub notes: Vec<(String, Area)>,
     pub size: [f32; 2],
@@ -275,8 +276,8 @@ fn wires(
     graph: &Graph,
     inference: &Inference,
     of_node: &BTreeMap<NodeId, usize>,
-) -> Vec<Drawnwire> {
-    let mut wires: Vec<Drawnwire> = Vec::new();
+) -> Vec<DrawnWire> {
+    let mut wires: Vec<DrawnWire> = Vec::new();
     let mut said = BTreeSet::new();
     for phase in Phase::BOTH {
         for (from, to) in graph.wires(phase) {
@@ -289,13 +290,18 @@ fn wires(
             if source == target || known {
                 continue;
             }
+            let port = graph
+                .node(from.0)
+                .and_then(|node| node.layer.outputs().get(from.1));
+            let kind = port.map_or(PortType::Any, |port| port.kind);
             let info = inference.phase(phase).nodes.get(&from.0);
             let outputs = info.and_then(|info| info.outputs.as_ref());
             let shape = outputs.and_then(|outputs| outputs.get(from.1));
             let is_new = said.insert((source, from));
-            wires.push(Drawnwire {
+            wires.push(DrawnWire {
                 from: source,
                 to: target,
+                kind,
                 shape: shape.filter(|_| is_new).and_then(words::example_shape),
             });
         }

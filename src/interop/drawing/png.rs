@@ -35,7 +35,9 @@ pub fn png(figure: &Figure) -> Result<Vec<u8>, PngError> {
         fontdb: Arc::new(fonts),
         ..usvg::Options::default()
     };
-    let tree = usvg::Tree::from_str(&svg(figure), &options)?;
+    // The font has no signs of these; the window takes them from another one.
+    let text = svg(figure).replace('×', "x").replace('…', "...");
+    let tree = usvg::Tree::from_str(&text, &options)?;
     let [width, height] = figure.size;
     let scale = SCALE
         .min((MOST_PIXELS / (width * height).max(1.0)).sqrt())

@@ -4,12 +4,13 @@ use std::fmt::Write as _;
 
 use super::figure::{ANCHOR, Drawn, Figure, INSET, MARGIN, NAME, SHAPE, SMALL, TITLE};
 use super::{family_colors, tint};
-use crate::graph::Phases;
 use crate::graph::layout::Area;
+use crate::graph::{Phases, PortType};
 
 const INK: &str = "#1c2733";
 const FAINT: &str = "#5a6675";
 const WIRE: &str = "#8593a6";
+const LABELS: &str = "#ecdccb";
 
 /// Text between tags or in an attribute; what XML does not allow is left out.
 fn escaped(text: &str) -> String {
@@ -55,14 +56,21 @@ pub fn svg(figure: &Figure) -> String {
             svg += &text(place, SMALL, INK, false, line);
         }
     }
-    for wire in &figure.wires {
+    // Labels go everywhere and say little: they are faint, and lie under the others.
+    let (labels, others): (Vec<_>, Vec<_>) =
+        (figure.wires.iter()).partition(|wire| wire.kind == PortType::Labels);
+    for wire in labels.into_iter().chain(others) {
         let (from, to) = (&figure.boxes[wire.from], &figure.boxes[wire.to]);
         let path = path(figure, &from.area, &to.area);
+        let (color, width) = match wire.kind {
+            PortType::Labels => (LABELS, 1.0),
+            _ => (WIRE, 1.4),
+        };
         _ = writeln!(
             svg,
-            "<path d=\"{path}\" fill=\"none\" stroke=\"{WIRE}\" stroke-width=\"1.4\" stroke-linejoin=\"round\"/>"
+            "<path d=\"{path}\" fill=\"none\" stroke=\"{color}\" stroke-width=\"{width}\" stroke-linejoin=\"round\"/>"
         );
-        svg += &arrow(&to.area);
+        svg += &arrow(&to.area, color);
     }
     figure.boxes.iter().for_each(|drawn| svg += &block(drawn));
     for wire in &figure.wires {
@@ -115,11 +123,11 @@ fn block(drawn: &Drawn) -> String {
     svg
 }
 
-fn arrow(to: &Area) -> String {
+fn arrow(to: &Area, color: &str) -> String {
     let (x, y) = (to.min[0], to.min[1] + ANCHOR);
     let (back, above, below) = (x - 6.0, y - 3.5, y + 3.5);
     format!(
-        "<path d=\"M{x:.1} {y:.1}L{back:.1} {above:.1}L{back:.1} {below:.1}Z\" fill=\"{WIRE}\"/>\n"
+        "<path d=\"M{x:.1} {y:.1}L{back:.1} {above:.1}L{back:.1} {below:.1}Z\" fill=\"{color}\"/>\n"
     )
 }
 
@@ -130,8 +138,12 @@ fn path(figure: &Figure, from: &Area, to: &Area) -> String {
     let (end_x, end_y) = (to.min[0] - 4.0, to.min[1] + ANCHOR);
     if end_x < x + 8.0 {
         let (out, into) = (x + 14.0, end_x - 14.0);
-        let middle = match to.min[1] > from.max[1] {
-            true => (from.max[1] + to.min[1]) / 2.0,
+        // Along the lower edge of the row that it leaves, or over both.
+        let in_row = figure.boxes.iter().map(|drawn| &drawn.area);
+        let in_row = in_row.filter(|area| area.min[1] < from.max[1] && area.max[1] > from.min[1]);
+        let lowest = in_row.map(|area| area.max[1]).fold(from.max[1], f32::max);
+        let middle = match to.min[1] > lowest {
+            true => lowest + (to.min[1] - lowest).min(28.0) / 2.0,
             false => from.min[1].min(to.min[1]) - 12.0,
         };
         return format!("M{x:.1} {y:.1}H{out:.1}V{middle:.1}H{into:.1}V{end_y:.1}H{end_x:.1}");

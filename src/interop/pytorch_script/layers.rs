@@ -124,14 +124,16 @@ impl Site<'_> {
         }
         let up = self.layer::<Upsample>()?;
         let x = self.x();
-        let size = [0, 1].map(|axis| match (up.size[axis], up.scale) {
-            (0, 1) => format!("{x}.shape[{}]", 2 + axis),
-            (0, scale) => format!("{scale} * {x}.shape[{}]", 2 + axis),
-            (size, _) => size.to_string(),
+        let like = self.args.get(1);
+        let size = [0, 1].map(|axis| match (like, up.size[axis], up.scale) {
+            (Some(like), ..) => format!("{like}.shape[{}]", 2 + axis),
+            (None, 0, 1) => format!("{x}.shape[{}]", 2 + axis),
+            (None, 0, scale) => format!("{scale} * {x}.shape[{}]", 2 + axis),
+            (None, size, _) => size.to_string(),
         });
         let [height, width] = &size;
         match up.mode {
-            UpsampleMode::Nearest if up.size == [0, 0] => {
+            UpsampleMode::Nearest if up.size == [0, 0] && like.is_none() => {
                 let scale = up.scale;
                 Written::of(format!("F.interpolate({x}, scale_factor={scale})"))
             }

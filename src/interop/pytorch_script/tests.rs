@@ -73,7 +73,7 @@ fn a_small_network_reads_as_a_person_would_write_it() {
         self.block["0"] = Group()
         # block/0
         self.block["0"].conv = nn.Conv2d(3, 4, 3, stride=(2, 1), padding=1)
-        self.fc = nn.Linear(48, 2)
+        self.fc = nn.Linear(32, 2)
 
     def forward(self, data):
         # block/0
@@ -139,8 +139,10 @@ fn placed(layer: &dyn crate::graph::Layer) -> Option<(Vec<Shape>, Inferred)> {
     for count in counts {
         for first in &shapes {
             for other in &shapes {
-                let mut inputs = vec![first.clone()];
-                inputs.resize(count, other.clone());
+                let mut inputs = vec![first.clone(); count];
+                if count > 1 {
+                    inputs[count - 1] = other.clone();
+                }
                 let read: Vec<&Shape> = inputs.iter().collect();
                 if let Ok(inferred) = layer.infer(&context, &read) {
                     return Some((inputs, inferred));

@@ -22,9 +22,12 @@ pub(super) fn text(stage: &Stage, multipliers: &BTreeMap<String, (f64, f64)>) ->
         text.clear();
     }
     text += "def train(net, batches, iterations=";
-    _ = write!(text, "{}):\n", stage.iterations);
+    _ = writeln!(text, "{}):", stage.iterations);
     text += "    \"\"\"Trains on (data, label) or (data, label, target) pairs, as from a DataLoader.\"\"\"\n";
     text += &groups(solver, multipliers.is_empty());
+    if matches!(solver.method, Method::Sgd | Method::Nesterov) && solver.policy != Policy::Fixed {
+        text += "    # As in Caffe, the project keeps the learning rate in its momentum; PyTorch does not: where the\n    # rate changes, the two differ a little for some iterations.\n";
+    }
     _ = writeln!(text, "    optimizer = {}", optimizer(solver));
     _ = writeln!(text, "    policy = {}", policy(solver));
     text += "    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, policy)\n";

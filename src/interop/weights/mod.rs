@@ -30,6 +30,7 @@ use std::sync::Arc;
 use candle_core::Tensor;
 
 use super::caffe::{self, ImportError};
+use super::onnx::{self, OnnxError};
 use super::pytorch;
 use crate::graph::{Graph, Inference};
 use crate::i18n::tr_format;
@@ -37,7 +38,7 @@ use crate::net::{Net, NetError};
 use crate::train::Initial;
 
 /// The endings of files that can be opened here.
-pub const ENDINGS: [&str; 5] = ["safetensors", "pth", "pt", "bin", "caffemodel"];
+pub const ENDINGS: [&str; 6] = ["safetensors", "pth", "pt", "bin", "caffemodel", "onnx"];
 
 #[derive(Debug, thiserror::Error)]
 pub enum WeightsError {
@@ -63,13 +64,15 @@ pub enum WeightsError {
     #[error(transparent)]
     Caffe(#[from] ImportError),
     #[error(transparent)]
+    Onnx(#[from] OnnxError),
+    #[error(transparent)]
     Net(#[from] NetError),
 }
 
 /// How much of a network must get its weights from a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fit {
-    /// Everything, and of a state dictionary nothing may be left over.
+    /// Every parameter; what is left over in the file, such as heads for training, is reported.
     Strict,
     /// Whatever matches in key and shape; the rest stays as it is.
     WhatFits,
@@ -96,7 +99,7 @@ enum Body {
         store: Store,
         views: BTreeMap<String, View>,
     },
-    /// Caffe's files have no index: they are read as a whole.
+    /// Caffe's and ONNX's files have no index: they are read as a whole.
     Read(BTreeMap<String, Tensor>),
 }
 
@@ -115,18 +118,24 @@ impl WeightsFile {
                     Some((graph, inference)) => caffe::weights_for(layers, graph, inference),
                     None => caffe::weights_by_type(layers),
                 };
-                let shapes = tensors.iter();
-                let shapes = shapes.map(|(key, tensor)| (key.clone(), tensor.dims().to_vec()));
-                Ok(Self {
-                    path: path.to_owned(),
-                    shapes: shapes.collect(),
-                    notes: Vec::new(),
-                    body: Body::Read(tensors),
-                })
+                Ok(Self::whole(path, tensors))
             }
+            "onnx" => Ok(Self::whole(path, onnx::weights(path)?)),
             _ => Err(WeightsError::Ending {
                 path: path.to_owned(),
             }),
+        }
+    }
+
+    /// A file of which everything was read.
+    fn whole(path: &Path, tensors: BTreeMap<String, Tensor>) -> Self {
+        let shapes = tensors.iter();
+        let shapes = shapes.map(|(key, tensor)| (key.clone(), tensor.dims().to_vec()));
+        Self {
+            path: path.to_owned(),
+            shapes: shapes.collect(),
+            notes: Vec::new(),
+            body: Body::Read(tensors),
         }
     }
 
@@ -164,16 +173,15 @@ impl WeightsFile {
     /// Loads what matches into a network, one tensor at a time.
     pub fn load(&mut self, net: &mut Net, fit: Fit) -> Result<Report, WeightsError> {
         let report = self.report(net.graph(), net.inference());
-        // Caffe itself passes over the layers of a file that a network has not.
-        let leftover = !report.unused.is_empty() && matches!(self.body, Body::Stored { .. });
-        if fit == Fit::Strict && (leftover || !report.is_complete()) {
+        if fit == Fit::Strict && !report.is_complete() {
             return Err(WeightsError::Misfit {
                 path: self.path.clone(),
                 report: Box::new(report),
             });
         }
-        for Named { key, .. } in &report.matched {
+        for Named { key, shape } in &report.matched {
             let tensor = self.take(key)?;
+            let tensor = tensor.reshape(shape.as_slice()).map_err(NetError::from)?;
             net.give_param(key, tensor)?;
         }
         Ok(report)
@@ -212,6 +220,12 @@ fn open_file(path: &Path) -> std::io::Result<(File, u64)> {
     Ok((file, metadata.len()))
 }
 
+/// What of a file fits a network, with nothing loaded.
+pub fn compare(path: &Path, graph: &Graph, inference: &Inference) -> Result<Report, WeightsError> {
+    let file = WeightsFile::open(path, Some((graph, inference)))?;
+    Ok(file.report(graph, inference))
+}
+
 /// Loads a file into a network.
 pub fn load(net: &mut Net, path: &Path, fit: Fit) -> Result<Report, WeightsError> {
     let (graph, inference) = (net.graph(), net.inference());
@@ -227,12 +241,13 @@ pub fn initial(path: PathBuf) -> Initial {
     })
 }
 
-/// Whether a file holds weights, by its ending and, where others use that too, by its beginning.
+/// Whether a file holds weights and no more, by its ending and, where others use that too, by its
+/// beginning.
 pub fn is_weights(path: &Path) -> bool {
     let ending = path.extension().unwrap_or_default().to_string_lossy();
     let ending = ending.to_ascii_lowercase();
     if ending != "bin" {
-        return ENDINGS.contains(&ending.as_str());
+        return ENDINGS.contains(&ending.as_str()) && ending != "onnx";
     }
     let mut head = Vec::new();
     let read =

@@ -39,6 +39,21 @@ pub struct Report {
     pub notes: Vec<String>,
 }
 
+/// Whether a weight of (outputs, C·H·W) has the numbers of one of (outputs, C, H, W) in their
+/// order: a full connection is a convolution that is as large as its input.
+pub(super) fn is_flat(flat: &[usize], whole: &[usize]) -> bool {
+    let count = |dims: &[usize]| {
+        let product = |all: usize, dim: &usize| all.checked_mul(*dim);
+        dims.iter().try_fold(1, product)
+    };
+    match (flat, whole) {
+        ([outputs, rest], [first, inner @ ..]) if inner.len() == 3 => {
+            outputs == first && count(inner) == Some(*rest)
+        }
+        _ => false,
+    }
+}
+
 impl Report {
     /// Compares the shapes of a file with the parameters of a network.
     pub(super) fn compare(
@@ -52,6 +67,7 @@ impl Report {
             ..Self::default()
         };
         let mut known = BTreeMap::new();
+        let mut reshaped = 0;
         for (key, network) in params(graph, inference) {
             if known.insert(key, ()).is_some() {
                 continue;
@@ -63,6 +79,10 @@ impl Report {
             match file.get(key) {
                 None => report.missing.push(named(network)),
                 Some(shape) if shape == network => report.matched.push(named(shape)),
+                Some(shape) if is_flat(shape, network) || is_flat(network, shape) => {
+                    reshaped += 1;
+                    report.matched.push(named(network));
+                }
                 Some(shape) => report.differing.push(Differing {
                     key: key.to_owned(),
                     file: shape.clone(),
@@ -73,6 +93,12 @@ impl Report {
         let is_counter = |key: &str| key.rsplit('.').next() == Some(COUNTER);
         let unused = (file.iter()).filter(|(key, _)| !known.contains_key(key.as_str()));
         let unused = unused.filter(|(key, _)| !is_counter(key));
+        if reshaped > 0 {
+            report.notes.push(tr_format!(
+                "{reshaped} full connections and convolutions over all of their input are read as each other",
+                "{reshaped} 个全连接与覆盖整个输入的卷积互相转换读入"
+            ));
+        }
         report.unused = unused
             .map(|(key, shape)| Named {
                 key: key.clone(),
@@ -124,8 +150,8 @@ impl Report {
         parts.join(tr("; ", "；"))
     }
 
-    /// The first thing of each kind that does not fit, for an error.
-    pub(super) fn first_misfits(&self) -> String {
+    /// The first thing of each kind that does not fit; empty where all fits.
+    pub fn first_misfits(&self) -> String {
         let mut parts = Vec::new();
         if let Some(Differing { key, file, network }) = self.differing.first() {
             let (file, network) = (shape_text(file), shape_text(network));

@@ -132,3 +132,23 @@ fn a_file_of_another_kind_is_refused_with_its_name() {
     std::fs::write(&only, b"other").unwrap();
     assert!(!is_weights(&only) && !is_weights(Path::new("x.ron")));
 }
+
+/// And back: the file of the convolution fits the full connection.
+#[test]
+fn a_full_connection_is_a_convolution_of_its_whole_input() {
+    let folder = tempfile::tempdir().unwrap();
+    let full = net(5);
+    let dense = layers::rewrite::full_to_conv(full.graph(), full.inference()).unwrap();
+    let mut conv = Net::compile(&dense, &Facts::default(), NetConfig::default()).unwrap();
+    let report = load(&mut conv, &saved(folder.path(), &full), Fit::Strict).unwrap();
+    assert!(report.is_complete());
+    assert_eq!(report.notes.len(), 1);
+    assert_eq!(conv.params()["fc.weight"].tensor.dims(), [5, 4, 6, 6]);
+    assert_eq!(numbers(&conv, "fc.weight"), numbers(&full, "fc.weight"));
+    let mut again = net(5);
+    load(&mut again, &saved(folder.path(), &conv), Fit::Strict).unwrap();
+    assert_eq!(numbers(&again, "fc.weight"), numbers(&full, "fc.weight"));
+    // As many numbers, but in another order.
+    assert!(!super::report::is_flat(&[5, 144], &[6, 5, 4, 6]));
+    assert!(!super::report::is_flat(&[5, 144], &[5, 144, 1]));
+}

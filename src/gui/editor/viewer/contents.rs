@@ -119,8 +119,9 @@ impl Viewer<'_> {
                 });
             }
             Key::Group(group) if text != group && !text.is_empty() => {
+                let keyed = self.ctx.project.graph.keyed(self.ctx.inference);
                 self.edit(Text::new("Rename a group", "重命名组"), move |project| {
-                    edits::rename_group(&mut project.graph, &group, &text);
+                    edits::rename_group(project, &group, &text, &keyed);
                 });
             }
             Key::Comment(index) => {

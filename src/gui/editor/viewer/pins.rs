@@ -61,7 +61,7 @@ impl Viewer<'_> {
             .with_wire_color(color)
     }
 
-    fn cannot_join(&self, wire: End, pin: End) -> Result<(), String> {
+    fn cannot_join(&mut self, wire: End, pin: End) -> Result<(), String> {
         let (from, to) = match (wire, pin) {
             (End::Output(from, _), End::Input(to, _))
             | (End::Input(to, _), End::Output(from, _)) => (from, to),
@@ -73,7 +73,23 @@ impl Viewer<'_> {
                 return Err(text.to_owned());
             }
         };
-        edits::refusal(&self.ctx.project.graph, from, to).map_or(Ok(()), Err)
+        // What the wire in hand leads from or to is found once, not once for each pin.
+        let graph = &self.ctx.project.graph;
+        let (_, closing) = match &mut self.drawing.circle {
+            Some(known) if known.0 == wire => known,
+            known => known.insert((
+                wire,
+                match wire {
+                    End::Output(from, _) => graph.leading_to(from.0),
+                    End::Input(to, _) => graph.reached_from(to.0),
+                },
+            )),
+        };
+        let other = match wire {
+            End::Output(..) => to.0,
+            End::Input(..) => from.0,
+        };
+        edits::refusal_knowing(graph, from, to, || closing.contains(&other)).map_or(Ok(()), Err)
     }
 }
 

@@ -1,30 +1,32 @@
 //! The answers to the node graph widget, which asks for every part of the drawing in turn.
 
+use std::rc::Rc;
+
 use egui::emath::TSTransform;
-use egui::{CornerRadius, Frame, Label, Margin, Pos2, Rect, RichText, Stroke, Ui, vec2};
+use egui::{CornerRadius, Frame, Label, Margin, Pos2, Rect, RichText, Stroke, Ui};
 use egui_snarl::ui::{AnyPins, BackgroundPattern, PinInfo, SnarlPin, SnarlStyle, SnarlViewer};
 use egui_snarl::{InPin, NodeId as BoxId, OutPin, Snarl};
 
 use super::pins::End;
 use super::{FOOTER, HEADER, INPUTS, MARGIN, OUTPUTS, Viewer};
-use crate::graph::Severity;
+use crate::graph::{NodeId, Severity};
 use crate::gui::commands::CommandId;
 use crate::gui::context::Action;
-use crate::gui::editor::card::{Card, Key};
+use crate::gui::editor::card::{Card, Key, Pin};
 use crate::gui::editor::edits;
 use crate::gui::{theme, toasts::Tone};
 use crate::i18n::{Text, tr};
 
-impl SnarlViewer<Card> for Viewer<'_> {
-    fn title(&mut self, card: &Card) -> String {
+impl SnarlViewer<Rc<Card>> for Viewer<'_> {
+    fn title(&mut self, card: &Rc<Card>) -> String {
         card.name.clone()
     }
 
-    fn inputs(&mut self, card: &Card) -> usize {
+    fn inputs(&mut self, card: &Rc<Card>) -> usize {
         card.inputs.len()
     }
 
-    fn outputs(&mut self, card: &Card) -> usize {
+    fn outputs(&mut self, card: &Rc<Card>) -> usize {
         card.outputs.len()
     }
 
@@ -34,7 +36,7 @@ impl SnarlViewer<Card> for Viewer<'_> {
         id: BoxId,
         _: &[InPin],
         _: &[OutPin],
-        snarl: &Snarl<Card>,
+        snarl: &Snarl<Rc<Card>>,
     ) -> Frame {
         let Some(card) = snarl.get_node(id) else {
             return Frame::NONE;
@@ -65,7 +67,7 @@ impl SnarlViewer<Card> for Viewer<'_> {
         id: BoxId,
         _: &[InPin],
         _: &[OutPin],
-        snarl: &Snarl<Card>,
+        snarl: &Snarl<Rc<Card>>,
     ) -> Frame {
         let Some(card) = snarl.get_node(id).filter(|card| card.comment.is_none()) else {
             return Frame::new().inner_margin(MARGIN);
@@ -94,7 +96,7 @@ impl SnarlViewer<Card> for Viewer<'_> {
         _: &[InPin],
         _: &[OutPin],
         ui: &mut Ui,
-        snarl: &mut Snarl<Card>,
+        snarl: &mut Snarl<Rc<Card>>,
     ) {
         let Some(card) = snarl.get_node(id) else {
             return;
@@ -125,7 +127,7 @@ impl SnarlViewer<Card> for Viewer<'_> {
         &mut self,
         pin: &InPin,
         ui: &mut Ui,
-        snarl: &mut Snarl<Card>,
+        snarl: &mut Snarl<Rc<Card>>,
     ) -> impl SnarlPin + 'static {
         let found = snarl
             .get_node(pin.id.node)
@@ -145,7 +147,7 @@ impl SnarlViewer<Card> for Viewer<'_> {
         &mut self,
         pin: &OutPin,
         ui: &mut Ui,
-        snarl: &mut Snarl<Card>,
+        snarl: &mut Snarl<Rc<Card>>,
     ) -> impl SnarlPin + 'static {
         let found = snarl
             .get_node(pin.id.node)
@@ -161,7 +163,7 @@ impl SnarlViewer<Card> for Viewer<'_> {
         self.pin_info(found, End::Output(found.at, found.kind), id, ui)
     }
 
-    fn has_footer(&mut self, card: &Card) -> bool {
+    fn has_footer(&mut self, card: &Rc<Card>) -> bool {
         !card.lines.is_empty() || !card.cost.is_empty()
     }
 
@@ -171,7 +173,7 @@ impl SnarlViewer<Card> for Viewer<'_> {
         _: &[InPin],
         _: &[OutPin],
         ui: &mut Ui,
-        snarl: &mut Snarl<Card>,
+        snarl: &mut Snarl<Rc<Card>>,
     ) {
         let Some(card) = snarl.get_node(id) else {
             return;
@@ -179,13 +181,13 @@ impl SnarlViewer<Card> for Viewer<'_> {
         self.part(ui, id, FOOTER, |viewer, ui| viewer.footer_ui(card, ui));
     }
 
-    fn final_node_rect(&mut self, id: BoxId, rect: Rect, _: &mut Ui, snarl: &mut Snarl<Card>) {
+    fn final_node_rect(&mut self, id: BoxId, rect: Rect, _: &mut Ui, snarl: &mut Snarl<Rc<Card>>) {
         if let Some(card) = snarl.get_node(id) {
             self.rects.insert(card.key.clone(), rect);
         }
     }
 
-    fn has_node_menu(&mut self, _: &Card) -> bool {
+    fn has_node_menu(&mut self, _: &Rc<Card>) -> bool {
         true
     }
 
@@ -195,7 +197,7 @@ impl SnarlViewer<Card> for Viewer<'_> {
         _: &[InPin],
         _: &[OutPin],
         ui: &mut Ui,
-        snarl: &mut Snarl<Card>,
+        snarl: &mut Snarl<Rc<Card>>,
     ) {
         let is_comment = snarl
             .get_node(id)
@@ -210,7 +212,10 @@ impl SnarlViewer<Card> for Viewer<'_> {
                 CommandId::Copy,
                 CommandId::Delete,
                 CommandId::Connect,
+                CommandId::ReplaceLayer,
                 CommandId::Group,
+                CommandId::Ungroup,
+                CommandId::RepeatGroup,
                 CommandId::Fold,
                 CommandId::Unfold,
                 CommandId::ZoomSelection,
@@ -219,24 +224,27 @@ impl SnarlViewer<Card> for Viewer<'_> {
         self.command_buttons(ui, ids);
     }
 
-    fn has_graph_menu(&mut self, _: Pos2, _: &mut Snarl<Card>) -> bool {
+    fn has_graph_menu(&mut self, _: Pos2, _: &mut Snarl<Rc<Card>>) -> bool {
         true
     }
 
-    fn show_graph_menu(&mut self, position: Pos2, ui: &mut Ui, _: &mut Snarl<Card>) {
+    fn show_graph_menu(&mut self, position: Pos2, ui: &mut Ui, _: &mut Snarl<Rc<Card>>) {
         self.add_layer_menu(ui, position, None);
         ui.separator();
         let ids = [
             CommandId::Paste,
             CommandId::AddComment,
             CommandId::SelectAll,
+            CommandId::Find,
+            CommandId::FoldAll,
+            CommandId::UnfoldAll,
             CommandId::AutoLayout,
             CommandId::ZoomFit,
         ];
         self.command_buttons(ui, &ids);
     }
 
-    fn has_dropped_wire_menu(&mut self, _: AnyPins, _: &mut Snarl<Card>) -> bool {
+    fn has_dropped_wire_menu(&mut self, _: AnyPins, _: &mut Snarl<Rc<Card>>) -> bool {
         true
     }
 
@@ -245,7 +253,7 @@ impl SnarlViewer<Card> for Viewer<'_> {
         position: Pos2,
         ui: &mut Ui,
         pins: AnyPins,
-        snarl: &mut Snarl<Card>,
+        snarl: &mut Snarl<Rc<Card>>,
     ) {
         let end = match pins {
             AnyPins::Out(pins) => pins.first().and_then(|pin| {
@@ -261,7 +269,7 @@ impl SnarlViewer<Card> for Viewer<'_> {
         self.add_layer_menu(ui, position, end);
     }
 
-    fn connect(&mut self, from: &OutPin, to: &InPin, snarl: &mut Snarl<Card>) {
+    fn connect(&mut self, from: &OutPin, to: &InPin, snarl: &mut Snarl<Rc<Card>>) {
         let output = snarl
             .get_node(from.id.node)
             .and_then(|card| card.outputs.get(from.id.output));
@@ -271,39 +279,43 @@ impl SnarlViewer<Card> for Viewer<'_> {
         let (Some(output), Some(input)) = (output, input) else {
             return;
         };
-        let (from, to) = (output.at, input.at);
-        match edits::refusal(&self.ctx.project.graph, from, to) {
+        let from = output.at;
+        let ends: Vec<_> = input.every().collect();
+        let refused = |to: &(NodeId, usize)| edits::refusal(&self.ctx.project.graph, from, *to);
+        match ends.iter().find_map(refused) {
             Some(reason) => self.actions.push(Action::Say(Tone::Warning, reason)),
             None => self.edit(Text::new("Connect", "连接"), move |project| {
-                project.graph.connect(from, to)
+                for to in ends {
+                    project.graph.connect(from, to);
+                }
             }),
         }
     }
 
-    fn disconnect(&mut self, _: &OutPin, to: &InPin, snarl: &mut Snarl<Card>) {
+    fn disconnect(&mut self, _: &OutPin, to: &InPin, snarl: &mut Snarl<Rc<Card>>) {
         let input = snarl
             .get_node(to.id.node)
             .and_then(|card| card.inputs.get(to.id.input));
         if let Some(input) = input {
-            self.pull_out(vec![input.at]);
+            self.pull_out(input.every().collect());
         }
     }
 
-    fn drop_outputs(&mut self, pin: &OutPin, snarl: &mut Snarl<Card>) {
+    fn drop_outputs(&mut self, pin: &OutPin, snarl: &mut Snarl<Rc<Card>>) {
         let ends = pin
             .remotes
             .iter()
-            .filter_map(|to| Some(snarl.get_node(to.node)?.inputs.get(to.input)?.at));
-        let ends: Vec<_> = ends.collect();
+            .filter_map(|to| snarl.get_node(to.node)?.inputs.get(to.input));
+        let ends: Vec<_> = ends.flat_map(Pin::every).collect();
         self.pull_out(ends);
     }
 
-    fn drop_inputs(&mut self, pin: &InPin, snarl: &mut Snarl<Card>) {
+    fn drop_inputs(&mut self, pin: &InPin, snarl: &mut Snarl<Rc<Card>>) {
         let input = snarl
             .get_node(pin.id.node)
             .and_then(|card| card.inputs.get(pin.id.input));
         if let Some(input) = input {
-            self.pull_out(vec![input.at]);
+            self.pull_out(input.every().collect());
         }
     }
 
@@ -314,38 +326,16 @@ impl SnarlViewer<Card> for Viewer<'_> {
         snarl_style: &SnarlStyle,
         style: &egui::Style,
         painter: &egui::Painter,
-        _: &Snarl<Card>,
+        _: &Snarl<Rc<Card>>,
     ) {
         if let Some(background) = background.filter(|_| self.drawing.to_window.scaling > 0.35) {
             background.draw(viewport, snarl_style, style, painter);
         }
-        let color = theme::family_color(crate::graph::Family::Structure, &style.visuals);
-        for (group, keys) in self.groups {
-            let rects = keys.iter().filter_map(|key| self.rects.get(key));
-            let Some(bounds) = rects.copied().reduce(|a, b| a.union(b)) else {
-                continue;
-            };
-            let depth = 10.0 + 4.0 * group.matches('/').count() as f32;
-            let mut frame = bounds.expand(40.0 - depth.min(30.0));
-            frame.min.y -= 14.0;
-            painter.rect(
-                frame,
-                8.0,
-                color.gamma_multiply(0.07),
-                Stroke::new(1.0, color.gamma_multiply(0.4)),
-                egui::StrokeKind::Inside,
-            );
-            painter.text(
-                frame.min + vec2(8.0, 5.0),
-                egui::Align2::LEFT_TOP,
-                group,
-                egui::FontId::proportional(11.0),
-                color,
-            );
-        }
+        self.frames_ui(painter, *viewport);
+        self.marks_ui(painter, *viewport, &style.visuals);
     }
 
-    fn current_transform(&mut self, to_window: &mut TSTransform, _: &mut Snarl<Card>) {
+    fn current_transform(&mut self, to_window: &mut TSTransform, _: &mut Snarl<Rc<Card>>) {
         if let Some(there) = self.drawing.go_to.take() {
             *to_window = there;
         }

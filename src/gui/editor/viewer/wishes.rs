@@ -26,9 +26,9 @@ impl Viewer<'_> {
         });
     }
 
-    pub(super) fn command_buttons(&mut self, ui: &mut Ui, ids: &[CommandId]) {
+    pub(in crate::gui::editor) fn command_buttons(&mut self, ui: &mut Ui, ids: &[CommandId]) {
         for command in ids.iter().filter_map(|id| get(*id)) {
-            if menus::command_button(ui, command, command.id.enabled(&self.situation)).clicked() {
+            if menus::command_button(ui, command, &self.situation).clicked() {
                 self.actions.push(Action::Run(command.id));
                 ui.close();
             }

@@ -1,17 +1,19 @@
 //! The form: of the selected node, of several, or of the project when nothing is selected.
 
+mod classes;
 mod fields;
 mod inputs;
 mod node;
 mod preprocess;
 mod project;
+mod several;
+mod sources;
 mod stages;
 
 use egui::{RichText, Ui};
 
-use crate::gui::commands::{self, CommandId};
 use crate::gui::context::{Action, Ctx, View};
-use crate::i18n::{Text, tr_format};
+use crate::i18n::Text;
 use crate::project::Project;
 
 /// What is typed and not yet valid, so that it is not lost between frames.
@@ -34,58 +36,12 @@ impl View for Form {
                 match selected.as_slice() {
                     [] => project::project_ui(ui, ctx, &mut self.typing, actions),
                     [node] => node::node_ui(ui, ctx, node, &mut self.typing, actions),
-                    several => several_ui(ui, ctx, several.len(), actions),
+                    several => {
+                        several::several_ui(ui, ctx, several, &mut self.typing, actions);
+                    }
                 }
             });
     }
-}
-
-/// With several nodes: how many, their sums, and what can be done to all of them.
-fn several_ui(ui: &mut Ui, ctx: &Ctx<'_>, count: usize, actions: &mut Vec<Action>) {
-    ui.heading(tr_format!(
-        "{count} nodes selected",
-        "已选择 {count} 个节点"
-    ));
-    let infos = ctx
-        .selection
-        .iter()
-        .filter_map(|id| ctx.inference.node(*id));
-    let (params, macs) = infos.fold((0u64, 0u64), |(params, macs), info| {
-        (
-            params.saturating_add(info.param_count()),
-            macs.saturating_add(info.macs.unwrap_or(0)),
-        )
-    });
-    let (params, macs) = (
-        crate::gui::format::count(params),
-        crate::gui::format::count(macs),
-    );
-    ui.label(
-        RichText::new(tr_format!(
-            "{params} parameters, {macs} multiply-adds per example",
-            "共 {params} 参数，每个样本 {macs} 次乘加"
-        ))
-        .weak(),
-    );
-    ui.add_space(8.0);
-    let ids = [
-        CommandId::Connect,
-        CommandId::AlignLeft,
-        CommandId::AlignTop,
-        CommandId::DistributeAcross,
-        CommandId::DistributeDown,
-        CommandId::Group,
-        CommandId::Fold,
-        CommandId::Duplicate,
-        CommandId::Delete,
-    ];
-    ui.horizontal_wrapped(|ui| {
-        for command in ids.into_iter().filter_map(commands::get) {
-            if ui.button(command.name.get()).clicked() {
-                actions.push(Action::Run(command.id));
-            }
-        }
-    });
 }
 
 /// Two columns: names at the left, fields at the right.
