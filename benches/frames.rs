@@ -262,7 +262,8 @@ fn act(window: &mut Window, doing: Doing, frames: usize, node: usize) -> anyhow:
         .name
         .clone();
     let pin = || {
-        let mut pins = window.query_all_by_label_contains(&format!("output {name},"));
+        let label = format!("output {name},");
+        let mut pins = window.query_all_by_label_contains(&label);
         pins.next().map(|pin| to_window * pin.rect().center())
     };
     let start = match doing {

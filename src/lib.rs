@@ -28,6 +28,8 @@ pub mod inspect;
 
 pub mod interop;
 
+pub mod labs;
+
 pub mod cli;
 
 #[cfg(feature = "window")]

@@ -1,9 +1,9 @@
 //! Without a command: the window; else the command line.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
-use layerlab::i18n::{Lang, tr, tr_format};
+use layerlab::cli::Opening;
+use layerlab::i18n::{tr, tr_format};
 
 /// Gives memory of the last step to the next one without asking the system, which would hand out
 /// every page anew.
@@ -16,7 +16,7 @@ fn main() -> ExitCode {
 
 /// `None` where no window can be had; the reason is said on stderr.
 #[cfg(feature = "window")]
-fn window(file: Option<PathBuf>, lang: Option<Lang>) -> Option<anyhow::Result<()>> {
+fn window(opening: Opening) -> Option<anyhow::Result<()>> {
     let has_display = ["DISPLAY", "WAYLAND_DISPLAY"]
         .iter()
         .any(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()));
@@ -24,7 +24,7 @@ fn window(file: Option<PathBuf>, lang: Option<Lang>) -> Option<anyhow::Result<()
         no_window(tr("there is no display", "没有显示器"));
         return None;
     }
-    match layerlab::gui::run(file, lang) {
+    match layerlab::gui::run(opening.file, opening.lang, opening.bench) {
         Ok(()) => Some(Ok(())),
         Err(error) => {
             no_window(&layerlab::cli::message(&error));
@@ -34,7 +34,7 @@ fn window(file: Option<PathBuf>, lang: Option<Lang>) -> Option<anyhow::Result<()
 }
 
 #[cfg(not(feature = "window"))]
-fn window(_: Option<PathBuf>, _: Option<Lang>) -> Option<anyhow::Result<()>> {
+fn window(_: Opening) -> Option<anyhow::Result<()>> {
     no_window(tr(
         "this program was built without the window",
         "此程序编译时未包含窗口",

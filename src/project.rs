@@ -4,6 +4,7 @@
 //! versions are refused with the line) and bounded; writing is deterministic, so that two
 //! saves of one project are the same bytes, and atomic, so that no half file is ever left.
 
+mod examples;
 pub mod recovery;
 
 mod diff;
@@ -24,6 +25,8 @@ use crate::i18n::tr_format;
 use crate::layers;
 use crate::train::Stage;
 
+pub use examples::{Chapter, EXAMPLES, Example};
+
 /// The version that this program writes.
 pub const VERSION: u32 = 1;
 
@@ -32,20 +35,6 @@ const MAX_BYTES: u64 = 16 << 20;
 
 /// Changes a document of version `index + 1` into the next version's text.
 const MIGRATIONS: [fn(&str) -> String; VERSION as usize - 1] = [];
-
-/// The projects inside the program, by name; the first is what it opens without being asked.
-pub static EXAMPLES: &[(&str, &str)] = &[
-    ("lenet-digits", include_str!("../projects/lenet-digits.ron")),
-    ("mlp-fashion", include_str!("../projects/mlp-fashion.ron")),
-    (
-        "perceptron-digits",
-        include_str!("../projects/perceptron-digits.ron"),
-    ),
-    ("mlp-digits", include_str!("../projects/mlp-digits.ron")),
-    ("localise", include_str!("../projects/localise.ron")),
-    ("lstm-digits", include_str!("../projects/lstm-digits.ron")),
-    ("char-lstm", include_str!("../projects/char-lstm.ron")),
-];
 
 /// Everything that a person makes and shares.
 #[derive(Clone, Debug, Default, PartialEq)]

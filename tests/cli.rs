@@ -1,10 +1,14 @@
 //! The contract of the command line, on the real program: exit codes, JSON, files.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use candle_core::Tensor;
 use serde_json::Value;
+
+use layerlab::interop::weights::WeightsFile;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_layerlab");
 
@@ -288,6 +292,139 @@ fn a_caffe_solver_trains_its_network() {
     assert!(err.contains("models/somewhere/net.prototxt"), "{err}");
 }
 
+/// Weights from outside: compared tensor by tensor, loaded as far as they fit, frozen by group.
+#[test]
+fn weights_are_compared_begun_with_and_frozen() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let file = small(folder.path());
+    let train = |out: &str, more: &[&str]| {
+        let path = at(out);
+        let mut arguments = vec![
+            "train",
+            text(&file),
+            "--iterations",
+            "2",
+            "--out",
+            text(&path),
+        ];
+        arguments.extend(more);
+        expect(0, &arguments).1
+    };
+    let tensors = |out: &str| {
+        let path = at(out).join("weights.safetensors");
+        let tensors = WeightsFile::open(&path, None).unwrap().tensors().unwrap();
+        let flat = |tensor: &Tensor| tensor.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+        let pairs = tensors
+            .iter()
+            .map(|(key, tensor)| (key.clone(), flat(tensor)));
+        pairs.collect::<BTreeMap<String, Vec<f32>>>()
+    };
+    train("first", &["--seed", "5"]);
+    let weights = at("first").join("weights.safetensors");
+
+    let report = json(0, &["weights", text(&file), text(&weights), "--json"]);
+    assert_eq!(report["complete"], true);
+    assert_eq!(report["matched"].as_array().unwrap().len(), 4);
+    let other = project(
+        folder.path(),
+        "mlp-digits",
+        &[
+            (r#""classes""#, "7"),
+            (r#"(name: "hidden""#, r#"(key: "h", name: "hidden""#),
+        ],
+    );
+    let report = json(0, &["weights", text(&other), text(&weights), "--json"]);
+    assert_eq!(report["complete"], false);
+    assert_eq!(
+        report["differing"][0],
+        serde_json::json!({ "key": "output.weight", "file": [10, 32], "network": [7, 32] })
+    );
+    assert_eq!(
+        (&report["missing"][0]["key"], &report["unused"][0]["key"]),
+        (&"h.weight".into(), &"hidden.bias".into())
+    );
+    let (out, _) = expect(0, &["weights", text(&other), text(&weights)]);
+    assert!(
+        out.contains("10 × 32") && out.contains("7 × 32") && out.contains("not used"),
+        "{out}"
+    );
+
+    let file = small(folder.path());
+    let err = {
+        let path = at("second");
+        let arguments = [
+            "train",
+            text(&file),
+            "--iterations",
+            "2",
+            "--out",
+            text(&path),
+            "--init",
+            text(&weights),
+            "--freeze",
+            "hid*",
+        ];
+        expect(0, &arguments).1
+    };
+    assert!(
+        err.contains("4 of the network's 4 tensors match") && err.contains("1 nodes are frozen"),
+        "{err}"
+    );
+    let (first, second) = (tensors("first"), tensors("second"));
+    for key in ["hidden.weight", "hidden.bias"] {
+        assert_eq!(first[key], second[key], "{key}");
+    }
+    assert_ne!(first["output.weight"], second["output.weight"]);
+    let kept = std::fs::read_to_string(at("second").join("project.ron")).unwrap();
+    assert!(
+        kept.contains("lr: 0.0"),
+        "the checkpoint says what was trained"
+    );
+    let text_now = std::fs::read_to_string(&file).unwrap();
+    assert!(!text_now.contains("multipliers"), "the file stays");
+
+    for (arguments, expected) in [
+        (["train", text(&file), "--freeze", "hiddn"], "hiddn"),
+        (["train", text(&file), "--init", "gone.pth"], "gone.pth"),
+        (
+            [
+                "weights",
+                text(&file),
+                "tests/cases/pytorch/code.pth",
+                "--json",
+            ],
+            "posix.system",
+        ),
+        (
+            [
+                "weights",
+                text(&file),
+                "tests/cases/pytorch/bomb.pth",
+                "--json",
+            ],
+            "larger than the file",
+        ),
+    ] {
+        let (_, err) = expect(1, &arguments);
+        assert!(err.contains(expected), "{err}");
+    }
+    let converted = at("from-torch.safetensors");
+    expect(
+        0,
+        &[
+            "convert",
+            "tests/cases/pytorch/wrapped.pth",
+            text(&converted),
+        ],
+    );
+    let tensors = WeightsFile::open(&converted, None)
+        .unwrap()
+        .tensors()
+        .unwrap();
+    assert_eq!(tensors["transposed"].dims(), [6, 4]);
+}
+
 /// Projects, networks, solvers, weights and a mean image from one form into another and back.
 #[test]
 fn files_are_converted_both_ways() {
@@ -378,7 +515,7 @@ fn files_are_converted_both_ways() {
     std::fs::create_dir(at("my")).unwrap();
     let wrong = [
         ("a.ron", "other.prototxt", "other_solver.prototxt"),
-        ("a.ron", "a.onnx", "onnx"),
+        ("a.ron", "a.tflite", "tflite"),
         ("a.ron", "a.ron", "itself"),
         ("mean.binaryproto", "x.ron", "binaryproto"),
     ];
@@ -403,6 +540,78 @@ fn files_are_converted_both_ways() {
         err.contains("bad.caffemodel") && !at("x.safetensors").exists(),
         "{err}"
     );
+}
+
+#[test]
+fn models_of_onnx_are_projects_with_weights() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let cases = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases/onnx");
+    let model = cases.join("gemm.onnx");
+    let report = json(0, &["check", text(&model), "--json"]);
+    assert_eq!(report["params"], 4 * 5 + 4);
+    std::fs::write(at("x.npy"), npy("2, 5", &[0.5; 10])).unwrap();
+    let answer = |net: &Path, more: &[&str]| {
+        let (x, y) = (at("x.npy"), at("y.npy"));
+        let mut line = vec!["infer", text(net), "--input", text(&x), "--out", text(&y)];
+        line.extend(more);
+        expect(0, &line);
+        std::fs::read(y).unwrap()
+    };
+    let own = answer(&model, &[]);
+    let (ron, weights, again) = (at("g.ron"), at("g.safetensors"), at("again.onnx"));
+    let (out, _) = expect(0, &["convert", text(&model), text(&ron)]);
+    assert!(
+        out.contains("g.ron") && out.contains("g.safetensors"),
+        "{out}"
+    );
+    assert_eq!(answer(&ron, &["--weights", text(&weights)]), own);
+    assert_eq!(
+        answer(&ron, &["--weights", text(&model)]),
+        own,
+        "a model holds weights"
+    );
+    let (_, err) = expect(
+        0,
+        &[
+            "convert",
+            text(&ron),
+            text(&again),
+            "--weights",
+            text(&weights),
+        ],
+    );
+    assert!(err.contains("opset 17"), "{err}");
+    assert_eq!(answer(&again, &[]), own);
+    expect(
+        1,
+        &[
+            "infer",
+            text(&ron),
+            "--input",
+            text(&at("x.npy")),
+            "--out",
+            text(&at("y.npy")),
+        ],
+    );
+    let (_, err) = expect(0, &["check", text(&cases.join("unknown.onnx"))]);
+    assert!(err.contains("odd (Erf)"), "{err}");
+    std::fs::write(at("bad.onnx"), &std::fs::read(&model).unwrap()[..90]).unwrap();
+    let (_, err) = expect(1, &["check", text(&at("bad.onnx"))]);
+    assert!(err.contains("bad.onnx"), "{err}");
+    // Nothing is written of what has no form, and what was there stays.
+    std::fs::write(at("kept.onnx"), "old").unwrap();
+    expect(
+        0,
+        &[
+            "convert",
+            text(&cases.join("unknown.onnx")),
+            text(&at("u.ron")),
+        ],
+    );
+    let (_, err) = expect(1, &["convert", text(&at("u.ron")), text(&at("kept.onnx"))]);
+    assert!(err.contains("odd"), "{err}");
+    assert_eq!(std::fs::read(at("kept.onnx")).unwrap(), b"old");
 }
 
 #[test]
@@ -511,7 +720,7 @@ fn training_saves_resumes_and_evaluates() {
     );
     // Another network's weights are refused by the key.
     let (_, err) = expect(1, &["eval", LENET, "--weights", text(&weights)]);
-    assert!(err.contains("conv1.bias"), "{err}");
+    assert!(err.contains("conv1.weight"), "{err}");
 }
 
 /// A float32 array in NumPy's format, version 1.
@@ -791,6 +1000,93 @@ fn every_shipped_project_is_sound() {
             );
         }
     }
+}
+
+#[test]
+fn labs_are_listed_and_refuse_what_makes_no_sense() {
+    let benches = json_lines(0, &["labs", "--json"]);
+    assert_eq!(benches.len(), 12);
+    for bench in &benches {
+        for key in [
+            "id", "chapter", "title", "about", "try", "notice", "formula", "takeaway", "project",
+        ] {
+            assert!(!bench[key].as_str().unwrap().is_empty(), "{bench}");
+        }
+        assert!(!bench["controls"].as_array().unwrap().is_empty());
+    }
+    let (out, _) = expect(0, &["labs", "--lang", "zh"]);
+    assert!(out.contains("万能逼近"));
+    for wrong in [
+        &["labs", "nothing"][..],
+        &["labs", "neuron", "--set", "hidden1"],
+        &["labs", "neuron", "--set", "nothing=1"],
+        &["labs", "neuron", "--set", "hidden1=99"],
+        &["labs", "neuron", "--set", "data=own"],
+        &["labs", "arena", "--set", "graph=project"],
+    ] {
+        expect(1, wrong);
+    }
+    expect(2, &["labs", "--set", "a=1"]);
+}
+
+/// The figures that the benches are built to show.
+#[test]
+fn labs_print_their_figures() {
+    let figures = |arguments: &[&str]| json(0, arguments)["figures"].clone();
+    let number = |value: &Value| value.as_f64().unwrap();
+
+    let descent = figures(&["labs", "descent", "--json", "--set", "curvature=4"]);
+    assert!((number(&descent["best_rate"]) - 0.25).abs() <= 0.0025);
+    assert!((number(&descent["diverges_above"]) - 0.5).abs() <= 0.005);
+    assert!(number(&descent["distance_after_20"][3]) > 1.0);
+
+    let approximation = figures(&["labs", "approximation", "--json", "--set", "steps=300"]);
+    let functions = approximation["functions"].as_array().unwrap();
+    assert_eq!(functions.len(), 5);
+    for function in functions {
+        assert!(
+            number(&function["trained"]) < number(&function["by_hand"]),
+            "{function}"
+        );
+    }
+
+    let policies = json(0, &["labs", "policies", "--json", "--set", "first=poly"]);
+    assert!(
+        policies["prototxt"][0]
+            .as_str()
+            .unwrap()
+            .contains("lr_policy: \"poly\"")
+    );
+    let losses = figures(&["labs", "losses", "--json"]);
+    assert_eq!(losses["logistic"], losses["softmax_of_two"]);
+    let unroll = figures(&["labs", "unroll", "--json"]);
+    assert!(number(&unroll["lstm_first"]) > number(&unroll["rnn_first"]).abs());
+    let convolution = figures(&["labs", "convolution", "--json"]);
+    assert!(number(&convolution["restored_error"]) < number(&convolution["blurred_error"]));
+}
+
+#[test]
+fn hand_made_features_read_digits_and_lenet_reads_them_better() {
+    let found = json(
+        0,
+        &[
+            "labs",
+            "classical",
+            "--json",
+            "--set",
+            "train=3800",
+            "--set",
+            "iterations=800",
+        ],
+    );
+    let (hog, lenet) = (&found["figures"]["hog_svm"], &found["figures"]["lenet"]);
+    assert!(hog.as_f64().unwrap() >= 0.95, "{hog}");
+    assert!(
+        lenet.as_f64().unwrap() > hog.as_f64().unwrap(),
+        "{lenet} {hog}"
+    );
+    let table = found["figures"]["accuracies"].as_array().unwrap();
+    assert_eq!(table.len(), 11, "both in one table");
 }
 
 #[test]

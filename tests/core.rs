@@ -10,4 +10,7 @@ mod gradcheck;
 mod graph;
 mod groups;
 mod layering;
+mod onnx;
+mod rewrite;
 mod train;
+mod zoo;

@@ -9,9 +9,10 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use layerlab::graph::{DataFacts, Facts, infer};
+use layerlab::interop::weights::{Fit, load};
 use layerlab::net::{Net, NetConfig};
 use layerlab::project::{EXAMPLES, Project};
-use layerlab::train::{Checkpoint, History, Progress, load_weights};
+use layerlab::train::{Checkpoint, History, Progress};
 
 /// Flips, overwrites, inserts, removes, repeats or cuts: one to three of these.
 fn spoil(bytes: &mut Vec<u8>, random: &mut ChaCha8Rng) {
@@ -44,7 +45,7 @@ fn damaged_projects_are_errors_or_projects() {
     };
     let mut errors = 0;
     for round in 0..2000 {
-        let mut bytes = EXAMPLES[round % EXAMPLES.len()].1.as_bytes().to_vec();
+        let mut bytes = EXAMPLES[round % EXAMPLES.len()].text.as_bytes().to_vec();
         spoil(&mut bytes, &mut random);
         let Ok(text) = std::str::from_utf8(&bytes) else {
             errors += 1;
@@ -68,7 +69,7 @@ fn damaged_projects_are_errors_or_projects() {
 }
 
 fn checkpoint() -> Checkpoint {
-    let project = Project::from_ron(EXAMPLES[2].1).unwrap();
+    let project = EXAMPLES[2].open().unwrap();
     let net = net(&project);
     let weights: BTreeMap<String, Tensor> = net
         .params()
@@ -160,7 +161,7 @@ fn damaged_weights_never_panic() {
     let path = folder.path().join("weights.safetensors");
     let bytes = std::fs::read(&path).unwrap();
     let header = 8 + u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
-    let project = Project::from_ron(EXAMPLES[2].1).unwrap();
+    let project = EXAMPLES[2].open().unwrap();
     let mut net = net(&project);
     let mut random = ChaCha8Rng::seed_from_u64(3);
     for _ in 0..1000 {
@@ -168,12 +169,12 @@ fn damaged_weights_never_panic() {
         spoil(&mut start, &mut random);
         start.extend(&bytes[header..]);
         std::fs::write(&path, &start).unwrap();
-        match load_weights(&mut net, &path) {
+        match load(&mut net, &path, Fit::Strict) {
             Err(error) => assert!(error.to_string().contains("weights.safetensors"), "{error}"),
-            Ok(()) => assert_eq!(net.params()["ip.weight"].tensor.dims(), [10, 784]),
+            Ok(_) => assert_eq!(net.params()["ip.weight"].tensor.dims(), [10, 784]),
         }
     }
     let empty = Tensor::zeros((3, 4), candle_core::DType::F32, &Device::Cpu).unwrap();
     assert!(net.set_param("ip.weight", empty).is_err());
-    assert!(load_weights(&mut net, Path::new("/")).is_err());
+    assert!(load(&mut net, Path::new("/"), Fit::Strict).is_err());
 }

@@ -104,6 +104,7 @@ impl Golden {
             needs_input: &needs_input,
             needs_params: true,
             state: &[],
+            frozen: false,
             relu: false,
             precise: false,
         };

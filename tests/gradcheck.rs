@@ -186,6 +186,7 @@ const CASES: &[Case] = &[
         "Upsample(mode: bilinear, align_corners: true, size: (5, 3))",
         &[&[2, 1, 3, 4]],
     ),
+    ("Upsample(mode: bilinear)", &[&[1, 2, 3, 4], &[1, 1, 5, 7]]),
     ("SpatialPyramidPool", &[&[2, 2, 6, 8]]),
     ("SpatialPyramidPool(pool: average)", &[&[2, 1, 7, 4]]),
     ("SpatialPyramidPool(pyramid_height: 1)", &[&[1, 3, 2, 3]]),
@@ -420,6 +421,7 @@ impl Subject {
             needs_input,
             needs_params: true,
             state: &[],
+            frozen: false,
             relu: false,
             precise: false,
         }

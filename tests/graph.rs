@@ -220,8 +220,8 @@ fn precise_is_absent_unless_it_is_asked_for() {
     let plain = project.to_ron().unwrap();
     assert!(!plain.contains("precise"), "{plain}");
     assert!(!Project::from_ron(&plain).unwrap().precise);
-    for (name, text) in EXAMPLES {
-        assert!(!Project::from_ron(text).unwrap().precise, "{name}");
+    for example in EXAMPLES {
+        assert!(!example.open().unwrap().precise, "{}", example.name);
     }
     project.precise = true;
     let text = project.to_ron().unwrap();

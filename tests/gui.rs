@@ -445,6 +445,32 @@ fn networks_of_caffe_are_opened_and_written() {
 }
 
 #[test]
+fn models_of_onnx_are_opened_and_written() {
+    let mut window = Window::open(None);
+    let cases = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases/onnx");
+    window.app().open(cases.join("unknown.onnx"));
+    window.settle();
+    assert_eq!(window.app().document.project().title, "unknown");
+    assert!(window.app().document.is_dirty(), "it is in no project file");
+    let noted = window.harness.query_all_by_label_contains("Erf");
+    assert!(noted.count() > 0);
+    window.app().open(cases.join("lstm_last.onnx"));
+    window.settle();
+    window.run(CommandId::ExportOnnx);
+    let out = window.folder.path().join("out.onnx");
+    window.type_path(&out);
+    let read = |path| layerlab::interop::onnx::open(path).unwrap();
+    let (again, before) = (read(&out), read(&cases.join("lstm_last.onnx")));
+    assert_eq!(again.project.title, "lstm_last");
+    assert_eq!(again.weights.len(), 4);
+    for (key, tensor) in &before.weights {
+        let numbers = [tensor, &again.weights[key]].map(|t| t.flatten_all().unwrap());
+        let [a, b] = numbers.map(|flat| flat.to_vec1::<f32>().unwrap());
+        assert_eq!(a, b, "{key}: the model's own weights");
+    }
+}
+
+#[test]
 fn nodes_are_copied_pasted_grouped_folded_and_laid_out() {
     let mut window = Window::open(None);
     build(&mut window);
@@ -742,6 +768,95 @@ fn a_monkey_breaks_nothing() {
     }
     assert_eq!(*document.project(), end);
     window.settle();
+}
+
+/// Weights from a file: what fits is shown and asked about, a paused run begins with it, and its
+/// weights go into a file again; freezing is one step of undo and marks the box.
+#[test]
+fn weights_are_loaded_saved_and_frozen() {
+    let mut window = Window::open(None);
+    window.until_inferred();
+    let inference = window.app().document.inference().clone();
+    let graph = window.graph();
+    let folder = window.folder.path().to_owned();
+    let file = folder.join("trained.safetensors");
+    let mut weights = std::collections::BTreeMap::new();
+    for node in graph.nodes() {
+        for (key, spec) in inference.node(node.id).map_or(&[][..], |info| &info.params) {
+            let half =
+                candle_core::Tensor::full(0.5f32, spec.shape.as_slice(), &candle_core::Device::Cpu);
+            weights.insert(key.clone(), half.unwrap());
+        }
+    }
+    let count = weights.len();
+    let (last, _) = weights.pop_last().unwrap();
+    weights.insert(
+        "other.weight".to_owned(),
+        weights.values().next().unwrap().clone(),
+    );
+    let bytes = layerlab::train::weights_to_bytes(&file, &weights).unwrap();
+    std::fs::write(&file, bytes).unwrap();
+
+    window.run(CommandId::LoadWeights);
+    window.type_path(&file);
+    assert!(window.shows("Weights from trained.safetensors"));
+    assert!(window.shows(&format!(
+        "{} of the network's {count} tensors match",
+        count - 1
+    )));
+    assert!(window.shows(&last) && window.shows("other.weight"));
+    window.click(Role::Button, "Cancel");
+    assert!(!window.shows("begins with"));
+
+    window.run(CommandId::LoadWeights);
+    window.type_path(&file);
+    window.click(Role::Button, "Load what fits");
+    window.until("a paused run", |app| {
+        *app.training.run.status() == layerlab::gui::run::Status::Paused
+            && app.training.run.snapshot().is_some()
+    });
+    assert!(window.shows("begins with trained.safetensors"));
+    let snapshot = window.app().training.run.snapshot().unwrap().clone();
+    assert_eq!(snapshot.iteration, 0);
+    let first = |key: &str| {
+        let tensor = snapshot.weights[key].flatten_all().unwrap();
+        tensor.to_vec1::<f32>().unwrap()[0]
+    };
+    let loaded = weights.keys().find(|key| *key != "other.weight").unwrap();
+    assert_eq!(first(loaded), 0.5);
+    assert_ne!(first(&last), 0.5);
+
+    let saved = folder.join("saved");
+    window.run(CommandId::SaveWeights);
+    window.type_path(&saved);
+    let saved = saved.with_extension("safetensors");
+    let read = layerlab::interop::weights::WeightsFile::open(&saved, None).unwrap();
+    assert!(read.report(&graph, &inference).is_complete());
+
+    window.run(CommandId::FreshWeights);
+    assert!(!window.shows("begins with"));
+
+    let before = window.app().document.project().clone();
+    let learns = |name: &str| {
+        graph
+            .nodes()
+            .iter()
+            .find(|node| node.name == name)
+            .unwrap()
+            .id
+    };
+    let node = learns(loaded.rsplit_once('.').unwrap().0);
+    window.app().selection = [node].into();
+    window.settle();
+    window.run(CommandId::Freeze);
+    assert!(window.shows("❄"));
+    let multipliers = window.graph().node(node).unwrap().multipliers.clone();
+    assert!(!multipliers.is_empty() && multipliers.values().all(|m| m.lr == 0.0));
+    window.run(CommandId::Freeze);
+    assert!(!window.shows("❄"));
+    window.run(CommandId::Undo);
+    window.run(CommandId::Undo);
+    assert_eq!(*window.app().document.project(), before);
 }
 
 /// A window on two blocks of a convolution and a ReLU each, with a key as another program has it.

@@ -11,16 +11,16 @@ use candle_core::Tensor;
 use layerlab::data::{Feed, SplitName};
 use layerlab::graph::{Graph, Phase};
 use layerlab::interop::caffe;
+use layerlab::interop::weights::{Fit, load};
 use layerlab::net::{ForwardOptions, Net, NetConfig, NetFeed};
-use layerlab::project::{EXAMPLES, Project};
+use layerlab::project::{Example, Project};
 use layerlab::train::{
     Checkpoint, Command, DeviceChoice, Ending, Event, Job, Method, Policy, Priority, Progress,
-    Session, Snapshot, Stage, Watch, facts, load_weights,
+    Session, Snapshot, Stage, Watch, facts,
 };
 
 fn example(name: &str) -> Project {
-    let (_, text) = EXAMPLES.iter().find(|(known, _)| *known == name).unwrap();
-    Project::from_ron(text).unwrap()
+    Example::find(name).unwrap().open().unwrap()
 }
 
 /// A quick job: few examples to evaluate, small batches, no end evaluation of a large split.
@@ -39,6 +39,7 @@ fn job(name: &str, iterations: u64) -> Job {
         device: DeviceChoice::Cpu,
         threads: Some(2),
         priority: Priority::Normal,
+        initial: None,
         resume: None,
         save_to: None,
         project: String::new(),
@@ -497,7 +498,12 @@ fn a_snapshot_equals_inference_with_the_saved_weights() {
     );
 
     let mut net = Net::compile(&graph, &facts(&feed), NetConfig::default()).unwrap();
-    load_weights(&mut net, &folder.path().join("weights.safetensors")).unwrap();
+    load(
+        &mut net,
+        &folder.path().join("weights.safetensors"),
+        Fit::Strict,
+    )
+    .unwrap();
     let example = feed.preprocessed(SplitName::Validation, 4).unwrap();
     let input = NetFeed::only(example, &net);
     let pass = net.forward(Phase::Test, &input, ForwardOptions::default());

@@ -14,10 +14,10 @@ use layerlab::data::{DataConfig, Feed, Split, SplitName};
 use layerlab::graph::{DataFacts, Facts, Inference, Node, NodeId, Phase, Shape, Value, infer};
 use layerlab::gui::ViewKind;
 use layerlab::gui::commands::CommandId;
-use layerlab::gui::context::{Action, Ctx, View};
+use layerlab::gui::context::{Action, Ctx, Shown, View, next_serial};
 use layerlab::gui::run::Run;
 use layerlab::gui::views::{
-    ConfusionView, CurvesView, DataView, MapsView, TrainingBar, WeightsView,
+    ConfusionView, CurvesView, DataView, MapsView, PredictView, TrainingBar, WeightsView,
 };
 use layerlab::i18n::{Lang, set_lang};
 use layerlab::project::Project;
@@ -40,6 +40,7 @@ struct World {
     data: Option<Result<Feed, String>>,
     run: Run,
     example: (SplitName, usize),
+    picture: Option<Shown>,
     asked: Vec<Action>,
     seconds: Vec<f64>,
 }
@@ -70,6 +71,7 @@ impl World {
             data: Some(Ok(feed)),
             run: Run::default(),
             example: (SplitName::Validation, 3),
+            picture: None,
             asked: Vec::new(),
             seconds: Vec::new(),
         }
@@ -144,6 +146,7 @@ impl World {
                 .map(|data| data.as_ref().map_err(String::as_str)),
             run: &self.run,
             example: self.example,
+            picture: self.picture.as_ref(),
         };
         let began = Instant::now();
         view.ui(ui, &ctx, &mut self.asked);
@@ -815,4 +818,132 @@ fn frame_times_after_a_hundred_thousand_iterations() {
     measure::<WeightsView>("weights");
     measure::<DataView>("data");
     measure::<ConfusionView>("confusion matrix");
+}
+
+/// Time that this thread has had a processor, where the system says so: other programs' work does
+/// not count.
+fn processor_seconds() -> Option<f64> {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
+    let nanoseconds: f64 = text.split_whitespace().next()?.parse().ok()?;
+    Some(nanoseconds / 1e9)
+}
+
+/// Every bench, each of its parts, in both languages: drawn, played, and quick enough for 60
+/// frames a second.
+#[test]
+fn benches_are_drawn_and_played_within_a_frame() {
+    use layerlab::gui::labs::Labs;
+    use layerlab::labs::{BENCHES, Range, SHOW, Settings};
+    let draw = |ui: &mut egui::Ui, (world, labs): &mut (World, Labs)| {
+        let before = processor_seconds();
+        world.draw(ui, labs);
+        if let (Some(before), Some(after)) = (before, processor_seconds()) {
+            world.seconds.pop();
+            world.seconds.push(after - before);
+        }
+    };
+    for lang in [Lang::English, Lang::Chinese] {
+        let _turn = turn(lang);
+        for bench in BENCHES {
+            let show = bench.controls.iter().find(|control| control.key == SHOW);
+            let parts = match show.map(|control| control.range) {
+                Some(Range::Choice { options, .. }) => options.len(),
+                _ => 1,
+            };
+            for part in 0..parts {
+                let mut settings = Settings::of(bench);
+                if show.is_some() {
+                    settings.set(SHOW, part as f64);
+                }
+                let mut labs = Labs::default();
+                labs.set(settings);
+                labs.fills = true;
+                let mut harness = Harness::builder()
+                    .with_size([1100.0, 700.0])
+                    .build_ui_state(draw, (World::new(), labs));
+                harness.run_steps(4);
+                let said = texts(&harness);
+                assert!(said.contains(bench.title.get()), "{}", bench.id);
+                assert!(said.contains(bench.takeaway.get()), "{}", bench.id);
+                harness.key_press(egui::Key::Space);
+                harness.run_steps(4);
+                harness.state_mut().0.seconds.clear();
+                harness.run_steps(20);
+                let mut seconds = harness.state().0.seconds.clone();
+                seconds.sort_by(f64::total_cmp);
+                let at = |part: usize| seconds[(seconds.len() - 1) * part / 100] * 1e3;
+                let (median, most) = (at(50), at(90));
+                println!(
+                    "{} {part}: median {median:.2} ms, 90 % {most:.2} ms",
+                    bench.id
+                );
+                if processor_seconds().is_some() {
+                    assert!(median <= 8.0, "{} {part}: {median} ms", bench.id);
+                }
+            }
+        }
+    }
+}
+
+/// Waits for the answer of the worker beside the window.
+fn answered<'a>(world: World) -> Harness<'a, (World, PredictView)> {
+    let mut harness = window(world, PredictView::default(), [700.0, 500.0]);
+    for _ in 0..300 {
+        if texts(&harness).contains('%') {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(10));
+        harness.run_steps(1);
+    }
+    harness
+}
+
+#[test]
+fn a_picture_is_answered_with_bars_before_and_after_training() {
+    let before = ["Show the network a picture", "Open image", "Paste", "Draw"];
+    check::<PredictView>(Lang::English, &[], &before, &["Drop an image file"]);
+    let before = ["给网络看一幅图像", "打开图像", "粘贴", "手绘"];
+    check::<PredictView>(Lang::Chinese, &[], &before, &["把图像文件拖到窗口上"]);
+    let _turn = turn(Lang::English);
+    let with_picture = |mut world: World| {
+        let Some(Ok(feed)) = &world.data else {
+            panic!("no data")
+        };
+        let picture = feed.dataset().picture(SplitName::Test, 0).unwrap();
+        world.picture = Some(Shown {
+            picture: Arc::new(picture),
+            name: "seven.png".to_owned(),
+            serial: next_serial(),
+        });
+        world
+    };
+    let fresh = texts(&answered(with_picture(World::new())));
+    assert!(
+        fresh.contains("seven.png") && fresh.contains("28 × 28"),
+        "{fresh}"
+    );
+    assert!(fresh.contains("not trained yet"), "{fresh}");
+    assert_eq!(
+        fresh.lines().filter(|line| line.contains('%')).count(),
+        5,
+        "{fresh}"
+    );
+    let trained = texts(&answered(with_picture(World::new().trained())));
+    assert!(trained.contains("weights of iteration"), "{trained}");
+}
+
+#[test]
+fn drawing_asks_the_network_at_once() {
+    let _turn = turn(Lang::English);
+    let mut harness = window(World::new(), PredictView::default(), [700.0, 500.0]);
+    click(&mut harness, "Draw");
+    assert!(harness.query_by_label("Clear").is_some());
+    for _ in 0..300 {
+        if texts(&harness).contains('%') {
+            return;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(10));
+        harness.run_steps(1);
+    }
+    panic!("{}", texts(&harness));
 }

@@ -5,16 +5,13 @@ use std::process::ExitCode;
 
 use clap::Args;
 use serde::Serialize;
-use serde_json::Value;
 
-use super::table::{Table, thousands};
+use super::table::Table;
 use super::{ProjectArgs, print_json, print_line, source};
 use crate::data::{DataError, DataSummary};
-use crate::graph::{
-    Diagnostic, Facts, Graph, Inference, Node, NodeInfo, Phase, Phases, ReceptiveField, Severity,
-    Shape, infer,
-};
+use crate::graph::{Diagnostic, Facts, Graph, Inference, Severity, Shape, infer};
 use crate::i18n::{tr, tr_format};
+use crate::interop::layer_table::{Row, rows, thousands};
 use crate::project::Project;
 
 #[derive(Debug, Args)]
@@ -35,7 +32,7 @@ pub(super) struct Options {
     json: bool,
 }
 
-fn parse_shape(text: &str) -> Result<(String, Vec<usize>), String> {
+pub(super) fn parse_shape(text: &str) -> Result<(String, Vec<usize>), String> {
     let parse = || {
         let (name, dims) = text.split_once('=')?;
         let dims = dims
@@ -52,25 +49,13 @@ struct Report {
     ok: bool,
     /// Learnable numbers, shared ones once.
     params: u64,
+    /// Of them, those of the test phase.
+    test_params: u64,
     neurons: u64,
     /// Multiply-adds per image.
     macs: u64,
     nodes: Vec<Row>,
     diagnostics: Vec<Finding>,
-}
-
-#[derive(Serialize)]
-struct Row {
-    name: String,
-    r#type: String,
-    phase: &'static str,
-    /// By output port; unknown dimensions are null. Empty where the shapes are not known.
-    out: Vec<Vec<Option<usize>>>,
-    params: Option<u64>,
-    neurons: Option<u64>,
-    macs: Option<u64>,
-    /// Height and width of the receptive field.
-    rf: Option<[Value; 2]>,
 }
 
 #[derive(Serialize)]
@@ -108,6 +93,7 @@ fn report(project: &Project, options: &Options) -> anyhow::Result<Report> {
     facts.shapes = options.shapes.iter().cloned().collect();
     let inference = infer(&project.graph, &facts);
     findings.extend(unknown_shape_names(&project.graph, &facts));
+    findings.extend(unfit_names(project, &facts, &inference));
     findings.extend(project.stages.iter().filter_map(|stage| {
         stage
             .problem()
@@ -124,6 +110,7 @@ fn report(project: &Project, options: &Options) -> anyhow::Result<Report> {
             .iter()
             .all(|finding| finding.severity != Severity::Error),
         params: inference.totals.params,
+        test_params: inference.totals.test_params,
         neurons: inference.totals.neurons,
         macs: inference.totals.macs,
         nodes: rows(&project.graph, &inference),
@@ -150,6 +137,26 @@ fn data_facts(
         Err(error) => findings.push(finding(Severity::Warning, error.to_string())),
     }
     Ok(Facts::default())
+}
+
+/// Class names for another number of classes than the data and every output have.
+fn unfit_names(project: &Project, facts: &Facts, inference: &Inference) -> Option<Finding> {
+    let names = project.data.classes.count();
+    let of_data = facts.data.as_ref().and_then(|data| data.classes);
+    let shapes = inference
+        .test
+        .nodes
+        .values()
+        .filter_map(|info| info.outputs.as_ref());
+    let mut of_outputs = shapes.flatten().filter_map(|shape| shape.dim(1));
+    if names == 0 || of_data == Some(names) || of_outputs.any(|size| size == names) {
+        return None;
+    }
+    let message = tr_format!(
+        "`data.classes` has {names} names, but neither the data nor any output of the network has as many classes; they are not used",
+        "`data.classes`有 {names} 个名称，但数据和网络的任何输出都没有这么多类别；这些名称不会被使用"
+    );
+    Some(finding(Severity::Warning, message))
 }
 
 /// A shape for a node that is not there is a slip of the pen.
@@ -180,52 +187,6 @@ fn of_node(graph: &Graph, found: &Diagnostic) -> Finding {
         severity: found.severity(),
         node: found.node.and_then(|id| Some(graph.node(id)?.name.clone())),
         message: found.message().to_owned(),
-    }
-}
-
-/// In the order of the file: one row where both phases agree, else one for each.
-fn rows(graph: &Graph, inference: &Inference) -> Vec<Row> {
-    let mut rows = Vec::new();
-    for node in graph.nodes() {
-        let info = |phase| inference.phase(phase).nodes.get(&node.id);
-        match (info(Phase::Train), info(Phase::Test)) {
-            (Some(train), Some(test)) if train == test => rows.push(row(node, Phases::Both, train)),
-            (train, test) => {
-                rows.extend(train.map(|info| row(node, Phases::Train, info)));
-                rows.extend(test.map(|info| row(node, Phases::Test, info)));
-            }
-        }
-    }
-    rows
-}
-
-fn row(node: &Node, phases: Phases, info: &NodeInfo) -> Row {
-    let dims = |shapes: &Vec<Shape>| shapes.iter().map(|shape| shape.0.clone()).collect();
-    let known = info.outputs.is_some();
-    Row {
-        name: node.name.clone(),
-        r#type: node.layer.title().to_owned(),
-        phase: match phases {
-            Phases::Both => "both",
-            Phases::Train => "train",
-            Phases::Test => "test",
-        },
-        out: info.outputs.as_ref().map(dims).unwrap_or_default(),
-        params: known.then(|| info.param_count()),
-        neurons: known.then_some(info.neurons),
-        macs: info.macs,
-        rf: info
-            .field
-            .map(|field: ReceptiveField| field.size.map(whole_if_possible)),
-    }
-}
-
-/// Sizes are whole in all usual networks and then written as 5, not 5.0.
-fn whole_if_possible(size: f64) -> Value {
-    if size.fract() == 0.0 && size.abs() < 1e15 {
-        Value::from(size as i64)
-    } else {
-        Value::from(size)
     }
 }
 
@@ -267,6 +228,13 @@ fn print(report: &Report) -> anyhow::Result<()> {
         "\n{params} parameters, {neurons} neurons, {macs} multiply-adds per image",
         "\n参数 {params}，神经元 {neurons}，每幅图像乘加 {macs}"
     ))?;
+    if report.test_params != report.params {
+        let params = thousands(report.test_params);
+        print_line(&tr_format!(
+            "{params} parameters in the test phase",
+            "测试阶段参数 {params}"
+        ))?;
+    }
     for finding in &report.diagnostics {
         let severity = match finding.severity {
             Severity::Error => tr("error", "错误"),

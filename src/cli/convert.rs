@@ -8,24 +8,25 @@ use anyhow::{Context, bail};
 use candle_core::Tensor;
 use clap::Args;
 
-use super::{npy, print_line, source};
+use super::{export, npy, print_line, source};
 use crate::data::{Blob, DataSummary};
-use crate::graph::{Facts, infer};
+use crate::graph::infer;
 use crate::i18n::{tr, tr_format};
-use crate::interop::caffe::{self, ModelLayer, Weights};
+use crate::interop::caffe;
+use crate::interop::weights::WeightsFile;
 use crate::project::{Project, write_atomically};
 use crate::train;
 
 #[derive(Debug, Args)]
 pub(super) struct Options {
     #[arg(value_name = "IN", help = tr(
-        "A project (.ron), a network or solver (.prototxt), weights (.safetensors, .caffemodel) or a mean image (.binaryproto)",
-        "项目（.ron）、网络或求解器（.prototxt）、权重（.safetensors、.caffemodel）或均值图像（.binaryproto）"
+        "A project (.ron), a network or solver (.prototxt), a model (.onnx), weights (.safetensors, .pth, .pt, .caffemodel) or a mean image (.binaryproto)",
+        "项目（.ron）、网络或求解器（.prototxt）、模型（.onnx）、权重（.safetensors、.pth、.pt、.caffemodel）或均值图像（.binaryproto）"
     ))]
     input: PathBuf,
     #[arg(value_name = "OUT", help = tr(
-        "What to write: .ron or .prototxt for a project, .safetensors or .caffemodel for weights, .npy for a mean image",
-        "要写出的文件：项目为 .ron 或 .prototxt，权重为 .safetensors 或 .caffemodel，均值图像为 .npy"
+        "What to write: .ron or .prototxt for a project, or .onnx (a model), .py (PyTorch), .dot, .svg, .png (a drawing), .csv, .md (the table of layers) of it; .safetensors or .caffemodel for weights, .npy for a mean image",
+        "要写出的文件：项目为 .ron 或 .prototxt，也可导出为 .onnx（模型）、.py（PyTorch）、.dot、.svg、.png（图）、.csv、.md（层表）；权重为 .safetensors 或 .caffemodel，均值图像为 .npy"
     ))]
     output: PathBuf,
     #[arg(long, value_name = "FILE", help = tr(
@@ -33,9 +34,11 @@ pub(super) struct Options {
         "这些权重所属的项目或网络：由它给出名称和形状"
     ))]
     net: Option<PathBuf>,
+    #[command(flatten)]
+    export: export::Options,
 }
 
-fn ending(path: &Path) -> String {
+pub(super) fn ending(path: &Path) -> String {
     let ending = path.extension().unwrap_or_default().to_string_lossy();
     ending.to_ascii_lowercase()
 }
@@ -50,22 +53,35 @@ pub(super) fn run(options: &Options) -> anyhow::Result<ExitCode> {
     }
     match (ending(input).as_str(), ending(output).as_str()) {
         ("ron" | "prototxt", "ron") => {
-            read_project(input)?.save(output)?;
+            source::read_project(input)?.save(output)?;
             said(output)?;
         }
-        ("ron" | "prototxt", "prototxt") => write_caffe(&read_project(input)?, output)?,
-        ("caffemodel", "safetensors") => {
-            let layers = caffe::open_model(input)?;
-            let weights = match &options.net {
-                Some(net) => fitted(&layers, &read_project(net)?),
-                None => caffe::weights_by_type(&layers),
-            };
-            weights.notes.iter().for_each(|note| eprintln!("{note}"));
-            write(output, &train::weights_to_bytes(output, &weights.tensors)?)?;
+        ("onnx", "ron") => {
+            let imported = source::import_onnx(input)?;
+            let weights = output.with_extension("safetensors");
+            let bytes = train::weights_to_bytes(&weights, &imported.weights)?;
+            imported.project.save(output)?;
+            said(output)?;
+            write(&weights, &bytes)?;
         }
-        ("safetensors", "caffemodel") => {
-            let weights: BTreeMap<String, Tensor> = train::read_weights(input)?;
-            let project = options.net.as_deref().map(read_project).transpose()?;
+        ("ron" | "prototxt" | "onnx", ending) if export::is_export(ending) => {
+            let project = source::read_project(input)?;
+            let paths = export::write(&project, input, output, &options.export)?;
+            paths.iter().try_for_each(|path| said(path))?;
+        }
+        ("ron" | "prototxt" | "onnx", "prototxt") => {
+            write_caffe(&source::read_project(input)?, output)?
+        }
+        ("caffemodel" | "pth" | "pt" | "bin" | "onnx", "safetensors") => {
+            let net = options.net.as_deref();
+            let project = net.map(source::read_project).transpose()?;
+            let weights = tensors(input, project.as_ref())?;
+            write(output, &train::weights_to_bytes(output, &weights)?)?;
+        }
+        ("safetensors" | "pth" | "pt" | "bin", "caffemodel") => {
+            let weights = WeightsFile::open(input, None)?.tensors()?;
+            let net = options.net.as_deref();
+            let project = net.map(source::read_project).transpose()?;
             let layers = caffe::layers_of(&weights, project.as_ref().map(|p| &p.graph))?;
             let title = project.map_or_else(String::new, |project| project.title);
             write(output, &caffe::write_model(&title, &layers))?;
@@ -83,29 +99,21 @@ pub(super) fn run(options: &Options) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// As it stands in its file: a source keeps its name.
-fn read_project(path: &Path) -> anyhow::Result<Project> {
-    match ending(path).as_str() {
-        "prototxt" => source::import(path),
-        _ => Ok(Project::open(path)?),
+/// The tensors of a file of weights, and of a network's those that fit it.
+fn tensors(input: &Path, project: Option<&Project>) -> anyhow::Result<BTreeMap<String, Tensor>> {
+    let Some(project) = project else {
+        return Ok(WeightsFile::open(input, None)?.tensors()?);
+    };
+    let inference = infer(&project.graph, &source::known_facts(project));
+    let file = WeightsFile::open(input, Some((&project.graph, &inference)))?;
+    if inference.totals.params == 0 {
+        return Ok(file.tensors()?);
     }
-}
-
-/// What the data say, if they are there.
-fn facts(project: &Project) -> Facts {
-    let summary = DataSummary::open(&project.data, Path::new(""));
-    summary
-        .map(|summary| train::facts_of(&summary))
-        .unwrap_or_default()
-}
-
-/// The weights as the network has them; by their own shapes, where nobody knows the network's.
-fn fitted(layers: &[ModelLayer], project: &Project) -> Weights {
-    let inference = infer(&project.graph, &facts(project));
-    match inference.totals.params {
-        0 => caffe::weights_by_type(layers),
-        _ => caffe::weights_for(layers, &project.graph, &inference),
-    }
+    let report = file.report(&project.graph, &inference);
+    eprintln!("{}", source::described(input, &report));
+    let mut tensors = file.tensors()?;
+    tensors.retain(|key, _| report.matched.iter().any(|named| named.key == *key));
+    Ok(tensors)
 }
 
 fn said(path: &Path) -> anyhow::Result<()> {
@@ -123,7 +131,7 @@ fn write_caffe(project: &Project, output: &Path) -> anyhow::Result<()> {
     let summary = DataSummary::open(&project.data, Path::new("")).ok();
     let size = project.data.batch.test.max(1);
     let tests = summary.map(|summary| summary.test.div_ceil(size) as u64);
-    for (path, notes) in caffe::save(project, &facts(project), tests, output)? {
+    for (path, notes) in caffe::save(project, &source::known_facts(project), tests, output)? {
         notes.iter().for_each(|note| eprintln!("{note}"));
         said(&path)?;
     }

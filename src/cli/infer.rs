@@ -1,4 +1,7 @@
-//! `layerlab infer`: what a network makes of one image or tensor, written to a file.
+//! `layerlab infer`: what a network makes of one image or tensor: the likeliest classes, or any
+//! output written to a file.
+
+mod top;
 
 use std::collections::BTreeSet;
 use std::io::Cursor;
@@ -12,18 +15,20 @@ use serde_json::{Map, Value};
 
 use super::{ProjectArgs, npy, source};
 use crate::data::DataSummary;
-use crate::graph::{Phase, PortRef, Role};
+use crate::graph::{Facts, Node, Phase, PortRef, Role};
 use crate::i18n::{tr, tr_format};
 use crate::net::{ForwardOptions, Keep, Net, NetFeed};
-use crate::project::write_atomically;
+use crate::project::{Project, write_atomically};
 use crate::train;
 
 #[derive(Debug, Args)]
 pub(super) struct Options {
     #[command(flatten)]
     project: ProjectArgs,
-    #[arg(long, value_name = "FILE", help = tr("The weights", "权重文件"))]
-    weights: PathBuf,
+    #[arg(long, value_name = "FILE", help = tr(
+        "The weights; an ONNX model has its own", "权重文件；ONNX 模型自带权重"
+    ))]
+    weights: Option<PathBuf>,
     #[arg(long, value_name = "IMG", conflicts_with = "input", required_unless_present = "input", help = tr(
         "An image file, preprocessed as the project says", "图像文件，按项目的设置预处理"
     ))]
@@ -34,13 +39,24 @@ pub(super) struct Options {
     ))]
     input: Option<PathBuf>,
     #[arg(long, value_name = "NAME[:PORT]", help = tr(
-        "The output of this node (default: the network's outputs)", "该节点的输出（默认为网络的输出）"
+        "The output of this node, or of every node in a group or like a pattern such as '*'; may be repeated (default: the network's outputs)",
+        "该节点的输出，或某个分组、某个模式（如 '*'）所指的每个节点的输出；可重复（默认为网络的输出）"
     ))]
-    node: Option<String>,
-    #[arg(long, value_name = "FILE.npy|.json|.png", value_parser = parse_out, help = tr(
-        "The file to write; its ending says how", "要写的文件；格式由扩展名决定"
+    node: Vec<String>,
+    #[arg(long, value_name = "FILE.npy|.json|.png|.safetensors", value_parser = parse_out, help = tr(
+        "The file to write; its ending says how (default: the likeliest classes are printed)",
+        "要写的文件；格式由扩展名决定（默认打印可能性最大的类别）"
     ))]
-    out: Out,
+    out: Option<Out>,
+    #[arg(long, value_name = "K", default_value_t = 5, conflicts_with = "out",
+        value_parser = clap::value_parser!(u16).range(1..), help = tr(
+        "How many classes are printed", "打印多少个类别"
+    ))]
+    top: u16,
+    #[arg(long, conflicts_with = "out", help = tr(
+        "Print the classes as one JSON object for each example", "以 JSON 打印类别，每个样本一个对象"
+    ))]
+    json: bool,
 }
 
 /// The file to write, and how.
@@ -55,6 +71,7 @@ enum Format {
     Npy,
     Json,
     Png,
+    Safetensors,
 }
 
 fn parse_out(text: &str) -> Result<Out, String> {
@@ -63,10 +80,11 @@ fn parse_out(text: &str) -> Result<Out, String> {
         Some("npy") => Format::Npy,
         Some("json") => Format::Json,
         Some("png") => Format::Png,
+        Some("safetensors") => Format::Safetensors,
         _ => {
             let text = tr(
-                "the name must end in .npy, .json or .png",
-                "文件名须以 .npy、.json 或 .png 结尾",
+                "the name must end in .npy, .json, .png or .safetensors",
+                "文件名须以 .npy、.json、.png 或 .safetensors 结尾",
             );
             return Err(text.to_owned());
         }
@@ -76,25 +94,43 @@ fn parse_out(text: &str) -> Result<Out, String> {
 
 pub(super) fn run(options: &Options) -> anyhow::Result<ExitCode> {
     let project = source::open_project(&options.project)?;
-    let (facts, tensor) = match (&options.image, &options.input) {
-        (Some(image), _) => {
-            let feed = source::open_feed_for(&project, Some(&options.weights))?;
-            (train::facts(&feed), feed.image_tensor(image)?)
-        }
-        (None, input) => {
-            let summary = DataSummary::open(&project.data, Path::new(""))?;
-            let path = input.as_deref().unwrap_or(Path::new(""));
-            (train::facts_of(&summary), npy::read(path)?)
-        }
+    let weights = source::weights_of(&options.project, options.weights.as_deref())?;
+    // Numbers go in as they are; the data are opened for their facts alone, or for the names of
+    // the classes.
+    let feed = match options.image.is_some() || options.out.is_none() {
+        true => Some(source::open_feed_for(&project, Some(weights))?),
+        false => None,
     };
-    let net = source::trained_net(&project, &facts, &options.weights)?;
+    let tensor = match (&options.image, &feed) {
+        (Some(image), Some(feed)) => feed.image_tensor(image)?,
+        _ => npy::read(options.input.as_deref().unwrap_or(Path::new("")))?,
+    };
+    let facts = match &feed {
+        Some(feed) => train::facts(feed),
+        None => match DataSummary::open(&project.data, Path::new("")) {
+            Ok(summary) => train::facts_of(&summary),
+            // The tensor itself says how large an example is.
+            Err(error) => shaped_like(&project, &tensor).ok_or(error)?,
+        },
+    };
+    let net = source::trained_net(&project, &facts, weights)?;
     let tensor = with_batch(tensor, &net)?;
-    let wanted = match &options.node {
-        Some(name) => vec![PortRef::parse(name)],
-        None => net.outputs(Phase::Test),
+    match (&options.out, &feed) {
+        (None, Some(feed)) => top::print(&net, feed, tensor, options)?,
+        (Some(out), _) => write(&net, tensor, &options.node, out)?,
+        (None, None) => {}
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Writes an output, or all of them, to a file.
+fn write(net: &Net, tensor: Tensor, nodes: &[String], out: &Out) -> anyhow::Result<()> {
+    let wanted = match nodes {
+        [] => net.outputs(Phase::Test),
+        entries => wanted(net, entries),
     };
-    let outputs = forward(&net, tensor, &wanted)?;
-    let bytes = match options.out.format {
+    let outputs = forward(net, tensor, &wanted)?;
+    let bytes = match out.format {
         Format::Npy => npy::write(only(&outputs)?)?,
         Format::Png => picture(only(&outputs)?)?,
         Format::Json => {
@@ -104,15 +140,53 @@ pub(super) fn run(options: &Options) -> anyhow::Result<ExitCode> {
             }
             serde_json::to_vec(&object)?
         }
+        Format::Safetensors => {
+            let named = outputs.iter();
+            let named = named.map(|(port, tensor)| (port.to_string(), tensor.clone()));
+            train::weights_to_bytes(&out.path, &named.collect())?
+        }
     };
-    let path = &options.out.path;
+    let path = &out.path;
     write_atomically(path, &bytes)
         .with_context(|| tr_format!("cannot write {}", "无法写入 {}", path.display()))?;
     for (port, tensor) in &outputs {
         let shape = crate::graph::Shape::known(tensor.dims());
         eprintln!("{}", tr_format!("{port}: {shape}", "{port}：{shape}"));
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(())
+}
+
+/// The outputs that the entries mean; one that means no node is left to be refused by name.
+fn wanted(net: &Net, entries: &[String]) -> Vec<PortRef> {
+    let mut wanted = Vec::new();
+    for entry in entries {
+        let list = std::slice::from_ref(entry);
+        let computes = |node: &&Node| {
+            node.name == *entry
+                || matches!(node.layer.spec().role, Role::Layer)
+                    && !node.layer.outputs().is_empty()
+                    && train::selects(list, &node.name)
+        };
+        let nodes = net.order(Phase::Test).filter(computes);
+        let meant: Vec<PortRef> = nodes.map(|node| PortRef::new(&node.name, 0)).collect();
+        match meant.is_empty() {
+            true => wanted.push(PortRef::parse(entry)),
+            false => wanted.extend(meant),
+        }
+    }
+    wanted
+}
+
+/// What is known without the data, of a tensor that has the batch axis.
+fn shaped_like(project: &Project, tensor: &Tensor) -> Option<Facts> {
+    let example = tensor.dims().get(1..).filter(|dims| !dims.is_empty())?;
+    let nodes = project.graph.nodes().iter();
+    let sources = nodes.filter(|node| matches!(node.layer.spec().role, Role::Data | Role::Input));
+    let shapes = sources.map(|node| (node.name.clone(), example.to_vec()));
+    Some(Facts {
+        shapes: shapes.collect(),
+        ..Facts::default()
+    })
 }
 
 /// Adds the batch axis where it is left out.
@@ -169,8 +243,8 @@ fn only(outputs: &[(PortRef, Tensor)]) -> anyhow::Result<&Tensor> {
             let names: Vec<String> = several.iter().map(|(port, _)| port.to_string()).collect();
             let names = names.join(", ");
             bail!(tr_format!(
-                "the network has several outputs ({names}); choose one with --node, or write .json",
-                "网络有多个输出（{names}）；请用 --node 选择一个，或写成 .json"
+                "the network has several outputs ({names}); choose one with --node, or write .json or .safetensors",
+                "网络有多个输出（{names}）；请用 --node 选择一个，或写成 .json 或 .safetensors"
             ))
         }
     }

@@ -9,10 +9,16 @@ mod check;
 mod convert;
 mod diff;
 mod eval;
+mod export;
+mod generate;
+mod gradients;
 mod infer;
+mod labs;
 mod layers;
+mod rewrite;
 mod sample;
 mod train;
+mod weights;
 
 mod interrupt;
 mod npy;
@@ -26,6 +32,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use crate::i18n::{Lang, set_lang, tr, tr_format};
+use crate::labs::Settings;
 use crate::nn;
 use crate::train::DeviceChoice;
 
@@ -80,6 +87,11 @@ enum Command {
     ))]
     Infer(infer::Options),
     #[command(about = tr(
+        "Compare a file of weights with a project: what matches, what differs, what is missing",
+        "对照权重文件与项目：哪些匹配，哪些形状不同，哪些缺失"
+    ))]
+    Weights(weights::Options),
+    #[command(about = tr(
         "Let a network that was trained on text write some",
         "让用文本训练的网络生成文本"
     ))]
@@ -90,12 +102,32 @@ enum Command {
     ))]
     Convert(convert::Options),
     #[command(about = tr(
+        "Write generated images with their labels, boxes and masks",
+        "写出生成的图像及其标签、外框与掩码"
+    ))]
+    Generate(generate::Options),
+    #[command(about = tr(
+        "Change a project's graph: a wide convolution to 3 × 3 ones, full connections to convolutions",
+        "更改项目的网络：大卷积换成 3 × 3 堆叠，全连接换成卷积"
+    ))]
+    Rewrite(rewrite::Options),
+    #[command(about = tr(
+        "Measure how large the gradient of each layer is, from the first to the last",
+        "测量从第一层到最后一层各层梯度的大小"
+    ))]
+    Gradients(gradients::Options),
+    #[command(about = tr(
         "Say what is different between two projects",
         "说明两个项目之间的差异"
     ))]
     Diff(diff::Options),
     #[command(about = tr("List the layers, or explain one", "列出所有层，或说明其中一个"))]
     Layers(layers::Options),
+    #[command(about = tr(
+        "List the concept benches, or run one's demonstration",
+        "列出所有概念实验台，或运行其中一个的演示"
+    ))]
+    Labs(labs::Options),
     #[command(about = tr(
         "Measure the time of a training step on random data",
         "用随机数据测量一个训练步的耗时"
@@ -167,13 +199,19 @@ fn parse_device(text: &str) -> Result<DeviceChoice, String> {
     known.ok_or_else(|| DeviceChoice::ALL.map(DeviceChoice::key).join(" | "))
 }
 
+/// What the window begins with.
+#[derive(Default)]
+pub struct Opening {
+    pub file: Option<PathBuf>,
+    pub lang: Option<Lang>,
+    pub bench: Option<Settings>,
+}
+
 /// Does what the arguments say; without a command, `window` is asked to open first.
 ///
 /// `window` returns `None` where no window can be had; then the default project is trained in
 /// the terminal.
-pub fn main(
-    window: impl FnOnce(Option<PathBuf>, Option<Lang>) -> Option<anyhow::Result<()>>,
-) -> ExitCode {
+pub fn main(window: impl FnOnce(Opening) -> Option<anyhow::Result<()>>) -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
     set_lang(language(&arguments));
     // Clap answers wrong usage itself, with exit code 2.
@@ -183,15 +221,38 @@ pub fn main(
         Some(Command::Train(options)) => train::run(&options),
         Some(Command::Eval(options)) => eval::run(&options),
         Some(Command::Infer(options)) => infer::run(&options),
+        Some(Command::Weights(options)) => weights::run(&options),
         Some(Command::Sample(options)) => sample::run(&options),
         Some(Command::Convert(options)) => convert::run(&options),
+        Some(Command::Generate(options)) => generate::run(&options),
+        Some(Command::Gradients(options)) => gradients::run(&options),
+        Some(Command::Rewrite(options)) => rewrite::run(&options),
         Some(Command::Diff(options)) => diff::run(&options),
         Some(Command::Layers(options)) => layers::run(&options),
         Some(Command::Bench(options)) => bench::run(&options),
-        None => match window(cli.file.clone(), cli.lang) {
-            Some(outcome) => outcome.map(|()| ExitCode::SUCCESS),
-            None => train::run_without_window(cli.file.as_deref()),
-        },
+        Some(Command::Labs(options)) if options.window => options.in_window().and_then(|bench| {
+            let opening = Opening {
+                file: cli.file,
+                lang: cli.lang,
+                bench,
+            };
+            match window(opening) {
+                Some(outcome) => outcome.map(|()| ExitCode::SUCCESS),
+                None => Ok(ExitCode::from(1)),
+            }
+        }),
+        Some(Command::Labs(options)) => labs::run(&options),
+        None => {
+            let opening = Opening {
+                file: cli.file.clone(),
+                lang: cli.lang,
+                bench: None,
+            };
+            match window(opening) {
+                Some(outcome) => outcome.map(|()| ExitCode::SUCCESS),
+                None => train::run_without_window(cli.file.as_deref()),
+            }
+        }
     };
     outcome.unwrap_or_else(|error| {
         let message = message(&error);

@@ -49,22 +49,10 @@ impl Table {
     }
 }
 
-/// A number with its thousands apart: 430,500.
-pub(super) fn thousands(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::interop::layer_table::thousands;
 
     #[test]
     fn columns_are_aligned_in_both_languages() {

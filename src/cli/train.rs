@@ -1,20 +1,24 @@
 //! `layerlab train`: the session in the terminal.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
 
 use super::{DeviceArgs, ProjectArgs, interrupt, print_json, source};
+use crate::data::Feed;
+use crate::graph::{Graph, Inference, infer};
 use crate::i18n::{tr, tr_format};
+use crate::interop::weights;
 use crate::project::{EXAMPLES, Project};
 use crate::train::{
-    Command, DeviceChoice, Ending, Evaluation, Event, Job, Priority, Progress, Session, Watch,
+    self, Command, DeviceChoice, Ending, Evaluation, Event, Job, Priority, Progress, Session, Watch,
 };
 
 #[derive(Debug, Args)]
@@ -41,6 +45,16 @@ pub(super) struct Options {
         "Go on from the checkpoint in this folder", "从该文件夹中的检查点继续"
     ))]
     resume: Option<PathBuf>,
+    #[arg(long, value_name = "FILE", conflicts_with = "resume", help = tr(
+        "Begin with what fits of these weights, by name and shape (.safetensors, .pth, .pt, .caffemodel); the rest begins fresh",
+        "以这些权重中名称和形状相符的部分作为初值（.safetensors、.pth、.pt、.caffemodel）；其余重新初始化"
+    ))]
+    init: Option<PathBuf>,
+    #[arg(long, value_name = "GROUP", help = tr(
+        "Do not train this node, group, or whatever a pattern such as 'conv?_x' matches; its batch normalisation keeps its running statistics; may be repeated",
+        "不训练该节点、分组，或与 'conv?_x' 之类模式匹配的节点；其中的批归一化保持已有的累计统计量；可重复"
+    ))]
+    freeze: Vec<String>,
     #[arg(long, help = tr("Print events as JSON, one a line", "以 JSON 输出事件，每行一个"))]
     json: bool,
 }
@@ -49,15 +63,54 @@ pub(super) fn run(options: &Options) -> anyhow::Result<ExitCode> {
     let mut project = source::open_project(&options.project)?;
     project.seed = options.seed.unwrap_or(project.seed);
     let out = options.out.as_ref().or(options.resume.as_ref());
+    let feed = source::open_feed(&project)?;
+    let inference = infer(&project.graph, &train::facts(&feed));
+    freeze(&mut project.graph, &inference, &options.freeze)?;
+    if let Some(path) = &options.init {
+        let report = weights::compare(path, &project.graph, &inference)?;
+        eprintln!("{}", source::described(path, &report));
+    }
     let job = Job {
         iterations: options.iterations,
         device: options.device.choose(),
         threads: options.device.threads.map(usize::from),
+        initial: options.init.clone().map(weights::initial),
         resume: options.resume.clone(),
         save_to: out.cloned(),
-        ..job(&project)?
+        ..job(&project, feed)?
     };
     watch(job, options.json)
+}
+
+/// Freezes what the entries mean, in this run alone.
+fn freeze(graph: &mut Graph, inference: &Inference, entries: &[String]) -> anyhow::Result<()> {
+    let mut chosen = BTreeSet::new();
+    for entry in entries {
+        let list = std::slice::from_ref(entry);
+        let before = chosen.len();
+        let nodes = graph.nodes().iter();
+        let meant = nodes.filter(|node| train::selects(list, &node.name));
+        chosen.extend(meant.map(|node| node.id));
+        if chosen.len() == before {
+            bail!(tr_format!(
+                "--freeze {entry}: no node or group has this name, or no other than those named before",
+                "--freeze {entry}：没有这个名称的节点或分组，或均已在前面给出"
+            ));
+        }
+    }
+    if !chosen.is_empty() {
+        graph.freeze(&chosen, inference, true);
+        let frozen = graph.nodes().iter().filter(|node| {
+            let info = inference.node(node.id);
+            info.is_some_and(|info| node.is_frozen(&info.params))
+        });
+        let count = frozen.count();
+        eprintln!(
+            "{}",
+            tr_format!("{count} nodes are frozen", "已冻结 {count} 个节点")
+        );
+    }
+    Ok(())
 }
 
 /// Trains the file, or the default project, because there is no window.
@@ -67,7 +120,7 @@ pub(super) fn run_without_window(file: Option<&Path>) -> anyhow::Result<ExitCode
             project: path.to_owned(),
             data: None,
         })?,
-        None => Project::from_ron(EXAMPLES[0].1)?,
+        None => EXAMPLES[0].open()?,
     };
     let title = &project.title;
     eprintln!(
@@ -77,13 +130,14 @@ pub(super) fn run_without_window(file: Option<&Path>) -> anyhow::Result<ExitCode
             "在终端中训练“{title}”；`layerlab --help` 列出所有命令"
         )
     );
-    watch(job(&project)?, false)
+    let feed = source::open_feed(&project)?;
+    watch(job(&project, feed)?, false)
 }
 
-fn job(project: &Project) -> anyhow::Result<Job> {
+fn job(project: &Project, feed: Arc<Feed>) -> anyhow::Result<Job> {
     Ok(Job {
         graph: project.graph.clone(),
-        feed: source::open_feed(project)?,
+        feed,
         stages: project.stages.clone(),
         iterations: None,
         seed: project.seed,
@@ -91,6 +145,7 @@ fn job(project: &Project) -> anyhow::Result<Job> {
         device: DeviceChoice::Auto,
         threads: None,
         priority: Priority::Normal,
+        initial: None,
         resume: None,
         save_to: None,
         project: project.to_ron()?,

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::dataset::{Counts, Dataset, Kind, Store, Targets};
-use super::{DataConfig, DataError, idx, localise, text};
+use super::{ClassNames, DataConfig, DataError, idx, localise, segmentation, text, textures};
 use crate::i18n::Text;
 
 /// The names that need no file, and what they are.
@@ -27,6 +27,20 @@ pub const BUILT_IN: &[(&str, Text)] = &[
         Text {
             en: "8,000 canvases of 48 × 48 with one Fashion-MNIST picture each; the targets are the box around it",
             zh: "8,000 幅 48 × 48 的画布，各含一张 Fashion-MNIST 图像；目标值为其外框",
+        },
+    ),
+    (
+        "textures",
+        Text {
+            en: "5,000 drawn patterns of 28 × 28, 10 classes of texture",
+            zh: "5,000 幅绘制的 28 × 28 纹理图案，10 个类别",
+        },
+    ),
+    (
+        "shapes",
+        Text {
+            en: "2,200 generated images of 160 × 160 with shapes on photographs; each pixel has one of 7 classes",
+            zh: "2,200 幅生成的 160 × 160 图像，照片背景上有各种形状；每个像素属于 7 个类别之一",
         },
     ),
     (
@@ -95,6 +109,7 @@ pub(super) fn open(config: &DataConfig) -> Option<Result<Dataset, DataError>> {
             channels: part.shape[0],
             size: Some((part.shape[1], part.shape[2])),
             classes,
+            names: ClassNames::OfData,
             class_texts: &[],
             counts: Counts {
                 train: part.labels.len(),
@@ -125,6 +140,8 @@ pub(super) fn open(config: &DataConfig) -> Option<Result<Dataset, DataError>> {
             let fashion = open(&DataConfig::of("fashion"))?;
             Some(fashion.and_then(|fashion| localise::make(&fashion)))
         }
+        "textures" => Some(textures::make().checked(Path::new(name))),
+        "shapes" => Some(segmentation::open_shapes(&config.shapes)),
         "moby-dick" => {
             let bytes: &[u8] = include_bytes!("../../assets/data/moby-dick.txt.gz");
             let dataset = text::read(bytes, Path::new(name), &config.text);
@@ -151,6 +168,13 @@ mod tests {
             if *name == "localise" {
                 assert_eq!(dataset.shape(), Some(vec![1, 48, 48]));
                 boxes_are_around_the_pictures(&dataset);
+                continue;
+            }
+            if *name == "shapes" {
+                assert_eq!(dataset.shape(), Some(vec![3, 160, 160]));
+                assert_eq!(dataset.classes().len(), 7);
+                let lengths = SplitName::ALL.map(|split| dataset.len(split));
+                assert_eq!(lengths, [2_000, 0, 200]);
                 continue;
             }
             if *name == "moby-dick" {

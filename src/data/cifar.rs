@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use super::dataset::{Counts, Dataset, Kind, Store, Targets};
-use super::{DataError, read_all};
+use super::{ClassNames, DataError, read_all};
 use crate::i18n::tr_format;
 
 const SIDE: usize = 32;
@@ -116,6 +116,7 @@ impl Records {
             channels: 3,
             size: Some((SIDE, SIDE)),
             classes: class_names(folder, &layout)?,
+            names: ClassNames::OfData,
             class_texts: &[],
             counts: Counts {
                 train,

@@ -10,6 +10,8 @@ mod tests;
 
 use serde::{Deserialize, Serialize};
 
+use super::ClassNames;
+
 /// The most examples in a batch.
 pub const MAX_BATCH: usize = 65_536;
 /// The longest side of an image after resizing, in pixels.
@@ -18,12 +20,14 @@ pub const MAX_SIDE: usize = 8_192;
 pub const MAX_VOCABULARY: usize = 100_000;
 /// The most tokens in an example.
 pub const MAX_LENGTH: usize = 4_096;
+/// The most generated images of a split.
+pub const MAX_GENERATED: usize = 1_000_000;
 
 /// The data of a project: where from, how split, how preprocessed, how many at a time.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DataConfig {
-    /// A built-in name (`digits`, `fashion`), or a path relative to the project file's folder.
+    /// A built-in name (`digits`, `shapes`), or a path relative to the project file's folder.
     /// A built-in name goes first: write `./digits` for a folder of that name.
     pub source: String,
     #[serde(default)]
@@ -42,6 +46,12 @@ pub struct DataConfig {
     /// What is predicted instead of, or beside, the class.
     #[serde(default, skip_serializing_if = "TargetSettings::is_default")]
     pub targets: TargetSettings,
+    /// What the classes are called, of the data or of the network's outputs.
+    #[serde(default, skip_serializing_if = "ClassNames::is_of_data")]
+    pub classes: ClassNames,
+    /// What the generated images of `shapes` are like; of no effect on other sources.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub shapes: ShapesSettings,
 }
 
 /// How a text becomes examples.
@@ -62,6 +72,19 @@ pub enum TextUnit {
     Words(usize),
 }
 
+/// The generated images of `shapes`; as it stands it is the standard form `shapes-v1`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ShapesSettings {
+    /// How many there are to train on and, drawn with a seed of their own, to test on.
+    pub train: usize,
+    pub test: usize,
+    /// Height and width, in pixels.
+    pub size: (usize, usize),
+    /// Of the training images.
+    pub seed: u64,
+}
+
 /// Real-valued targets of a table.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -77,6 +100,17 @@ impl Default for TextSettings {
         Self {
             unit: TextUnit::Characters,
             length: 64,
+        }
+    }
+}
+
+impl Default for ShapesSettings {
+    fn default() -> Self {
+        Self {
+            train: 2_000,
+            test: 200,
+            size: (160, 160),
+            seed: 1,
         }
     }
 }
@@ -111,7 +145,8 @@ pub struct Split {
 
 /// What happens to the pixels, in this order: colour, resize, then
 /// `(x − mean) / std × scale` with `x` in 0 … 255 for images (Caffe's `transform_param`,
-/// extended by `std`), whitening, crop, mirror, sequence.
+/// extended by `std`), whitening, crop, mirror, sequence. Where each pixel has a label, the labels
+/// are resized, to the nearest, cropped and mirrored alike.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Preprocess {
@@ -232,6 +267,8 @@ impl Default for DataConfig {
             shuffle: true,
             text: TextSettings::default(),
             targets: TargetSettings::default(),
+            classes: ClassNames::OfData,
+            shapes: ShapesSettings::default(),
         }
     }
 }

@@ -8,14 +8,17 @@ mod open;
 
 use std::borrow::Cow;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::blob::Blob;
 use super::config::{Split, TextUnit};
+use super::label_map::LabelMap;
 use super::order::{SPLIT_STREAM, permutation};
+use super::picture::Picture;
+use super::segmentation::Scenes;
 use super::text::{self, Corpus};
-use super::{DataError, SplitName, picture};
+use super::{ClassNames, DataError, SplitName, picture, segmentation};
 use crate::i18n::{Text, tr, tr_format};
 
 /// What a source was recognised as.
@@ -26,6 +29,8 @@ pub enum Kind {
     Cifar10,
     Cifar100,
     Folder,
+    Segmentation,
+    Voc,
     Csv,
     Hdf5,
     Text,
@@ -42,6 +47,8 @@ impl Kind {
                 "images, one folder per class",
                 "图像文件夹（每类一个子文件夹）",
             ),
+            Self::Segmentation => tr("images with label pictures", "图像与标签图文件夹"),
+            Self::Voc => tr("PASCAL VOC, segmentation", "PASCAL VOC 分割数据集"),
             Self::Csv => tr("table (CSV)", "表格（CSV）"),
             Self::Hdf5 => tr("HDF5 file", "HDF5 文件"),
             Self::Text => tr("text", "文本"),
@@ -57,7 +64,18 @@ pub(super) enum Store {
     Floats(Vec<f32>),
     /// Image files, decoded when they are asked for.
     Files(Vec<PathBuf>),
+    /// The same, with a picture of the labels beside each.
+    Labelled(Vec<[PathBuf; 2]>),
+    /// Drawn when they are asked for.
+    Scenes(Scenes),
     Text(Corpus),
+}
+
+/// An example of images as its source holds it.
+pub(super) struct Loaded {
+    pub picture: Picture,
+    /// Where each pixel has a label.
+    pub labels: Option<LabelMap>,
 }
 
 /// Real numbers that are to be predicted, the same number of them for each example.
@@ -76,7 +94,8 @@ pub(super) struct Counts {
     pub test: usize,
 }
 
-/// Labelled examples in three splits. Labels count from 0.
+/// Labelled examples in three splits. Labels count from 0; where each pixel has one,
+/// [`IGNORE`](super::IGNORE) is none.
 #[derive(Clone)]
 pub struct Dataset {
     pub(super) kind: Kind,
@@ -85,10 +104,13 @@ pub struct Dataset {
     /// Height and width, if all examples have the same.
     pub(super) size: Option<(usize, usize)>,
     pub(super) classes: Vec<String>,
+    /// What the project calls the classes.
+    pub(super) names: ClassNames,
     /// The classes in both languages, for built-in sets whose classes are words.
     pub(super) class_texts: &'static [Text],
     pub(super) counts: Counts,
-    /// One for each example; empty where there are no classes, and for texts.
+    /// One for each example; empty where there are no classes, for texts, and where each pixel
+    /// has one.
     pub(super) labels: Vec<u32>,
     pub(super) targets: Targets,
     pub(super) store: Store,
@@ -113,7 +135,7 @@ pub struct Example {
     pub pixels: Pixels,
     /// Channels, height, width; T of a text.
     pub shape: Vec<usize>,
-    /// One, or one for each token of a text; none where there are no classes.
+    /// One, or one for each token of a text or pixel of an image; none where there are no classes.
     pub labels: Vec<u32>,
     pub targets: Vec<f32>,
     /// The file's path, or the place in the source (from 0).
@@ -145,9 +167,14 @@ impl Dataset {
         matches!(self.store, Store::Text(_))
     }
 
+    /// Whether examples are images with a label at each pixel.
+    pub fn has_label_maps(&self) -> bool {
+        matches!(self.store, Store::Labelled(_) | Store::Scenes(_))
+    }
+
     /// Whether examples have classes.
     pub fn has_labels(&self) -> bool {
-        self.is_text() || !self.labels.is_empty()
+        self.is_text() || self.has_label_maps() || !self.labels.is_empty()
     }
 
     /// The names of the real-valued targets; none where the data have none.
@@ -186,6 +213,11 @@ impl Dataset {
 
     /// The name of a class to show, in the language of the window where the set has both.
     pub fn class_name(&self, label: u32) -> Cow<'_, str> {
+        if let Some(name) = self.names.of(label as usize, self.classes.len())
+            && !self.is_text()
+        {
+            return name;
+        }
         match (
             self.class_texts.get(label as usize),
             self.classes.get(label as usize),
@@ -285,14 +317,16 @@ impl Dataset {
         let place = self.place(split, index)?;
         let mut labels: Vec<u32> = self.labels.get(place).copied().into_iter().collect();
         let (pixels, shape, name) = match &self.store {
-            Store::Files(paths) => {
-                let picture = picture::decode(&paths[place])?;
-                let name = paths[place].display().to_string();
+            Store::Files(_) | Store::Labelled(_) | Store::Scenes(_) | Store::Bytes(_) => {
+                let Loaded {
+                    picture,
+                    labels: map,
+                } = self.load(place)?;
+                let map = map.into_iter().flat_map(|map| map.labels);
+                labels.extend(map.map(u32::from));
+                let name = self.path(place).map(|path| path.display().to_string());
+                let name = name.unwrap_or(place.to_string());
                 (Pixels::U8(picture.pixels), picture.shape.to_vec(), name)
-            }
-            Store::Bytes(bytes) => {
-                let (part, shape) = self.slice(bytes, place);
-                (Pixels::U8(part.to_vec()), shape.to_vec(), place.to_string())
             }
             Store::Floats(values) => {
                 let (part, shape) = self.slice(values, place);
@@ -320,6 +354,46 @@ impl Dataset {
             targets: self.targets_at(place).to_vec(),
             name,
         })
+    }
+
+    /// Example `index` of a split as a picture; an error where the data hold none.
+    pub fn picture(&self, split: SplitName, index: usize) -> Result<Picture, DataError> {
+        let picture = self.load(self.place(split, index)?)?.picture;
+        match picture.shape[0] {
+            1 | 3 => Ok(picture),
+            _ => Err(DataError::NoImages),
+        }
+    }
+
+    /// The image at a place of the source; none where the source holds no bytes of images.
+    pub(super) fn load(&self, place: usize) -> Result<Loaded, DataError> {
+        let alone = |picture| Loaded {
+            picture,
+            labels: None,
+        };
+        Ok(match &self.store {
+            Store::Files(paths) => alone(picture::decode(&paths[place])?),
+            Store::Labelled(paths) => segmentation::load(&paths[place], self.classes.len())?,
+            Store::Scenes(scenes) => scenes.load(place),
+            Store::Bytes(bytes) => {
+                let (pixels, shape) = self.slice(bytes, place);
+                let pixels = pixels.to_vec();
+                alone(Picture { shape, pixels })
+            }
+            Store::Floats(_) | Store::Text(_) => alone(Picture {
+                shape: [0; 3],
+                pixels: Vec::new(),
+            }),
+        })
+    }
+
+    /// The image's file, of a source that has one for each.
+    pub(super) fn path(&self, place: usize) -> Option<&Path> {
+        match &self.store {
+            Store::Files(paths) => paths.get(place).map(PathBuf::as_path),
+            Store::Labelled(paths) => paths.get(place).map(|[image, _]| image.as_path()),
+            _ => None,
+        }
     }
 
     pub(super) fn with_class_texts(mut self, texts: &'static [Text]) -> Self {

@@ -66,6 +66,14 @@ pub enum DataError {
     #[error(
         "{}",
         tr(
+            "the network reads rows of numbers, not images; give the input as numbers",
+            "该网络读取的是数值而不是图像；请以数值形式给出输入"
+        )
+    )]
+    NoImages,
+    #[error(
+        "{}",
+        tr(
             "no further batch: preparing the data has already ended with an error",
             "没有更多批次：数据准备此前已因错误结束"
         )

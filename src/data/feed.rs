@@ -22,10 +22,11 @@ use std::sync::OnceLock;
 use candle_core::{Device, Tensor};
 use rand_chacha::ChaCha8Rng;
 
-use super::dataset::Store;
-use super::picture::{self, Picture};
+use super::dataset::{Loaded, Store};
 use super::preprocess::{Pipeline, is_worked_on, prepared_shape};
-use super::{Color, DataConfig, DataError, Dataset, Order, Preprocess, SplitName, Statistics};
+use super::{
+    Color, DataConfig, DataError, Dataset, Order, Picture, Preprocess, SplitName, Statistics,
+};
 use crate::i18n::{tr, tr_format};
 use summary::example_shape;
 
@@ -47,7 +48,7 @@ pub struct Feed {
     pipeline: Pipeline,
     /// Decoded and resized examples, if all of them fit into `MAX_KEPT_BYTES`; empty otherwise
     /// and where the source needs neither.
-    kept: Vec<OnceLock<Box<[u8]>>>,
+    kept: Vec<OnceLock<Prepared<'static>>>,
 }
 
 impl Feed {
@@ -89,7 +90,13 @@ impl Feed {
             return Err(DataError::config("batch", problem));
         }
         let count: usize = dataset.parts.iter().map(Vec::len).sum();
-        let keeps = is_worked_on(&dataset, config) && count.saturating_mul(size) <= MAX_KEPT_BYTES;
+        let labels = if dataset.has_label_maps() {
+            full[1] * full[2]
+        } else {
+            0
+        };
+        let keeps =
+            is_worked_on(&dataset, config) && count.saturating_mul(size + labels) <= MAX_KEPT_BYTES;
         let mut feed = Self {
             shape,
             full,
@@ -135,6 +142,26 @@ impl Feed {
         &self.shape
     }
 
+    /// Channels, height and width of an image before mean, crop and the like; `None` where the
+    /// network reads no images.
+    pub fn image_shape(&self) -> Option<[usize; 3]> {
+        let no_picture = matches!(self.dataset.store, Store::Floats(_) | Store::Text(_));
+        let [channels, ..] = self.full;
+        (!no_picture && matches!(channels, 1 | 3)).then_some(self.full)
+    }
+
+    /// What one of `count` outputs of the network is called: by the project's list, or by the
+    /// data where they have as many classes; else its number.
+    pub fn output_name(&self, output: usize, count: usize) -> Cow<'_, str> {
+        if let Some(name) = self.config.classes.of(output, count) {
+            return name;
+        }
+        match u32::try_from(output) {
+            Ok(label) if self.dataset.classes().len() == count => self.dataset.class_name(label),
+            _ => output.to_string().into(),
+        }
+    }
+
     pub fn summary(&self) -> DataSummary {
         DataSummary::of(&self.dataset, self.shape.clone())
     }
@@ -156,16 +183,19 @@ impl Feed {
     /// Any image file as the network would see it, (1, C, H, W); it is always resized to the
     /// size of the examples.
     pub fn image_tensor(&self, path: &Path) -> Result<Tensor, DataError> {
-        let [channels, height, width] = self.full;
-        let no_picture = matches!(self.dataset.store, Store::Floats(_) | Store::Text(_));
-        if no_picture || !matches!(channels, 1 | 3) {
-            let problem = tr(
-                "the network reads rows of numbers, not images; give the input as numbers",
-                "该网络读取的是数值而不是图像；请以数值形式给出输入",
-            );
-            return Err(DataError::format(path, problem));
-        }
-        let picture = picture::decode(path)?.with_channels(self.dataset.channels());
+        let in_file = |error| match error {
+            DataError::NoImages => DataError::format(path, error.to_string()),
+            error => error,
+        };
+        self.tensor_of(Picture::open(path)?).map_err(in_file)
+    }
+
+    /// The same of a picture in memory.
+    pub fn tensor_of(&self, picture: Picture) -> Result<Tensor, DataError> {
+        let Some([channels, height, width]) = self.image_shape() else {
+            return Err(DataError::NoImages);
+        };
+        let picture = picture.with_channels(self.dataset.channels());
         let pixels = picture
             .with_channels(channels)
             .ordered(self.config.preprocess.color)
@@ -177,61 +207,86 @@ impl Feed {
         Ok(Tensor::from_vec(values, dims, &Device::Cpu)?)
     }
 
+    /// Writes one example to `out`; returns a label for each of its pixels where it has them.
     fn write(
         &self,
         place: usize,
         random: Option<ChaCha8Rng>,
         out: &mut [f32],
-    ) -> Result<(), DataError> {
+    ) -> Result<Vec<u32>, DataError> {
         if let Store::Floats(values) = &self.dataset.store {
             let (values, _) = self.dataset.slice(values, place);
             self.pipeline.apply(values, random, out);
-        } else {
-            self.pipeline.apply(&self.bytes(place)?, random, out);
+            return Ok(Vec::new());
         }
-        Ok(())
+        let Prepared { pixels, labels } = self.prepared(place)?;
+        self.pipeline.apply(&pixels, random.clone(), out);
+        if labels.is_empty() {
+            return Ok(Vec::new());
+        }
+        Ok(self.pipeline.crop_labels(&labels, random))
     }
 
-    /// The pixels after colour and size, before arithmetic; empty for a table.
-    fn bytes(&self, place: usize) -> Result<Cow<'_, [u8]>, DataError> {
+    /// The pixels after colour and size, before arithmetic, with the labels of that size; empty
+    /// for a table.
+    fn prepared(&self, place: usize) -> Result<Prepared<'_>, DataError> {
         let kept = self.kept.get(place);
-        if let Some(bytes) = kept.and_then(OnceLock::get) {
-            return Ok(bytes.as_ref().into());
+        if let Some(prepared) = kept.and_then(OnceLock::get) {
+            return Ok(prepared.borrowed());
         }
-        let picture = match &self.dataset.store {
-            Store::Floats(_) | Store::Text(_) => return Ok(Cow::Borrowed(&[])),
-            Store::Files(paths) => {
-                picture::decode(&paths[place])?.with_channels(self.dataset.channels())
-            }
+        match &self.dataset.store {
+            Store::Floats(_) | Store::Text(_) => return Ok(Prepared::default()),
             Store::Bytes(bytes) => {
                 let (pixels, shape) = self.dataset.slice(bytes, place);
                 if shape == self.full && self.config.preprocess.color != Color::Bgr {
-                    return Ok(pixels.into());
-                }
-                Picture {
-                    shape,
-                    pixels: pixels.to_vec(),
+                    return Ok(Prepared {
+                        pixels: pixels.into(),
+                        labels: Cow::Borrowed(&[]),
+                    });
                 }
             }
-        };
+            Store::Files(_) | Store::Labelled(_) | Store::Scenes(_) => {}
+        }
+        let Loaded { picture, labels } = self.dataset.load(place)?;
+        let picture = picture.with_channels(self.dataset.channels());
         let [channels, height, width] = self.full;
         if self.config.preprocess.resize.is_none() && picture.shape[1..] != [height, width] {
             // The header, read when the folder was opened, said otherwise.
             let problem = tr("changed while it was in use", "文件在使用过程中被修改");
-            return Err(match &self.dataset.store {
-                Store::Files(paths) => DataError::format(&paths[place], problem),
-                _ => DataError::format(Path::new(self.dataset.source()), problem),
-            });
+            let path = self.dataset.path(place);
+            let path = path.unwrap_or(Path::new(self.dataset.source()));
+            return Err(DataError::format(path, problem));
         }
-        let pixels = picture
+        let picture = picture
             .with_channels(channels)
             .ordered(self.config.preprocess.color)
-            .resized(height, width)
-            .pixels;
+            .resized(height, width);
+        let labels = labels.map(|map| map.resized(height, width).labels);
+        let prepared = Prepared {
+            pixels: picture.pixels.into(),
+            labels: labels.unwrap_or_default().into(),
+        };
         Ok(match kept {
-            Some(kept) => kept.get_or_init(|| pixels.into()).as_ref().into(),
-            None => pixels.into(),
+            Some(kept) => kept.get_or_init(|| prepared).borrowed(),
+            None => prepared,
         })
+    }
+}
+
+/// An example of images before arithmetic: its bytes, and a label for each pixel where it has
+/// them.
+#[derive(Clone, Default)]
+struct Prepared<'a> {
+    pixels: Cow<'a, [u8]>,
+    labels: Cow<'a, [u8]>,
+}
+
+impl Prepared<'_> {
+    fn borrowed(&self) -> Prepared<'_> {
+        Prepared {
+            pixels: Cow::Borrowed(&self.pixels),
+            labels: Cow::Borrowed(&self.labels),
+        }
     }
 }
 

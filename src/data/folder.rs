@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 
 use super::dataset::{Counts, Dataset, Kind, Store, Targets};
-use super::{DataError, picture};
+use super::{ClassNames, DataError, picture};
 use crate::i18n::{tr, tr_format};
 
-const ENDINGS: [&str; 5] = ["png", "jpg", "jpeg", "bmp", "webp"];
+pub(super) const ENDINGS: [&str; 5] = ["png", "jpg", "jpeg", "bmp", "webp"];
 /// Sub-folders inside a class folder that are searched; also what ends a cycle of links.
 const MAX_DEPTH: usize = 3;
 
@@ -41,8 +41,8 @@ pub(super) fn open(path: &Path) -> Result<Dataset, DataError> {
     if images.paths.is_empty() {
         let endings = ENDINGS.join(", ");
         let problem = tr_format!(
-            "holds no data set: expected MNIST's IDX files, CIFAR's .bin files, or one sub-folder per class with images ({endings})",
-            "其中没有数据集：需要 MNIST 的 IDX 文件、CIFAR 的 .bin 文件，或每个类别一个、含有图像（{endings}）的子文件夹"
+            "holds no data set: expected MNIST's IDX files, CIFAR's .bin files, one sub-folder per class with images ({endings}), or images/ with labels/ of the same names",
+            "其中没有数据集：需要 MNIST 的 IDX 文件、CIFAR 的 .bin 文件、每个类别一个且含有图像（{endings}）的子文件夹，或文件名对应的 images/ 与 labels/"
         );
         return Err(DataError::format(path, problem));
     }
@@ -88,6 +88,7 @@ impl Images {
             channels: shapes.iter().map(|shape| shape[0]).max().unwrap_or(1),
             size: same.then_some((height, width)),
             classes: self.classes,
+            names: ClassNames::OfData,
             class_texts: &[],
             counts,
             labels: self.labels,
@@ -133,7 +134,7 @@ fn collect(folder: &Path, depth: usize, paths: &mut Vec<PathBuf>) -> Result<(), 
 }
 
 /// What the folder holds, sorted, without hidden files.
-fn entries(folder: &Path) -> Result<Vec<PathBuf>, DataError> {
+pub(super) fn entries(folder: &Path) -> Result<Vec<PathBuf>, DataError> {
     let failed = |error| DataError::read(folder, error);
     let mut paths = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(failed)? {

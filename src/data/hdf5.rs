@@ -11,7 +11,7 @@ use hdf5_reader::{Hdf5File, OpenOptions};
 
 use super::config::TargetSettings;
 use super::dataset::{Counts, Dataset, Kind, Store, Targets};
-use super::{DataError, read_all};
+use super::{ClassNames, DataError, read_all};
 use crate::i18n::{tr, tr_format};
 
 const MAX_CLASSES: usize = 10_000;
@@ -90,6 +90,7 @@ fn read(bytes: Vec<u8>, path: &Path, settings: &TargetSettings) -> Result<Datase
         channels,
         size: Some(size),
         classes: (0..classes).map(|class| class.to_string()).collect(),
+        names: ClassNames::OfData,
         class_texts: &[],
         counts: Counts {
             train: count,

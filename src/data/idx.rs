@@ -5,7 +5,7 @@ use std::io::BufRead;
 use std::path::{Path, PathBuf};
 
 use super::dataset::{Counts, Dataset, Kind, Store, Targets};
-use super::{DataError, read_all, read_bounded};
+use super::{ClassNames, DataError, read_all, read_bounded};
 use crate::i18n::{tr, tr_format};
 
 /// The names that MNIST's files have where they are found: images, labels.
@@ -131,6 +131,7 @@ fn dataset(part: Part, train: usize, path: &Path) -> Result<Dataset, DataError> 
         channels: part.shape[0],
         size: Some((part.shape[1], part.shape[2])),
         classes: (0..classes).map(|class| class.to_string()).collect(),
+        names: ClassNames::OfData,
         class_texts: &[],
         counts: Counts {
             train,

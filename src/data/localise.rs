@@ -12,7 +12,7 @@ use rand_chacha::rand_core::SeedableRng;
 
 use super::dataset::{Counts, Dataset, Kind, Store, Targets};
 use super::picture::Picture;
-use super::{DataError, Pixels, SplitName};
+use super::{ClassNames, DataError, Pixels, SplitName};
 
 /// Height and width of the canvas.
 const SIDE: usize = 48;
@@ -59,6 +59,7 @@ pub(super) fn make(fashion: &Dataset) -> Result<Dataset, DataError> {
         channels: 1,
         size: Some((SIDE, SIDE)),
         classes: fashion.classes().to_vec(),
+        names: ClassNames::OfData,
         class_texts: fashion.class_texts,
         counts: Counts {
             train: EXAMPLES,

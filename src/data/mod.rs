@@ -8,6 +8,7 @@
 //! batches on any number of threads.
 //! It must not know graphs, networks or training.
 
+mod classes;
 mod config;
 mod dataset;
 mod feed;
@@ -26,10 +27,15 @@ mod cifar;
 mod folder;
 mod hdf5;
 mod idx;
+mod label_map;
 mod localise;
+mod palette;
 mod picture;
+mod segmentation;
+pub mod shapes;
 mod table;
 mod text;
+mod textures;
 mod whiten;
 
 mod error;
@@ -37,20 +43,24 @@ mod error;
 pub use background::{Opening, open_in_background};
 pub use blob::{Blob, Damaged, Fields, Wire};
 pub use built_in::BUILT_IN;
+pub use classes::{CLASS_LISTS, ClassNames, MAX_CLASS_NAMES};
 pub use config::{
-    Batches, Color, DataConfig, MAX_BATCH, MAX_LENGTH, MAX_SIDE, MAX_VOCABULARY, Mean, Preprocess,
-    Sequence, Split, Std, TargetSettings, TextSettings, TextUnit, Whiten,
+    Batches, Color, DataConfig, MAX_BATCH, MAX_GENERATED, MAX_LENGTH, MAX_SIDE, MAX_VOCABULARY,
+    Mean, Preprocess, Sequence, ShapesSettings, Split, Std, TargetSettings, TextSettings, TextUnit,
+    Whiten,
 };
 pub use dataset::{Dataset, Example, Kind, Pixels};
 pub use error::DataError;
 pub use feed::{Batch, DataSummary, Feed};
 pub use order::{Draw, Order};
+pub use palette::{IGNORE, label_color};
+pub use picture::Picture;
 pub use prefetch::Prefetch;
 pub use saved::STATISTICS;
 pub use split::SplitName;
 pub use statistics::Statistics;
 pub use text::UNKNOWN;
-pub use whiten::{Components, MAX_WHITENED};
+pub use whiten::{Components, MAX_WHITENED, Whitening};
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};

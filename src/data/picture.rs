@@ -13,12 +13,12 @@ use super::{Color, DataError};
 use crate::i18n::tr;
 
 /// The longest side of an image that is decoded, in pixels.
-const MAX_DECODED_SIDE: u32 = 16_384;
+pub(super) const MAX_DECODED_SIDE: u32 = 16_384;
 const MAX_DECODED_BYTES: u64 = 512 << 20;
 
 /// An image: channel by channel (gray, or red, green, blue), row by row.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Picture {
+pub struct Picture {
     /// Channels, height, width.
     pub shape: [usize; 3],
     pub pixels: Vec<u8>,
@@ -62,6 +62,25 @@ pub(super) fn decode(path: &Path) -> Result<Picture, DataError> {
 }
 
 impl Picture {
+    /// Decodes an image file; what it holds decides on its format.
+    pub fn open(path: &Path) -> Result<Self, DataError> {
+        decode(path)
+    }
+
+    /// Red, green, blue and opacity of every pixel, row by row, as clipboards give them; opacity
+    /// is dropped. `None` where the numbers do not fit the size.
+    pub fn of_rgba(width: usize, height: usize, rgba: &[u8]) -> Option<Self> {
+        let count = width.checked_mul(height).filter(|count| *count > 0)?;
+        if rgba.len() != count.checked_mul(4)? {
+            return None;
+        }
+        let plane = |channel| rgba.iter().skip(channel).step_by(4).copied();
+        Some(Self {
+            shape: [3, height, width],
+            pixels: (0..3).flat_map(plane).collect(),
+        })
+    }
+
     /// Gray to colour repeats the plane, colour to gray weighs by ITU-R BT.601; any other
     /// change of channels leaves the picture as it is.
     pub fn with_channels(self, channels: usize) -> Self {

@@ -15,7 +15,7 @@ pub(super) fn is_worked_on(dataset: &Dataset, config: &DataConfig) -> bool {
     let preprocess = &config.preprocess;
     let changes = preprocess.color != Color::Keep || preprocess.resize.is_some();
     match dataset.store {
-        Store::Files(_) => true,
+        Store::Files(_) | Store::Labelled(_) | Store::Scenes(_) => true,
         Store::Bytes(_) => changes,
         Store::Floats(_) | Store::Text(_) => false,
     }
@@ -122,7 +122,6 @@ impl Pipeline {
         out: &mut [f32],
     ) {
         let [_, height, width] = self.full;
-        let [crop_height, crop_width] = self.crop;
         let whole = self.crop == [height, width] && !(self.mirror && random.is_some());
         if whole && self.whitening.is_none() && self.sequence == Sequence::Off {
             return self.transform.apply(values, out);
@@ -134,20 +133,49 @@ impl Pipeline {
                 return out.copy_from_slice(&plain);
             }
         }
+        self.lay_out(&plain, &self.look(random), out);
+    }
+
+    /// Which part is taken, and whether it is turned round.
+    fn look(&self, random: Option<ChaCha8Rng>) -> Look {
+        let [_, height, width] = self.full;
+        let [crop_height, crop_width] = self.crop;
         let (room_y, room_x) = (height - crop_height, width - crop_width);
-        let (top, left, turned) = match random {
-            Some(mut random) => (
-                random.random_range(0..=room_y),
-                random.random_range(0..=room_x),
-                self.mirror && random.random_bool(0.5),
-            ),
-            None => (room_y / 2, room_x / 2, false),
-        };
-        self.lay_out(&plain, [top, left], turned, out);
+        match random {
+            Some(mut random) => Look {
+                top: random.random_range(0..=room_y),
+                left: random.random_range(0..=room_x),
+                turned: self.mirror && random.random_bool(0.5),
+            },
+            None => Look {
+                top: room_y / 2,
+                left: room_x / 2,
+                turned: false,
+            },
+        }
+    }
+
+    /// The labels of the part that [`apply`](Self::apply) takes with the same `random`.
+    pub fn crop_labels(&self, labels: &[u8], random: Option<ChaCha8Rng>) -> Vec<u32> {
+        let [_, _, width] = self.full;
+        let [crop_height, crop_width] = self.crop;
+        let Look { top, left, turned } = self.look(random);
+        let mut cropped = Vec::with_capacity(crop_height * crop_width);
+        for row in labels.chunks_exact(width).skip(top).take(crop_height) {
+            let row = row[left..left + crop_width]
+                .iter()
+                .map(|&label| u32::from(label));
+            match turned {
+                true => cropped.extend(row.rev()),
+                false => cropped.extend(row),
+            }
+        }
+        cropped
     }
 
     /// Copies the part at a place, channel by channel or, in a sequence, channel innermost.
-    fn lay_out(&self, plain: &[f32], [top, left]: [usize; 2], turned: bool, out: &mut [f32]) {
+    fn lay_out(&self, plain: &[f32], look: &Look, out: &mut [f32]) {
+        let Look { top, left, turned } = *look;
         let [channels, height, width] = self.full;
         let [crop_height, crop_width] = self.crop;
         for channel in 0..channels {
@@ -165,6 +193,13 @@ impl Pipeline {
             }
         }
     }
+}
+
+/// The part of an image that the network sees.
+struct Look {
+    top: usize,
+    left: usize,
+    turned: bool,
 }
 
 /// The arithmetic of one example.

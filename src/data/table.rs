@@ -12,7 +12,7 @@ use csv::{ReaderBuilder, StringRecord, Trim};
 
 use super::config::TargetSettings;
 use super::dataset::{Counts, Dataset, Kind, Store, Targets};
-use super::{DataError, read_all};
+use super::{ClassNames, DataError, read_all};
 use crate::i18n::{tr, tr_format};
 
 const CLASS_COLUMNS: [&str; 3] = ["label", "class", "target"];
@@ -177,6 +177,7 @@ impl Rows {
             channels: self.features,
             size: Some((1, 1)),
             classes,
+            names: ClassNames::OfData,
             class_texts: &[],
             counts: Counts {
                 train: self.rows,

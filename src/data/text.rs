@@ -12,7 +12,7 @@ use std::path::Path;
 
 use super::config::{MAX_VOCABULARY, TextSettings, TextUnit};
 use super::dataset::{Counts, Dataset, Kind, Store, Targets};
-use super::{DataError, Split, read_limited};
+use super::{ClassNames, DataError, Split, read_limited};
 use crate::i18n::{tr, tr_format};
 
 /// The class of every token that the vocabulary lacks.
@@ -77,6 +77,7 @@ pub(super) fn read(
         channels: 1,
         size: None,
         classes: Vec::new(),
+        names: ClassNames::OfData,
         class_texts: &[],
         counts: Counts {
             train: windows,

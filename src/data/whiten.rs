@@ -100,6 +100,19 @@ impl Scatter {
 }
 
 impl Components {
+    /// Of examples that are at hand, one after the other, `size` values each.
+    pub fn of(examples: &[f32], size: usize) -> Result<Self, DataError> {
+        let count = (examples.len() / size.max(1)).max(1) as f64;
+        let mut mean = vec![0.0; size];
+        for example in examples.chunks_exact(size.max(1)) {
+            let sums = mean.iter_mut().zip(example);
+            sums.for_each(|(sum, value)| *sum += f64::from(*value) / count);
+        }
+        let mut scatter = Scatter::new(mean);
+        scatter.add(examples);
+        scatter.components()
+    }
+
     /// Whether they are whole and for examples of this many values.
     pub(super) fn fit(&self, size: usize) -> bool {
         let finite = |values: &[f32]| values.iter().all(|value| value.is_finite());
@@ -124,7 +137,7 @@ impl Components {
 
 /// The arithmetic of whitening: a row for each output.
 #[derive(Clone, Debug)]
-pub(super) struct Whitening {
+pub struct Whitening {
     mean: Vec<f32>,
     rows: Vec<f32>,
 }

@@ -3,7 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Graph, Inputs, Layer, Node, NodeId, Phase, PortRef, Wire, apply, settings};
+use super::{
+    Graph, Inference, Inputs, Layer, Multiplier, Node, NodeId, Phase, PortRef, Wire, apply,
+    settings,
+};
 
 /// Nodes cut out of a graph, with the wires among them: what copy and paste carry.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -19,6 +22,43 @@ impl Graph {
         node.id = id;
         self.nodes.push(node);
         id
+    }
+
+    /// Freezes these nodes, or trains them again at the solver's own rate: sets the rates'
+    /// multipliers of all their parameters, and of those that share one, to 0 or 1.
+    /// `inference` is the graph's. Returns how many nodes it changed.
+    pub fn freeze(
+        &mut self,
+        chosen: &BTreeSet<NodeId>,
+        inference: &Inference,
+        frozen: bool,
+    ) -> usize {
+        let params = |id: NodeId| inference.node(id).map_or(&[][..], |info| &info.params);
+        let learnable = |id: NodeId| params(id).iter().filter(|(_, spec)| spec.learnable);
+        let keys: BTreeSet<&String> = (chosen.iter())
+            .flat_map(|id| learnable(*id).map(|(key, _)| key))
+            .collect();
+        let mut changed = 0;
+        for node in &mut self.nodes {
+            let before = node.clone();
+            for (_, spec) in learnable(node.id).filter(|(key, _)| keys.contains(key)) {
+                let mut multiplier = node.multiplier(spec.suffix);
+                multiplier.lr = match (frozen, multiplier.lr) {
+                    (true, _) => 0.0,
+                    (false, 0.0) => 1.0,
+                    (false, lr) => lr,
+                };
+                match multiplier == Multiplier::default() {
+                    true => node.multipliers.remove(spec.suffix),
+                    false => node.multipliers.insert(spec.suffix.to_owned(), multiplier),
+                };
+            }
+            if chosen.contains(&node.id) && !params(node.id).is_empty() {
+                node.layer.keep_statistics(frozen);
+            }
+            changed += usize::from(*node != before);
+        }
+        changed
     }
 
     /// Takes ids, places and comments from the nodes of another graph that these were: those of
@@ -103,6 +143,11 @@ impl Graph {
             let name = name.to_owned();
             self.rewire(&old, |port| Some(PortRef::new(name.clone(), port)));
         }
+    }
+
+    /// Leads the wires that read a node to the same ports of another.
+    pub fn lead_wires(&mut self, from: &str, to: &str) {
+        self.rewire(from, |port| Some(PortRef::new(to, port)));
     }
 
     fn rewire(&mut self, from: &str, to: impl Fn(usize) -> Option<PortRef>) {

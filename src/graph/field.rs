@@ -254,7 +254,7 @@ macro_rules! choice {
 }
 
 /// The range check: every parameter outside what the layer states.
-pub(super) fn out_of_range(layer: &dyn super::Layer) -> Vec<Problem> {
+pub fn out_of_range(layer: &dyn super::Layer) -> Vec<Problem> {
     let mut problems = Vec::new();
     layer.clone_layer().fields(&mut |field: Field<'_>| {
         if let Some(range) = violated_range(&field.value) {

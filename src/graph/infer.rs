@@ -58,6 +58,8 @@ pub struct PhaseInfo {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Totals {
     pub params: u64,
+    /// Those of the test phase: fewer where heads exist in training only, as in GoogLeNet.
+    pub test_params: u64,
     pub neurons: u64,
     /// Multiply-adds per example, of the nodes where they are known.
     pub macs: u64,
@@ -270,7 +272,7 @@ fn totals(graph: &Graph, inference: &Inference) -> Totals {
         totals.macs = totals.macs.saturating_add(known.macs.unwrap_or(0));
         totals.activations = totals.activations.saturating_add(known.activations);
     }
-    let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
+    let mut counts: BTreeMap<&str, (u64, Vec<Phase>)> = BTreeMap::new();
     for phase in Phase::BOTH {
         let params = inference
             .phase(phase)
@@ -278,11 +280,16 @@ fn totals(graph: &Graph, inference: &Inference) -> Totals {
             .values()
             .flat_map(|known| &known.params);
         for (key, spec) in params.filter(|(_, spec)| spec.learnable) {
-            counts.insert(key, spec.count() as u64);
+            let (count, phases) = counts.entry(key).or_default();
+            *count = spec.count() as u64;
+            phases.push(phase);
         }
     }
-    totals.params = counts
-        .values()
-        .fold(0, |sum, count| sum.saturating_add(*count));
+    for (count, phases) in counts.values() {
+        totals.params = totals.params.saturating_add(*count);
+        if phases.contains(&Phase::Test) {
+            totals.test_params = totals.test_params.saturating_add(*count);
+        }
+    }
     totals
 }

@@ -153,6 +153,10 @@ pub trait Layer: LayerObject + Debug + Send + Sync + 'static {
         Ok(Gradients::default())
     }
 
+    /// For a layer whose only parameters are running statistics: whether it uses them as they are
+    /// in training too. Others have [`Context::frozen`], which follows from their multipliers.
+    fn keep_statistics(&mut self, _keep: bool) {}
+
     /// Whether the layer is max(x, 0) and nothing else.
     fn is_relu(&self) -> bool {
         false

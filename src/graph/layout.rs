@@ -206,6 +206,13 @@ impl Level {
     }
 }
 
+/// About the size of a node's box: wide enough for its name and type.
+fn usual(node: &super::Node) -> [f32; 2] {
+    let short = node.name.rsplit('/').next().unwrap_or(&node.name);
+    let letters = short.chars().count() + node.layer.title().chars().count();
+    [(50.0 + 8.0 * letters as f32).max(USUAL[0]), USUAL[1]]
+}
+
 /// The child of `group` that the group `inner` is or lies in; `None` if it is `group` itself.
 fn child<'a>(inner: &'a str, group: &str) -> Option<&'a str> {
     let start = match group {
@@ -223,7 +230,7 @@ impl Graph {
     pub fn lay_out(&mut self, view: [f32; 2], size: impl Fn(&super::Node) -> Option<[f32; 2]>) {
         let mut sizes = BTreeMap::new();
         for node in self.nodes() {
-            sizes.insert(node.id, size(node).unwrap_or(USUAL));
+            sizes.insert(node.id, size(node).unwrap_or_else(|| usual(node)));
         }
         // From the innermost folded groups out: what is inside keeps its places in a group and
         // moves along with the group's box.

@@ -30,7 +30,7 @@ pub use diagnostic::{Diagnostic, Problem, Severity};
 pub use diff::{Change, Changed, GraphDiff, diff};
 pub use edit::Fragment;
 pub use facts::{DataFacts, Facts};
-pub use field::{Choice, Field, FieldValue, FieldVisitor};
+pub use field::{Choice, Field, FieldValue, FieldVisitor, out_of_range};
 pub use filler::Filler;
 pub use group::{Renaming, depth, is_in, leaf, parent, shared_group};
 pub use infer::{Inference, NodeInfo, PhaseInfo, Totals, infer};

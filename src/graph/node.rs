@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::Layer;
+use super::{Layer, ParamSpec};
 use crate::i18n::Text;
 
 /// Identifies a node while the program runs: kept by edits and undo, not written to files.
@@ -257,6 +257,13 @@ impl Node {
 
     pub fn multiplier(&self, suffix: &str) -> Multiplier {
         self.multipliers.get(suffix).copied().unwrap_or_default()
+    }
+
+    /// Whether it has something to learn, and none of it is trained; `params` are the node's.
+    pub fn is_frozen(&self, params: &[(String, ParamSpec)]) -> bool {
+        let mut learnable = params.iter().filter(|(_, spec)| spec.learnable).peekable();
+        learnable.peek().is_some()
+            && learnable.all(|(_, spec)| self.multiplier(spec.suffix).lr == 0.0)
     }
 
     /// The factor on this node's first output in the objective.

@@ -39,6 +39,9 @@ pub struct Context<'a> {
     /// Whether the layer applies ReLU to its output, for the node behind it, which then only
     /// hands on: see [`Layer::joins_relu`](super::Layer::joins_relu).
     pub relu: bool,
+    /// Whether nothing of the node may change: it is not trained, and its running statistics are
+    /// used in training as they are.
+    pub frozen: bool,
     /// Whether results are to be rounded as little as can be, rather than found as fast.
     pub precise: bool,
 }

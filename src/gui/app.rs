@@ -15,6 +15,7 @@ use egui::{Context, Ui};
 
 use super::commands::Situation;
 use super::comparison::Comparison;
+use super::context::Shown;
 use super::data::OpenData;
 use super::dialogs::Dialog;
 use super::dock;
@@ -24,10 +25,12 @@ use super::files::FileDialogs;
 use super::frame_times::FrameTimes;
 use super::menus::CommandPalette;
 use super::modals::{self, Next};
+use super::rewrite::Proposal;
 use super::settings::Settings;
 use super::theme;
 use super::toasts::{Toasts, Tone};
 use super::training::Training;
+use super::weights::Offer;
 use crate::data::SplitName;
 use crate::graph::{Facts, Node, NodeId};
 use crate::i18n::{set_lang, tr_format};
@@ -46,6 +49,10 @@ pub struct App {
     pub training: Training,
     /// The example that feature maps show.
     pub example: (SplitName, usize),
+    /// The picture that the network is asked about.
+    pub picture: Option<Shown>,
+    /// Whether text was pasted since the paste keys went down.
+    pasted: bool,
     pub frame_times: FrameTimes,
     /// How long this frame took before it was drawn.
     undrawn: Duration,
@@ -58,6 +65,8 @@ pub struct App {
     /// What to go on with once the document is saved.
     pub(super) after_save: Option<Next>,
     pub(super) about: bool,
+    /// A file of weights that waits for an answer.
+    pub(super) offer: Option<Offer>,
     /// A question about the graph that waits for an answer.
     pub(super) dialog: Option<Dialog>,
     /// The document is newly opened, and nobody has looked whether its boxes have places.
@@ -65,6 +74,8 @@ pub struct App {
     /// Another project whose differences are shown.
     pub(super) comparison: Option<Comparison>,
     slot: Option<Slot>,
+    /// A change of the graph that waits for its answer.
+    pub(super) proposal: Option<Proposal>,
     leftover: Option<Leftover>,
     kept: (Instant, u64),
     pub(super) quitting: bool,
@@ -87,6 +98,8 @@ impl App {
             selection: BTreeSet::new(),
             training: Training::default(),
             example: (SplitName::Test, 0),
+            picture: None,
+            pasted: false,
             frame_times: FrameTimes::default(),
             undrawn: Duration::ZERO,
             files: FileDialogs::default(),
@@ -97,6 +110,8 @@ impl App {
             guard: None,
             after_save: None,
             about: false,
+            proposal: None,
+            offer: None,
             dialog: None,
             unseen: true,
             comparison: None,
@@ -122,6 +137,8 @@ impl App {
     pub(super) fn show_document(&mut self) {
         self.training.drop_session();
         self.editor.reset();
+        self.settings.panels.labs.fills = false;
+        self.offer = None;
         (self.dialog, self.comparison, self.unseen) = (None, None, true);
         self.data = OpenData::default();
         self.example = (SplitName::Test, 0);
@@ -212,6 +229,9 @@ impl App {
         Situation {
             selected: self.selection.len(),
             nodes: graph.nodes().len(),
+            begins_with_weights: self.training.initial.is_some(),
+            has_weights: self.training.run.snapshot().is_some(),
+            can_freeze: self.freezing().is_some(),
             can_fold: chosen()
                 .any(|node| node.group().is_some() && graph.folded_around(&node.name).is_none()),
             can_unfold: chosen().any(|node| graph.folded_around(&node.name).is_some()),
@@ -225,6 +245,7 @@ impl App {
             can_undo: history.undo_name().is_some(),
             can_redo: history.redo_name().is_some(),
             running: self.training.is_live(),
+            in_bench: self.settings.panels.labs.fills,
             can_train: !graph.nodes().is_empty() && !self.document.inference().has_errors(),
         }
     }
@@ -299,8 +320,6 @@ impl eframe::App for App {
 
 /// What a start without a file shows: the first example.
 fn first_project() -> Project {
-    let example = EXAMPLES
-        .first()
-        .and_then(|(_, text)| Project::from_ron(text).ok());
+    let example = EXAMPLES.first().and_then(|example| example.open().ok());
     example.unwrap_or_default()
 }

@@ -23,6 +23,14 @@ pub enum CommandId {
     Save,
     SaveAs,
     ExportCaffe,
+    ExportScript,
+    ExportDrawing,
+    ExportTable,
+    OpenPicture,
+    ExportOnnx,
+    LoadWeights,
+    SaveWeights,
+    FreshWeights,
     CompareFile,
     CompareSaved,
     EndComparison,
@@ -47,6 +55,7 @@ pub enum CommandId {
     RepeatGroup,
     Fold,
     Unfold,
+    Freeze,
     FoldAll,
     /// Groups are open down to this level.
     FoldTo(u8),
@@ -55,6 +64,8 @@ pub enum CommandId {
     AlignTop,
     DistributeAcross,
     DistributeDown,
+    StackOf3x3,
+    FullToConv,
     AutoLayout,
     ZoomFit,
     ZoomSelection,
@@ -150,8 +161,16 @@ pub struct Situation {
     pub can_redo: bool,
     /// A session exists and has not ended.
     pub running: bool,
+    /// Sessions begin with weights from a file.
+    pub begins_with_weights: bool,
+    /// There are weights to save.
+    pub has_weights: bool,
+    /// Something selected can be trained.
+    pub can_freeze: bool,
     /// The graph and the data allow training.
     pub can_train: bool,
+    /// A bench has the whole window, and with it the plain keys.
+    pub in_bench: bool,
 }
 
 impl CommandId {
@@ -169,11 +188,15 @@ impl CommandId {
             Self::UnfoldAll => now.has_folded,
             Self::CompareSaved => now.differs_from_file,
             Self::EndComparison => now.comparing,
-            Self::Rename => now.selected == 1,
+            Self::Rename | Self::StackOf3x3 => now.selected == 1,
             Self::Connect | Self::AlignLeft | Self::AlignTop => now.selected > 1,
             Self::DistributeAcross | Self::DistributeDown => now.selected > 2,
             Self::ZoomSelection => now.selected > 0,
             Self::SelectAll | Self::Find | Self::AutoLayout | Self::ZoomFit => now.nodes > 0,
+            Self::FullToConv | Self::LoadWeights => now.nodes > 0,
+            Self::SaveWeights => now.has_weights,
+            Self::FreshWeights => now.begins_with_weights,
+            Self::Freeze => now.can_freeze,
             Self::Fold => now.can_fold,
             Self::Unfold => now.can_unfold,
             Self::TrainOrPause | Self::Step => now.running || now.can_train,

@@ -5,9 +5,11 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::run::Run;
-use crate::data::{Feed, SplitName};
+use crate::data::{Feed, Picture, SplitName};
 use crate::graph::{Inference, NodeId};
 use crate::i18n::{Lang, Text};
 use crate::project::Project;
@@ -27,6 +29,23 @@ pub struct Ctx<'a> {
     pub run: &'a Run,
     /// The example that feature maps show and the data browser marks.
     pub example: (SplitName, usize),
+    /// The picture that the network is asked about.
+    pub picture: Option<&'a Shown>,
+}
+
+/// A picture that a person chose.
+#[derive(Clone, Debug)]
+pub struct Shown {
+    pub picture: Arc<Picture>,
+    pub name: String,
+    /// Tells one picture from another.
+    pub serial: u64,
+}
+
+/// A number that the program never gave before.
+pub fn next_serial() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
 /// A change of the project; the closure runs on the document itself.
@@ -57,6 +76,8 @@ pub enum Action {
     Train(train::Command),
     /// Opens or focuses a view's tab.
     Open(super::ViewKind),
+    /// Opens the example of this name, after asking about unsaved changes.
+    OpenExample(&'static str),
     SetLang(Lang),
     /// Runs a command of the command list by its id.
     Run(super::commands::CommandId),
@@ -71,6 +92,14 @@ pub enum Action {
     BrowseData {
         folder: bool,
     },
+    /// Lets a person choose a text file with the names of the classes.
+    BrowseClassNames,
+    /// Asks the network about a picture of this name.
+    ShowPicture(Picture, String),
+    /// Lets a person choose an image file for that.
+    BrowsePicture,
+    /// Takes the clipboard's picture for that.
+    PastePicture,
     /// Shows a short message.
     Say(super::toasts::Tone, String),
 }

@@ -25,6 +25,7 @@ pub fn default_layout() -> Tree<ViewKind> {
             ViewKind::Curves,
             ViewKind::Problems,
             ViewKind::Confusion,
+            ViewKind::Depth,
             ViewKind::Text,
             ViewKind::Prototxt,
         ],
@@ -32,7 +33,12 @@ pub fn default_layout() -> Tree<ViewKind> {
     let form = tabs(&mut tiles, &[ViewKind::Form]);
     let maps = tabs(
         &mut tiles,
-        &[ViewKind::Maps, ViewKind::Weights, ViewKind::Data],
+        &[
+            ViewKind::Maps,
+            ViewKind::Weights,
+            ViewKind::Data,
+            ViewKind::Predict,
+        ],
     );
     let split = |tiles: &mut Tiles<ViewKind>, direction, parts: &[(TileId, f32)]| {
         let mut linear = Linear::new(direction, parts.iter().map(|part| part.0).collect());
@@ -74,16 +80,18 @@ pub fn open(tree: &mut Tree<ViewKind>, kind: ViewKind) {
 /// The view beside which a closed one opens again.
 fn neighbour(kind: ViewKind) -> ViewKind {
     match kind {
-        ViewKind::Weights | ViewKind::Data => ViewKind::Maps,
+        ViewKind::Weights | ViewKind::Data | ViewKind::Predict => ViewKind::Maps,
         ViewKind::Maps => ViewKind::Weights,
         ViewKind::Problems
         | ViewKind::Confusion
+        | ViewKind::Depth
         | ViewKind::Text
         | ViewKind::Prototxt
         | ViewKind::Comparison => ViewKind::Curves,
         ViewKind::Curves => ViewKind::Problems,
         ViewKind::Form => ViewKind::Maps,
         ViewKind::Palette | ViewKind::Editor => ViewKind::Form,
+        ViewKind::Labs => ViewKind::Editor,
     }
 }
 

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::theme;
 use crate::i18n::{Text, tr};
+use crate::interop::weights::ENDINGS;
 
 /// What a file or folder is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,6 +18,14 @@ pub enum Purpose {
     Compare,
     SaveProject,
     ExportCaffe,
+    ExportScript,
+    ExportDrawing,
+    ExportTable,
+    Picture,
+    ClassNames,
+    ExportOnnx,
+    LoadWeights,
+    SaveWeights,
     SaveCheckpoint,
     ResumeCheckpoint,
     DataFile,
@@ -30,6 +39,14 @@ impl Purpose {
             Self::Compare => Text::new("Compare with a project", "与项目比较"),
             Self::SaveProject => Text::new("Save the project as", "项目另存为"),
             Self::ExportCaffe => Text::new("Export for Caffe", "导出为 Caffe"),
+            Self::ExportScript => Text::new("Export a PyTorch script", "导出 PyTorch 脚本"),
+            Self::ExportDrawing => Text::new("Export a drawing", "导出网络图"),
+            Self::ExportTable => Text::new("Export the table of layers", "导出层表"),
+            Self::Picture => Text::new("Open an image", "打开图像"),
+            Self::ClassNames => Text::new("Read class names, one a line", "读取类别名称，每行一个"),
+            Self::ExportOnnx => Text::new("Export as ONNX", "导出为 ONNX"),
+            Self::LoadWeights => Text::new("Load weights", "载入权重"),
+            Self::SaveWeights => Text::new("Save the weights as", "权重另存为"),
             Self::SaveCheckpoint => {
                 Text::new("Save a checkpoint into a folder", "将检查点保存到文件夹")
             }
@@ -38,6 +55,22 @@ impl Purpose {
             }
             Self::DataFile => Text::new("Choose a data file", "选择数据文件"),
             Self::DataFolder => Text::new("Choose a data folder", "选择数据文件夹"),
+        }
+    }
+}
+
+/// Endings of images that can be decoded.
+pub const IMAGE_ENDINGS: &[&str] = &["png", "jpg", "jpeg", "bmp", "webp"];
+
+impl Purpose {
+    /// The kinds of files that can be written, the usual one first.
+    fn written(self) -> &'static [(&'static str, &'static [&'static str])] {
+        match self {
+            Self::ExportCaffe => &[("prototxt", &["prototxt"])],
+            Self::ExportScript => &[("Python", &["py"])],
+            Self::ExportDrawing => &[("SVG", &["svg"]), ("PNG", &["png"]), ("Graphviz", &["dot"])],
+            Self::ExportTable => &[("CSV", &["csv"]), ("Markdown", &["md"])],
+            _ => &[],
         }
     }
 }
@@ -149,8 +182,12 @@ fn dialog(purpose: Purpose, suggestion: PathBuf) -> Chosen {
     let project = tr("Layerlab project", "Layerlab 项目");
     match purpose {
         Purpose::OpenProject | Purpose::Compare => {
-            let both = tr("Projects and Caffe networks", "项目与 Caffe 网络");
-            let answer = dialog.add_filter(both, &["ron", "prototxt"]).pick_file();
+            let all = tr(
+                "Projects, Caffe networks and ONNX models",
+                "项目、Caffe 网络与 ONNX 模型",
+            );
+            let endings = ["ron", "prototxt", "onnx"];
+            let answer = dialog.add_filter(all, &endings).pick_file();
             Box::pin(async move { path(answer.await) })
         }
         Purpose::SaveProject => {
@@ -158,12 +195,37 @@ fn dialog(purpose: Purpose, suggestion: PathBuf) -> Chosen {
             let answer = dialog.set_file_name(name.unwrap_or_default()).save_file();
             Box::pin(async move { path(answer.await) })
         }
-        Purpose::ExportCaffe => {
-            dialog = dialog.add_filter("prototxt", &["prototxt"]);
+        Purpose::Picture => {
+            let images = tr("Images", "图像");
+            let answer = dialog.add_filter(images, IMAGE_ENDINGS).pick_file();
+            Box::pin(async move { path(answer.await) })
+        }
+        Purpose::ExportCaffe
+        | Purpose::ExportScript
+        | Purpose::ExportDrawing
+        | Purpose::ExportTable => {
+            for (name, endings) in purpose.written() {
+                dialog = dialog.add_filter(*name, endings);
+            }
             let answer = dialog.set_file_name(name.unwrap_or_default()).save_file();
             Box::pin(async move { path(answer.await) })
         }
-        Purpose::DataFile => {
+        Purpose::ExportOnnx => {
+            dialog = dialog.add_filter("ONNX", &["onnx"]);
+            let answer = dialog.set_file_name(name.unwrap_or_default()).save_file();
+            Box::pin(async move { path(answer.await) })
+        }
+        Purpose::LoadWeights => {
+            let weights = tr("Weights", "权重");
+            let answer = dialog.add_filter(weights, &ENDINGS).pick_file();
+            Box::pin(async move { path(answer.await) })
+        }
+        Purpose::SaveWeights => {
+            dialog = dialog.add_filter("safetensors", &["safetensors"]);
+            let answer = dialog.set_file_name(name.unwrap_or_default()).save_file();
+            Box::pin(async move { path(answer.await) })
+        }
+        Purpose::DataFile | Purpose::ClassNames => {
             let answer = dialog.pick_file();
             Box::pin(async move { path(answer.await) })
         }
@@ -232,4 +294,12 @@ pub fn file_name(path: &std::path::Path) -> String {
         .file_name()
         .map(|name| name.to_string_lossy().into_owned());
     name.unwrap_or_else(|| path.display().to_string())
+}
+
+/// Whether a file's name says that it is an image.
+pub fn is_image(path: &std::path::Path) -> bool {
+    let ending = path
+        .extension()
+        .map(|ending| ending.to_string_lossy().to_lowercase());
+    ending.is_some_and(|ending| IMAGE_ENDINGS.contains(&ending.as_str()))
 }

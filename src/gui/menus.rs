@@ -1,6 +1,7 @@
 //! The menu bar and the command palette, both made from the list of commands.
 
 use std::path::PathBuf;
+use std::sync::LazyLock;
 
 use egui::{Key, Modifiers, RichText, Ui};
 
@@ -10,7 +11,7 @@ use super::files;
 use super::settings::Settings;
 use super::theme;
 use crate::i18n::{Text, lang, tr};
-use crate::project::{EXAMPLES, Project};
+use crate::project::{Chapter, EXAMPLES, Example};
 
 /// What a person chose in a menu.
 pub enum Choice {
@@ -108,6 +109,18 @@ fn menu_line(
     command_button(ui, &command, now)
 }
 
+/// Title and explanation of every example, read once.
+static TITLES: LazyLock<Vec<(String, String)>> = LazyLock::new(|| {
+    let titled = |example: &Example| {
+        let project = example.open().unwrap_or_default();
+        match project.title.is_empty() {
+            true => (example.name.to_owned(), project.about),
+            false => (project.title, project.about),
+        }
+    };
+    EXAMPLES.iter().map(titled).collect()
+});
+
 fn file_menus(ui: &mut Ui, settings: &Settings) -> Option<Choice> {
     let mut choice = None;
     ui.menu_button(tr("Recent files", "最近的文件"), |ui| {
@@ -125,17 +138,18 @@ fn file_menus(ui: &mut Ui, settings: &Settings) -> Option<Choice> {
         }
     });
     ui.menu_button(tr("Examples", "示例"), |ui| {
-        for (index, (name, text)) in EXAMPLES.iter().enumerate() {
-            let project = Project::from_ron(text).unwrap_or_default();
-            let title = if project.title.is_empty() {
-                (*name).to_owned()
-            } else {
-                project.title
-            };
-            if ui.button(title).on_hover_text(project.about).clicked() {
-                choice = Some(Choice::Example(index));
-                ui.close();
-            }
+        for chapter in Chapter::ALL {
+            ui.menu_button(chapter.text().get(), |ui| {
+                let examples = EXAMPLES.iter().zip(&*TITLES).enumerate();
+                for (index, (_, (title, about))) in
+                    examples.filter(|(_, (example, _))| example.chapter == chapter)
+                {
+                    if ui.button(title).on_hover_text(about).clicked() {
+                        choice = Some(Choice::Example(index));
+                        ui.close();
+                    }
+                }
+            });
         }
     });
     choice

@@ -10,8 +10,10 @@ pub mod context;
 pub mod document;
 pub mod history;
 
+mod clipboard;
 pub mod dock;
 pub mod editor;
+pub mod labs;
 pub mod panels;
 pub mod plots;
 pub mod run;
@@ -26,17 +28,20 @@ pub mod frame_times;
 mod menus;
 mod modals;
 mod perform;
+mod rewrite;
 pub mod settings;
 mod status;
 pub mod theme;
 pub mod toasts;
 pub mod training;
+pub mod weights;
 
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
 use crate::i18n::{Lang, Text};
+use crate::labs::Settings;
 
 /// The panels of the window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -50,13 +55,16 @@ pub enum ViewKind {
     Weights,
     Data,
     Confusion,
+    Depth,
     Text,
     Prototxt,
+    Labs,
+    Predict,
     Comparison,
 }
 
 impl ViewKind {
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 15] = [
         Self::Editor,
         Self::Palette,
         Self::Form,
@@ -66,8 +74,11 @@ impl ViewKind {
         Self::Weights,
         Self::Data,
         Self::Confusion,
+        Self::Depth,
         Self::Text,
+        Self::Predict,
         Self::Prototxt,
+        Self::Labs,
         Self::Comparison,
     ];
 
@@ -82,18 +93,26 @@ impl ViewKind {
             Self::Weights => Text::new("Weights", "权重"),
             Self::Data => Text::new("Data", "数据"),
             Self::Confusion => Text::new("Confusion matrix", "混淆矩阵"),
+            Self::Depth => Text::new("Gradients by depth", "各层梯度"),
             Self::Text => Text::new("Text", "文本"),
+            Self::Predict => Text::new("Predict", "识别"),
             Self::Prototxt => Text::new("Prototxt", "Prototxt"),
+            Self::Labs => Text::new("Concept benches", "概念实验台"),
             Self::Comparison => Text::new("Comparison", "比较"),
         }
     }
 }
 
-/// Opens the window, on this project file if one is given, and returns when it is closed.
+/// Opens the window, on this project file or this bench if one is given, and returns when it is
+/// closed.
 ///
 /// # Errors
 /// If there is no display, or it cannot draw.
-pub fn run(file: Option<PathBuf>, lang: Option<Lang>) -> anyhow::Result<()> {
+pub fn run(
+    file: Option<PathBuf>,
+    lang: Option<Lang>,
+    bench: Option<Settings>,
+) -> anyhow::Result<()> {
     let options = eframe::NativeOptions {
         viewport: egui::ViewportBuilder::default()
             .with_app_id(app::APP_ID)
@@ -112,7 +131,10 @@ pub fn run(file: Option<PathBuf>, lang: Option<Lang>) -> anyhow::Result<()> {
                 settings.set_language(lang);
             }
             let storage = eframe::storage_dir(app::APP_ID);
-            let app = app::App::new(&creation.egui_ctx, settings, storage, file);
+            let mut app = app::App::new(&creation.egui_ctx, settings, storage, file);
+            if let Some(bench) = bench {
+                app.show_bench(bench);
+            }
             Ok(Box::new(app))
         }),
     )

@@ -1,7 +1,10 @@
 //! What each command does.
 
+mod exports;
 mod files;
 mod groups;
+mod onnx;
+mod weights;
 
 use std::path::{Path, PathBuf};
 
@@ -16,12 +19,13 @@ use super::document::Document;
 use super::editor::{align::Align, edits};
 use super::files::{Purpose, with_ending};
 use super::modals::Next;
+use super::rewrite::Proposal;
 use super::run::Status;
 use super::toasts::Tone;
 use super::training::Start;
 use crate::data::{BUILT_IN, SplitName};
 use crate::graph::Comment;
-use crate::i18n::{Text, set_lang, tr_format};
+use crate::i18n::{Text, set_lang, tr, tr_format};
 use crate::interop::caffe;
 use crate::project::{EXAMPLES, Project};
 use crate::train::{Command, Stage};
@@ -41,6 +45,21 @@ impl App {
                 let suggestion = self.suggested_path("prototxt");
                 self.files.ask(Purpose::ExportCaffe, Some(suggestion));
             }
+            CommandId::ExportScript => self.ask_export(Purpose::ExportScript, "py"),
+            CommandId::ExportDrawing => self.ask_export(Purpose::ExportDrawing, "svg"),
+            CommandId::ExportTable => self.ask_export(Purpose::ExportTable, "csv"),
+            CommandId::OpenPicture => self.browse_picture(),
+            CommandId::ExportOnnx => {
+                let suggestion = self.suggested_path("onnx");
+                self.files.ask(Purpose::ExportOnnx, Some(suggestion));
+            }
+            CommandId::LoadWeights => self.files.ask(Purpose::LoadWeights, self.start_folder()),
+            CommandId::SaveWeights => {
+                let suggestion = self.suggested_path("safetensors");
+                self.files.ask(Purpose::SaveWeights, Some(suggestion));
+            }
+            CommandId::FreshWeights => self.training.initial = None,
+            CommandId::Freeze => self.freeze(),
             CommandId::Quit => self.guarded(Next::Quit, ctx),
             CommandId::Undo => _ = self.document.undo(),
             CommandId::Redo => _ = self.document.redo(),
@@ -54,6 +73,9 @@ impl App {
                     self.delete(Text::new("Cut", "剪切"));
                 }
             }
+            CommandId::Paste if super::clipboard::picture().is_ok_and(|found| found.is_some()) => {
+                self.paste_picture();
+            }
             CommandId::Paste => ctx.send_viewport_cmd(egui::ViewportCommand::RequestPaste),
             CommandId::Delete => self.delete(Text::new("Delete", "删除")),
             CommandId::SelectAll => {
@@ -61,7 +83,7 @@ impl App {
                 self.selection = nodes.iter().map(|node| node.id).collect();
             }
             CommandId::Rename => {
-                dock::open(&mut self.settings.layout, ViewKind::Editor);
+                self.open_view(ViewKind::Editor);
                 self.editor.rename(&self.selection);
             }
             CommandId::TrainOrPause | CommandId::Step | CommandId::Stop | CommandId::Restart => {
@@ -77,7 +99,7 @@ impl App {
                 self.training.send(Command::Evaluate(SplitName::Validation))
             }
             CommandId::EvaluateTest => self.training.send(Command::Evaluate(SplitName::Test)),
-            CommandId::Show(kind) => dock::open(&mut self.settings.layout, kind),
+            CommandId::Show(kind) => self.open_view(kind),
             CommandId::ResetLayout => self.settings.layout = dock::default_layout(),
             CommandId::Theme(theme) => {
                 self.settings.theme = theme;
@@ -120,7 +142,7 @@ impl App {
                 );
             }
             CommandId::AddLayer => {
-                dock::open(&mut self.settings.layout, ViewKind::Palette);
+                self.open_view(ViewKind::Palette);
                 return self.settings.panels.focus_palette();
             }
             CommandId::AddComment => {
@@ -145,6 +167,14 @@ impl App {
             CommandId::AlignTop => self.editor.align(&self.selection, Align::Top),
             CommandId::DistributeAcross => self.editor.align(&self.selection, Align::Across),
             CommandId::DistributeDown => self.editor.align(&self.selection, Align::Down),
+            CommandId::StackOf3x3 | CommandId::FullToConv => {
+                let (inference, facts) = (self.document.inference(), self.data.facts());
+                match Proposal::of(id, graph, inference, facts, &self.selection) {
+                    Ok(proposal) => self.proposal = Some(proposal),
+                    Err(error) => self.toasts.show(Tone::Error, error.to_string()),
+                }
+                return;
+            }
             CommandId::AutoLayout => {
                 (self.editor).auto_layout(ctx, graph, self.document.inference())
             }
@@ -160,8 +190,8 @@ impl App {
             _ if !self.training.is_live() && id != CommandId::Stop => {
                 let one_step = id == CommandId::Step;
                 return self.start(Start {
-                    resume: None,
                     one_step,
+                    ..Start::default()
                 });
             }
             (CommandId::Restart, _) => return self.start(Start::default()),
@@ -242,10 +272,10 @@ impl App {
             Next::AskOpen => self.files.ask(Purpose::OpenProject, self.start_folder()),
             Next::Open(path) => self.open(path),
             Next::Example(index) => {
-                let Some((_, text)) = EXAMPLES.get(index) else {
+                let Some(example) = EXAMPLES.get(index) else {
                     return;
                 };
-                match Project::from_ron(text) {
+                match example.open() {
                     Ok(project) => self.show(Document::new(project, None)),
                     Err(error) => self.toasts.show(Tone::Error, error.to_string()),
                 }

@@ -12,10 +12,10 @@ mod tests;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 pub use curve::Curve;
 
+use super::context::next_serial;
 use crate::data::SplitName;
 use crate::train::{Ending, Evaluation, Event, Progress, Snapshot};
 use pace::Pace;
@@ -104,7 +104,7 @@ impl Run {
     /// Takes the newest picture of the network.
     pub fn set_snapshot(&mut self, snapshot: Arc<Snapshot>) {
         self.snapshot = Some(snapshot);
-        self.serial = unique();
+        self.serial = next_serial();
     }
 
     /// A run that goes on from a checkpoint keeps what was before it.
@@ -266,10 +266,4 @@ impl Run {
         let left = self.total.saturating_sub(self.iteration) as f64;
         Some(left * self.pace.seconds_per_iteration()?)
     }
-}
-
-/// A number that the program never gave before.
-fn unique() -> u64 {
-    static NEXT: AtomicU64 = AtomicU64::new(1);
-    NEXT.fetch_add(1, Ordering::Relaxed)
 }

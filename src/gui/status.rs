@@ -3,15 +3,17 @@
 use egui::{RichText, Ui};
 
 use super::ViewKind;
+use super::commands::CommandId;
 use super::context::{Action, Ctx};
 use super::format;
 use super::frame_times::FrameTimes;
+use super::weights::Begin;
 use crate::i18n::{tr, tr_format};
 
 pub fn status_ui(
     ui: &mut Ui,
     ctx: &Ctx<'_>,
-    opening: bool,
+    (opening, begin): (bool, Option<&Begin>),
     times: Option<&FrameTimes>,
     actions: &mut Vec<Action>,
 ) {
@@ -41,6 +43,7 @@ pub fn status_ui(
         ui.label(small(tr_format!("{memory} activations", "激活值 {memory}")))
             .on_hover_text(about);
         data_ui(ui, ctx, opening);
+        begin_ui(ui, begin, actions);
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
             problems_ui(ui, ctx, actions);
             if let Some(times) = times {
@@ -79,6 +82,25 @@ fn data_ui(ui: &mut Ui, ctx: &Ctx<'_>, opening: bool) {
     if let Some(Err(message)) = ctx.data {
         label.on_hover_text(message);
     }
+}
+
+/// Which weights a run begins with, unless they are fresh.
+fn begin_ui(ui: &mut Ui, begin: Option<&Begin>, actions: &mut Vec<Action>) {
+    let Some(begin) = begin else { return };
+    let name = begin.name();
+    ui.horizontal(|ui| {
+        ui.spacing_mut().item_spacing.x = 4.0;
+        let text = tr_format!("begins with {name}", "初始权重：{name}");
+        ui.label(RichText::new(text).small()).on_hover_text(tr(
+            "Every new run begins with what fits of this file",
+            "每次重新训练都以该文件中相符的部分作为初值",
+        ));
+        let button = egui::Button::new(RichText::new("✖").small()).frame(false);
+        let about = tr("Begin with fresh weights again", "恢复为随机初始权重");
+        if ui.add(button).on_hover_text(about).clicked() {
+            actions.push(Action::Run(CommandId::FreshWeights));
+        }
+    });
 }
 
 fn problems_ui(ui: &mut Ui, ctx: &Ctx<'_>, actions: &mut Vec<Action>) {

@@ -9,9 +9,7 @@ use egui::{
 };
 
 use crate::graph::{Family, PortType, Severity};
-
-/// Noto Sans SC (SIL Open Font License), cut down to what is needed; see assets/LICENSES.md.
-const NOTO_SANS_SC: &[u8] = include_bytes!("../../assets/fonts/NotoSansSC-subset.otf");
+use crate::interop::drawing;
 
 /// Gives the context its fonts and both styles.
 pub fn install(ctx: &egui::Context) {
@@ -25,7 +23,7 @@ pub fn install(ctx: &egui::Context) {
 fn fonts() -> FontDefinitions {
     let mut fonts = FontDefinitions::default();
     let noto = "Noto Sans SC".to_owned();
-    (fonts.font_data).insert(noto.clone(), Arc::new(FontData::from_static(NOTO_SANS_SC)));
+    (fonts.font_data).insert(noto.clone(), Arc::new(FontData::from_static(drawing::FONT)));
     let proportional = fonts.families.entry(FontFamily::Proportional).or_default();
     proportional.insert(0, noto.clone());
     let monospace = fonts.families.entry(FontFamily::Monospace).or_default();
@@ -136,20 +134,7 @@ pub fn accent(visuals: &Visuals) -> Color32 {
 
 /// The colour of a family of layers: in the palette, on nodes, in diagrams.
 pub fn family_color(family: Family, visuals: &Visuals) -> Color32 {
-    let (dark, light) = match family {
-        Family::Data => (0x2dd4bf, 0x0f8f80),
-        Family::Convolution => (0x60a5fa, 0x2563eb),
-        Family::Pooling => (0x38bdf8, 0x0284c7),
-        Family::Linear => (0xa78bfa, 0x7c3aed),
-        Family::Recurrent => (0xe879f9, 0xa21caf),
-        Family::Activation => (0xfbbf24, 0xb7791f),
-        Family::Normalisation => (0xd4e157, 0x7a7a10),
-        Family::Regularisation => (0xa3e635, 0x5b8c0e),
-        Family::Structure => (0x94a3b8, 0x5b6b82),
-        Family::Loss => (0xfb7185, 0xd61f45),
-        Family::Metric => (0x4ade80, 0x15924a),
-        Family::Unknown => (0x8b8f98, 0x6b7280),
-    };
+    let (dark, light) = drawing::family_colors(family);
     rgb(if visuals.dark_mode { dark } else { light })
 }
 

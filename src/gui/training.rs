@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::document::Document;
 use super::run::Run;
+use super::weights::Begin;
 use crate::data::{Feed, SplitName};
 use crate::graph::{Graph, Node};
 use crate::project::Project;
@@ -24,6 +25,8 @@ pub struct Start {
     pub resume: Option<PathBuf>,
     /// Does one iteration and pauses.
     pub one_step: bool,
+    /// Pauses before the first iteration.
+    pub paused: bool,
 }
 
 /// The session, and what is to become one.
@@ -35,6 +38,8 @@ pub struct Training {
     /// The project that the session trains.
     trained: Option<Arc<Project>>,
     watch: Watch,
+    /// Weights from a file that fresh runs begin with.
+    pub initial: Option<Begin>,
     /// What sessions compute on; the window needs room to draw.
     pub threads: Option<usize>,
     pub priority: Priority,
@@ -50,6 +55,7 @@ impl Default for Training {
             pending: None,
             trained: None,
             watch: Watch::default(),
+            initial: None,
             threads: None,
             priority: Priority::Low,
             asked: BTreeSet::new(),
@@ -97,11 +103,12 @@ impl Training {
             device: DeviceChoice::Auto,
             threads: self.threads,
             priority: self.priority,
+            initial: self.initial.as_ref().map(Begin::initial),
             resume: start.resume,
             save_to: None,
             project: project.to_ron().unwrap_or_default(),
             watch: self.watch.clone(),
-            paused: start.one_step,
+            paused: start.one_step || start.paused,
         };
         let wake = ctx.clone();
         let session = Session::start(job, move || wake.request_repaint());

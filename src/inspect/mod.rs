@@ -7,20 +7,24 @@
 
 mod color;
 mod confusion;
+mod depth;
 mod filter;
 mod histogram;
 mod map;
 mod picture;
+mod predictor;
 mod sampling;
 mod tiling;
 
 pub use color::{ColorMap, NON_FINITE, Range, Shades};
 pub use confusion::{Confusion, MAX_CLASSES, Mistake};
+pub use depth::{LayerGradient, gradients_by_depth};
 pub use filter::{Filters, filters};
 pub use histogram::{Histogram, SAMPLE, Statistics, sample};
 pub use map::Maps;
 pub use picture::{
     Coloring, Picture, Scale, paint, paint_rgb, picture_of_bytes, picture_of_values,
 };
+pub use predictor::{Answer, Predictor, Request, Subject};
 pub use sampling::{Sampler, SamplingError};
 pub use tiling::Tiling;

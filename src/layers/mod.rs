@@ -29,6 +29,8 @@ mod metric;
 
 mod unknown;
 
+pub mod rewrite;
+
 pub use activation::{AbsVal, BNLL, ELU, Exp, Log, Power, ReLU, Sigmoid, TanH, Threshold};
 pub use conv::Convolution;
 pub use data::{Data, Input};

@@ -92,9 +92,9 @@ fn passed(
 }
 
 impl BatchNorm {
-    fn of_batch(&self, phase: Phase) -> bool {
+    fn of_batch(&self, context: &Context<'_>) -> bool {
         match self.use_global_stats {
-            GlobalStats::ByPhase => phase == Phase::Train,
+            GlobalStats::ByPhase => context.phase == Phase::Train && !context.frozen,
             GlobalStats::Batch => true,
             GlobalStats::Running => false,
         }
@@ -139,6 +139,13 @@ impl Layer for BatchNorm {
         })
     }
 
+    fn keep_statistics(&mut self, keep: bool) {
+        self.use_global_stats = match keep {
+            true => GlobalStats::Running,
+            false => GlobalStats::ByPhase,
+        };
+    }
+
     fn joins_relu(&self) -> bool {
         true
     }
@@ -146,7 +153,7 @@ impl Layer for BatchNorm {
     fn forward(&self, context: &Context<'_>, x: &[Value]) -> candle_core::Result<Passed> {
         let x = x[0].tensor();
         let [sum_mean, sum_variance, factor] = [0, 1, 2].map(|index| &context.params[index]);
-        let of_batch = self.of_batch(context.phase);
+        let of_batch = self.of_batch(context);
         let (y, mean, variance) = if of_batch {
             nn::batch_norm_of_batch(x, self.eps, None, context.relu)?
         } else {
@@ -166,7 +173,7 @@ impl Layer for BatchNorm {
             )
         };
         let mut passed = passed(x, y, &mean, &variance, context);
-        if of_batch && context.phase == Phase::Train {
+        if of_batch && context.phase == Phase::Train && !context.frozen {
             let kept = self.moving_average_fraction;
             let variance = (variance * unbiased(x)?)?;
             passed.buffers = vec![
@@ -190,7 +197,7 @@ impl Layer for BatchNorm {
             variance: &saved[2],
             eps: self.eps,
         };
-        let of_batch = self.of_batch(context.phase);
+        let of_batch = self.of_batch(context);
         let rectified = saved.get(3);
         let (dx, _, _) =
             nn::batch_norm_backward(&saved[0], dy, rectified, &moments, None, of_batch)?;
@@ -214,6 +221,11 @@ impl Default for FusedBatchNorm {
             eps: 1e-5,
         }
     }
+}
+
+/// A frozen normalisation keeps its statistics, in training too.
+fn of_batch(context: &Context<'_>) -> bool {
+    context.phase == Phase::Train && !context.frozen
 }
 
 static FUSED: LayerSpec = LayerSpec {
@@ -261,7 +273,7 @@ impl Layer for FusedBatchNorm {
     fn forward(&self, context: &Context<'_>, x: &[Value]) -> candle_core::Result<Passed> {
         let x = x[0].tensor();
         let [weight, bias, running_mean, running_var] = [0, 1, 2, 3].map(|i| &context.params[i]);
-        let training = context.phase == Phase::Train;
+        let training = of_batch(context);
         let affine = Some((weight, bias));
         let (y, mean, variance) = if training {
             nn::batch_norm_of_batch(x, self.eps, affine, context.relu)?
@@ -298,7 +310,7 @@ impl Layer for FusedBatchNorm {
             variance: &saved[2],
             eps: self.eps,
         };
-        let (weight, training) = (&context.params[0], context.phase == Phase::Train);
+        let (weight, training) = (&context.params[0], of_batch(context));
         let (rectified, weight) = (saved.get(3), Some(weight));
         let (dx, d_weight, d_bias) =
             nn::batch_norm_backward(&saved[0], dy, rectified, &moments, weight, training)?;

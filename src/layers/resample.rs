@@ -19,8 +19,9 @@ choice! {
     }
 }
 
-/// Maps at another size: `scale` times as large, or `size` where that is not 0. PyTorch's
-/// `Upsample` and `interpolate`; with corners aligned, the Interp of DeepLab's Caffe.
+/// Maps at another size: that of a second input where there is one, else `size` where that is not
+/// 0, else `scale` times as large. PyTorch's `Upsample` and `interpolate`; with corners aligned,
+/// the Interp of DeepLab's Caffe.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Upsample {
@@ -70,11 +71,24 @@ impl Upsample {
             target => target,
         }
     }
+
+    /// Height and width of the output, as far as they are known.
+    fn output_dims(&self, inputs: &[&Shape]) -> [Option<usize>; 2] {
+        [0, 1].map(|axis| match (inputs.get(1), inputs[0].dim(2 + axis)) {
+            (Some(like), _) => like.dim(2 + axis),
+            (None, Some(size)) => Some(self.output_size(axis, size)),
+            (None, None) => Some(self.size[axis]).filter(|target| *target != 0),
+        })
+    }
 }
 
 impl Layer for Upsample {
     fn spec(&self) -> &'static LayerSpec {
         &UPSAMPLE
+    }
+
+    fn inputs(&self) -> InputPorts {
+        InputPorts::with_optional(const { &[Port::tensor("x"), Port::tensor("size")] }, 1)
     }
 
     fn fields(&mut self, visitor: &mut dyn FieldVisitor) {
@@ -83,8 +97,8 @@ impl Layer for Upsample {
         let about = Text::new("How many times as large.", "放大倍数。");
         visitor.field(Field::count("scale", &mut self.scale, 1..=64, about).caffe("zoom_factor"));
         let about = Text::new(
-            "Height and width of the output; 0 goes by the scale.",
-            "输出的高和宽；0 表示按放大倍数。",
+            "Height and width of the output; 0 goes by the scale. A second input says them itself.",
+            "输出的高和宽；0 表示按放大倍数。接有第二个输入时以其大小为准。",
         );
         visitor.field(Field::pair("size", &mut self.size, 0..=1 << 14, about).caffe(""));
         let about = Text::new(
@@ -102,11 +116,13 @@ impl Layer for Upsample {
                 "上采样需要图像 (N, C, H, W)，而得到的是 {x}"
             )));
         }
-        let size = [0, 1].map(|axis| match (x.dim(2 + axis), self.size[axis]) {
-            (Some(size), _) => Some(self.output_size(axis, size)),
-            (None, 0) => None,
-            (None, target) => Some(target),
-        });
+        if let Some(like) = inputs.get(1).filter(|like| like.rank() != 4) {
+            return Err(Problem::Shape(tr_format!(
+                "the second input gives the size and must be images (N, C, H, W), but is {like}",
+                "第二个输入给出大小，须为图像 (N, C, H, W)，而得到的是 {like}"
+            )));
+        }
+        let size = self.output_dims(inputs);
         let y = x.clone().with(2, size[0]).with(3, size[1]);
         let taps = if self.mode == UpsampleMode::Nearest {
             1
@@ -125,10 +141,13 @@ impl Layer for Upsample {
 
     fn forward(&self, _: &Context<'_>, inputs: &[Value]) -> candle_core::Result<Passed> {
         let x = inputs[0].tensor();
-        let size = [
-            self.output_size(0, x.dim(2)?),
-            self.output_size(1, x.dim(3)?),
-        ];
+        let size = match inputs.get(1) {
+            Some(like) => [like.tensor().dim(2)?, like.tensor().dim(3)?],
+            None => [
+                self.output_size(0, x.dim(2)?),
+                self.output_size(1, x.dim(3)?),
+            ],
+        };
         Ok(Passed::new(
             nn::resize(x, size, self.how())?,
             vec![x.clone()],
@@ -188,7 +207,7 @@ impl Crop {
     }
 
     /// Where the cut begins on the axis that is `index` after the first; `None` if it does not fit.
-    fn begin(&self, index: usize, from: usize, to: usize) -> Option<usize> {
+    pub(crate) fn begin(&self, index: usize, from: usize, to: usize) -> Option<usize> {
         let room = from.checked_sub(to)?;
         let begin = match (self.centred, self.offset.as_slice()) {
             (true, _) => room / 2,

@@ -56,7 +56,8 @@ impl SpatialPyramidPool {
         (0..self.pyramid_height).map(|level| 1 << level)
     }
 
-    fn settings(&self, size: [usize; 2]) -> candle_core::Result<Vec<nn::Pool2d>> {
+    /// The pooling of each level over maps of this size.
+    pub(crate) fn settings(&self, size: [usize; 2]) -> candle_core::Result<Vec<nn::Pool2d>> {
         let level = |bins| match size.map(|size| windows(size, bins)) {
             [Some((kernel_h, pad_h)), Some((kernel_w, pad_w))] => Ok(nn::Pool2d {
                 kernel: [kernel_h, kernel_w],

@@ -35,12 +35,13 @@ impl Net {
             }
             if !step.shape.agrees(&found) {
                 differs = true;
-                // A label at each position follows the positions that are fed.
+                // A label at each position or pixel follows those that are fed.
                 if let Some(data) = &mut facts.data
                     && step.role == Role::Data
-                    && data.labels.as_ref() == Some(&data.shape)
+                    && let Some(labels) = data.labels.as_mut().filter(|l| data.shape.ends_with(l))
                 {
-                    data.labels = Some(given.dims()[1..].to_vec());
+                    let given = given.dims();
+                    *labels = given[given.len() - labels.len()..].to_vec();
                 }
                 facts
                     .shapes

@@ -45,8 +45,9 @@ pub fn fill(
         uniform(-bound, bound, count, rng)
     };
     let msra = |n: f64, rng| gaussian(0.0, (2.0 / n).sqrt(), count, rng);
-    let values: Vec<f64> = match spec.filler {
-        Filler::Constant(value) => vec![value; count],
+    // One at a time, so that a large weight is never held in double precision too.
+    let values: Values<'_> = match spec.filler {
+        Filler::Constant(value) => Box::new(std::iter::repeat_n(value, count)),
         Filler::Uniform { min, max } => uniform(min, max, count, rng),
         Filler::Gaussian { mean, std } => gaussian(mean, std, count, rng),
         Filler::Xavier => xavier(fan_in, rng),
@@ -55,44 +56,51 @@ pub fn fill(
         Filler::Msra => msra(fan_in, rng),
         Filler::MsraFanOut => msra(fan_out, rng),
         Filler::MsraAverage => msra(average, rng),
-        Filler::Bilinear => bilinear(&spec.shape),
-        Filler::PositiveUnitball => unit_sums(uniform(0.0, 1.0, count, rng), count / first),
+        Filler::Bilinear => Box::new(bilinear(&spec.shape)),
+        Filler::PositiveUnitball => {
+            let values = uniform(0.0, 1.0, count, rng).collect();
+            Box::new(unit_sums(values, count / first).into_iter())
+        }
         Filler::ScaledUniform(scale) => uniform(0.0, scale / fan_in.sqrt(), count, rng),
         Filler::ScaledGaussian(scale) => gaussian(0.0, scale / fan_in.sqrt(), count, rng),
     };
     match dtype {
-        DType::F64 => Tensor::from_vec(values, spec.shape.as_slice(), device),
+        DType::F64 => {
+            let values: Vec<f64> = values.collect();
+            Tensor::from_vec(values, spec.shape.as_slice(), device)
+        }
         _ => {
-            let values: Vec<f32> = values.into_iter().map(|value| value as f32).collect();
+            let values: Vec<f32> = values.map(|value| value as f32).collect();
             Tensor::from_vec(values, spec.shape.as_slice(), device)?.to_dtype(dtype)
         }
     }
 }
 
-fn uniform(min: f64, max: f64, count: usize, rng: &mut ChaCha8Rng) -> Vec<f64> {
+/// A parameter's numbers, drawn as they are taken.
+type Values<'a> = Box<dyn Iterator<Item = f64> + 'a>;
+
+fn uniform(min: f64, max: f64, count: usize, rng: &mut ChaCha8Rng) -> Values<'_> {
     let unit = rand::distr::StandardUniform;
-    let mut sample = || -> f64 { unit.sample(rng) };
-    (0..count).map(|_| min + (max - min) * sample()).collect()
+    let mut sample = move || -> f64 { unit.sample(rng) };
+    Box::new((0..count).map(move |_| min + (max - min) * sample()))
 }
 
-fn gaussian(mean: f64, std: f64, count: usize, rng: &mut ChaCha8Rng) -> Vec<f64> {
+fn gaussian(mean: f64, std: f64, count: usize, rng: &mut ChaCha8Rng) -> Values<'_> {
     let normal = rand_distr::StandardNormal;
-    let mut sample = || -> f64 { normal.sample(rng) };
-    (0..count).map(|_| mean + std * sample()).collect()
+    let mut sample = move || -> f64 { normal.sample(rng) };
+    Box::new((0..count).map(move |_| mean + std * sample()))
 }
 
 /// Caffe's `BilinearFiller` for each map of a (…, kernel, kernel) weight: with the factor
 /// f = ⌈kernel/2⌉ and the centre c = (2f − 1 − f mod 2) / 2f.
-fn bilinear(shape: &[usize]) -> Vec<f64> {
+fn bilinear(shape: &[usize]) -> impl Iterator<Item = f64> + use<> {
     let count = shape.iter().product();
     let width = shape.last().copied().unwrap_or(1).max(1);
     let height = shape.iter().rev().nth(1).copied().unwrap_or(1).max(1);
     let factor = width.div_ceil(2) as f64;
     let center = (2.0 * factor - 1.0 - factor % 2.0) / (2.0 * factor);
-    let hat = |place: usize| 1.0 - (place as f64 / factor - center).abs();
-    (0..count)
-        .map(|index| hat(index % width) * hat(index / width % height))
-        .collect()
+    let hat = move |place: usize| 1.0 - (place as f64 / factor - center).abs();
+    (0..count).map(move |index| hat(index % width) * hat(index / width % height))
 }
 
 /// Divides each run of `length` values by its sum.

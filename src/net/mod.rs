@@ -89,10 +89,28 @@ impl Net {
         &self.params
     }
 
-    /// Replaces a parameter by a tensor of the same shape; it is moved to the network's device
-    /// and type.
+    /// Replaces a parameter by a copy of a tensor of the same shape, on the network's device and
+    /// in its type.
     pub fn set_param(&mut self, key: &str, tensor: Tensor) -> Result<(), NetError> {
-        let Some(param) = self.params.get_mut(key) else {
+        self.check_param(key, &tensor)?;
+        // The network's own: training changes it in place.
+        self.give_param(key, tensor.copy()?)
+    }
+
+    /// As [`Net::set_param`], without a copy: nobody else may hold the tensor.
+    pub fn give_param(&mut self, key: &str, tensor: Tensor) -> Result<(), NetError> {
+        self.check_param(key, &tensor)?;
+        let tensor = tensor
+            .to_dtype(self.config.dtype)?
+            .to_device(&self.config.device)?;
+        if let Some(param) = self.params.get_mut(key) {
+            param.tensor = tensor;
+        }
+        Ok(())
+    }
+
+    fn check_param(&self, key: &str, tensor: &Tensor) -> Result<(), NetError> {
+        let Some(param) = self.params.get(key) else {
             return Err(NetError::NoSuchParam {
                 key: key.to_owned(),
             });
@@ -104,11 +122,6 @@ impl Net {
                 found: tensor.dims().to_vec(),
             });
         }
-        // The network's own: training changes it in place.
-        param.tensor = tensor
-            .to_dtype(self.config.dtype)?
-            .to_device(&self.config.device)?
-            .copy()?;
         Ok(())
     }
 

@@ -4,8 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use candle_core::{DType, Device, Tensor};
 
-use super::{BackwardStart, DataFeed, ForwardOptions, Keep, Net, NetConfig, NetError, NetFeed};
-use crate::graph::{DataFacts, Facts, Graph, Node, Phase, Phases, PortRef};
+use super::{
+    BackwardStart, DataFeed, Focus, ForwardOptions, Keep, Net, NetConfig, NetError, NetFeed, Pass,
+};
+use crate::graph::{DataFacts, Facts, Graph, Node, Phase, Phases, PortRef, infer};
 use crate::layers;
 
 fn graph(nodes: &[(&str, &str, &[&str])]) -> Graph {
@@ -324,4 +326,59 @@ fn joined_relus_change_no_bit() {
         assert_eq!(joined, expected);
         assert_eq!((found, &others), (loss, &gradients));
     }
+}
+
+/// Frozen nodes: no gradient, and normalisations use the statistics that they have and keep them,
+/// whether the multipliers freeze them, the walk's focus, or Caffe's layer itself.
+#[test]
+fn what_is_frozen_stays_as_it_is() {
+    let mut graph = graph(&[
+        ("data", "Data", &[]),
+        ("a/conv", "Convolution(num_output: 3)", &["data"]),
+        ("a/bn", "FusedBatchNorm", &["a/conv"]),
+        ("a/caffe", "BatchNorm", &["a/bn"]),
+        ("twin", "Convolution(num_output: 3)", &["data"]),
+        ("sum", "Eltwise", &["a/caffe", "twin"]),
+        ("scores", "InnerProduct(num_output: \"classes\")", &["sum"]),
+        ("loss", "SoftmaxWithLoss", &["scores", "data:1"]),
+    ]);
+    let ids: Vec<_> = graph.nodes().iter().map(|node| node.id).collect();
+    graph.node_mut(ids[4]).unwrap().key = Some("a.conv".to_owned());
+    let train = |graph: &Graph, focus: Focus| {
+        let net = compile(graph);
+        let options = |focus: &Focus| ForwardOptions {
+            backward: true,
+            focus: focus.clone(),
+            ..ForwardOptions::default()
+        };
+        let outputs = |pass: &Pass| {
+            let value = pass.value(&net, &PortRef::new("a/caffe", 0)).unwrap();
+            let flat = value.tensor().flatten_all().unwrap();
+            flat.to_vec1::<f64>().unwrap()
+        };
+        let test = net.forward(Phase::Test, &feed(), options(&focus)).unwrap();
+        let mut pass = net.forward(Phase::Train, &feed(), options(&focus)).unwrap();
+        let same = outputs(&test) == outputs(&pass);
+        let backward = net.backward(&mut pass, &BackwardStart::Losses).unwrap();
+        let trained: Vec<String> = backward.params.into_keys().collect();
+        (same, pass.buffers.len(), trained)
+    };
+    let (same, buffers, trained) = train(&graph, Focus::default());
+    assert_eq!((same, buffers, trained.len()), (false, 5, 6));
+    let only = ["scores".to_owned()].into();
+    let focus = Focus {
+        trained: Some(only),
+        ..Focus::default()
+    };
+    let rest = ["scores.bias".to_owned(), "scores.weight".to_owned()];
+    assert_eq!(train(&graph, focus), (true, 0, rest.to_vec()));
+
+    let inference = infer(&graph, &facts());
+    let group: BTreeSet<_> = ids[1..4].iter().copied().collect();
+    let before = graph.clone();
+    assert_eq!(graph.freeze(&group, &inference, true), 4, "and the twin");
+    assert_eq!(train(&graph, Focus::default()), (true, 0, rest.to_vec()));
+    assert_eq!(graph.freeze(&group, &inference, true), 0);
+    graph.freeze(&group, &inference, false);
+    assert_eq!(graph, before);
 }

@@ -261,8 +261,17 @@ impl Net {
                 .get(&step.name)
                 .map_or(&[], Vec::as_slice),
             relu: pass.joined[index],
+            frozen: self.is_frozen(step, &pass.options),
             precise: self.config.precise,
         }
+    }
+
+    /// Whether the node is left out of training: by the walk's focus, or because nothing that it
+    /// could learn is trained.
+    fn is_frozen(&self, step: &Step, options: &ForwardOptions) -> bool {
+        let params = || step.keys.iter().filter_map(|key| self.params.get(key));
+        let could_learn = params().any(|param| param.learnable);
+        !options.focus.trains(step) || could_learn && !params().any(is_trained)
     }
 
     fn step_params(&self, keys: &[String]) -> Result<Vec<Tensor>, NetError> {

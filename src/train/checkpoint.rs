@@ -15,7 +15,7 @@
 
 mod tensors;
 
-pub use tensors::{load_weights, read_weights, to_bytes as weights_to_bytes, use_weights};
+pub use tensors::to_bytes as weights_to_bytes;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};

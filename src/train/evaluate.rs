@@ -3,12 +3,10 @@
 use std::collections::BTreeSet;
 use std::time::Instant;
 
-use candle_core::{DType, Tensor};
-
 use super::run::feed_of;
-use super::{Evaluation, Failure, Prediction};
+use super::{Classifier, Evaluation, Failure};
 use crate::data::{Feed, SplitName};
-use crate::graph::{Metric, Phase, PortRef, Role};
+use crate::graph::{Metric, Phase, PortRef};
 use crate::net::{ForwardOptions, Keep, Net, Pass};
 
 /// Evaluates a split in the test phase, batch by batch. `None` where the split is empty or
@@ -101,103 +99,5 @@ impl Tally {
             metric.add(&values).map_err(in_node)?;
         }
         Ok(())
-    }
-}
-
-/// Layers whose first input is one score for each class.
-const JUDGES: [&str; 5] = [
-    "SoftmaxWithLoss",
-    "MultinomialLogisticLoss",
-    "InfogainLoss",
-    "HingeLoss",
-    "Accuracy",
-];
-
-/// Where a network's answer can be read: what its classification loss or accuracy reads.
-struct Classifier {
-    scores: PortRef,
-    /// Whether the scores are probabilities already.
-    normalised: bool,
-}
-
-impl Classifier {
-    /// `None` where the network does not classify.
-    fn of(net: &Net) -> Option<Self> {
-        let judges = |role| matches!(role, Role::Loss | Role::Metric);
-        let node = net.order(Phase::Test).find(|node| {
-            let kind = node.layer.spec().name;
-            judges(node.layer.spec().role) && JUDGES.contains(&kind)
-        })?;
-        let scores = net.inputs_of(Phase::Test, &node.name).into_iter().next()?;
-        let source = net.graph().named(&scores.node, Phase::Test)?;
-        Some(Self {
-            normalised: source.layer.spec().name == "Softmax",
-            scores,
-        })
-    }
-
-    /// One for each example; none where the scores are not one row an example.
-    fn predictions(
-        &self,
-        net: &Net,
-        pass: &Pass,
-        labels: &Tensor,
-    ) -> Result<Vec<Prediction>, Failure> {
-        let Some(scores) = pass.value(net, &self.scores) else {
-            return Ok(Vec::new());
-        };
-        let scores = scores.tensor();
-        let one_row_each = scores.dims().first() == labels.dims().first()
-            && scores.dims().iter().skip(2).all(|side| *side == 1);
-        if scores.rank() < 2 || labels.rank() != 1 || !one_row_each {
-            return Ok(Vec::new());
-        }
-        let rows = scores
-            .flatten_from(1)?
-            .to_dtype(DType::F32)?
-            .to_vec2::<f32>()?;
-        let labels = labels.to_vec1::<u32>()?;
-        let answer = |(row, truth): (&Vec<f32>, u32)| self.prediction(row, truth);
-        Ok(rows.iter().zip(labels).map(answer).collect())
-    }
-
-    /// The first of the largest scores, and its softmax.
-    fn prediction(&self, scores: &[f32], truth: u32) -> Prediction {
-        let mut best = 0;
-        for (class, score) in scores.iter().enumerate() {
-            if *score > scores[best] {
-                best = class;
-            }
-        }
-        let largest = scores.get(best).copied().unwrap_or(f32::NAN);
-        let sum: f32 = scores.iter().map(|score| (score - largest).exp()).sum();
-        Prediction {
-            truth,
-            predicted: best as u32,
-            confidence: if self.normalised { largest } else { 1.0 / sum },
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_prediction_is_the_first_largest_score_and_its_softmax() {
-        let mut classifier = Classifier {
-            scores: PortRef::new("scores", 0),
-            normalised: false,
-        };
-        let prediction = classifier.prediction(&[1.0, 3.0, 3.0, 0.0], 2);
-        assert_eq!((prediction.predicted, prediction.truth), (1, 2));
-        // e³ / (e + 2 e³ + 1)
-        assert!(
-            (prediction.confidence - 0.457_640_3).abs() < 1e-6,
-            "{prediction:?}"
-        );
-        classifier.normalised = true;
-        assert_eq!(classifier.prediction(&[0.25, 0.75], 0).confidence, 0.75);
-        assert_eq!(classifier.prediction(&[], 0).predicted, 0);
     }
 }

@@ -10,8 +10,7 @@ mod facts;
 mod gathered;
 mod unread;
 
-pub(super) use facts::feed_of;
-pub use facts::{facts, facts_of};
+pub use facts::{facts, facts_of, feed_of};
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -111,6 +110,9 @@ impl<'a> Run<'a> {
             Some(folder) => saved.restore(folder, &mut net)?,
             None => Momentum::new(),
         };
+        if let (Some(initial), None) = (&job.initial, &job.resume) {
+            initial(&mut net).map_err(Failure::new)?;
+        }
         let schedule = Schedule::new(job.stages, job.iterations);
         let mut order = job.feed.order(saved.seed);
         if schedule.has_whole_epochs() {

@@ -19,7 +19,10 @@ use super::{Command, DeviceChoice, Ending, Event, Snapshot, Stage, Watch, run};
 use crate::data::{DataError, Feed};
 use crate::graph::Graph;
 use crate::i18n::tr_format;
-use crate::net::NetError;
+use crate::net::{Net, NetError};
+
+/// Puts weights from outside into a fresh network, on the session's thread; says what failed.
+pub type Initial = Arc<dyn Fn(&mut Net) -> Result<(), String> + Send + Sync>;
 
 /// What a session trains, and how.
 pub struct Job {
@@ -36,6 +39,8 @@ pub struct Job {
     /// Of the computation; `None` uses every processor.
     pub threads: Option<usize>,
     pub priority: Priority,
+    /// What a fresh run begins with instead of its fillers' values; a resumed one has its own.
+    pub initial: Option<Initial>,
     /// A checkpoint folder to go on from.
     pub resume: Option<PathBuf>,
     /// Where a checkpoint is written when the run finishes or is stopped.

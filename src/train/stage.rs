@@ -181,13 +181,41 @@ impl Method {
     }
 }
 
-/// Whether a list of nodes and groups means this node: `conv` means `conv` and `conv/1`.
+/// Whether a list of nodes and groups means this node: `conv` means `conv` and `conv/1`; with
+/// `*` and `?` an entry means whatever it matches, and what is in a group that it matches.
 pub fn selects(list: &[String], node: &str) -> bool {
-    let means = |entry: &String| {
-        node.strip_prefix(entry.as_str())
-            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-    };
-    list.iter().any(means)
+    let groups = node.match_indices('/').map(|(end, _)| &node[..end]);
+    let mut names = groups.chain([node]);
+    names.any(|name| {
+        let means = |entry: &String| entry == name || matches(entry.as_bytes(), name.as_bytes());
+        list.iter().any(means)
+    })
+}
+
+/// Whether a name is like a pattern, where `*` stands for any characters and `?` for one. After a
+/// mismatch the last `*` takes one more, so the time is the product of the lengths at worst.
+fn matches(pattern: &[u8], name: &[u8]) -> bool {
+    let (mut at, mut read) = (0, 0);
+    let mut star: Option<(usize, usize)> = None;
+    while read < name.len() {
+        match pattern.get(at) {
+            Some(b'*') => {
+                star = Some((at, read));
+                at += 1;
+            }
+            Some(wanted) if *wanted == b'?' || *wanted == name[read] => {
+                (at, read) = (at + 1, read + 1);
+            }
+            _ => match &mut star {
+                Some((place, taken)) => {
+                    *taken += 1;
+                    (at, read) = (*place + 1, *taken);
+                }
+                None => return false,
+            },
+        }
+    }
+    pattern[at..].iter().all(|rest| *rest == b'*')
 }
 
 /// What the numbers of a solver mean, for forms and help.
@@ -266,6 +294,30 @@ mod tests {
             let text = ron::to_string(&stage).unwrap();
             assert_eq!(ron::from_str::<Stage>(&text).unwrap(), stage, "{text}");
         }
+    }
+
+    #[test]
+    fn lists_mean_nodes_groups_and_patterns() {
+        let check = |entry: &str, node: &str, expected: bool| {
+            assert_eq!(
+                selects(&[entry.to_owned()], node),
+                expected,
+                "{entry} {node}"
+            );
+        };
+        check("conv", "conv", true);
+        check("conv", "conv/1", true);
+        check("conv", "conv1", false);
+        check("conv/1", "conv", false);
+        check("conv?", "conv1", true);
+        check("conv?", "conv12", false);
+        check("conv?_x", "conv2_x/0/bn1", true);
+        check("*/bn?", "conv2_x/0/bn1", true);
+        check("*", "anything/at all", true);
+        check("a*b*c", "a-b-b-c", true);
+        check("a*b*c", "a-b-b", false);
+        check("", "a", false);
+        assert!(!selects(&[], "a"));
     }
 
     type Spoil = fn(&mut Stage);

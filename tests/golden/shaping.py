@@ -67,4 +67,6 @@ layer("Upsample(mode: bilinear, align_corners: true, size: (7, 3))",
 layer("Crop(offset: [1, 2])", lambda x, like: x[:, :, 1:4, 2:6], [leaf(2, 2, 5, 7), leaf(2, 2, 3, 4)], **CAFFE)
 layer("SpatialPyramidPool",
       lambda x: torch.cat([F.adaptive_max_pool2d(x, n).flatten(1) for n in (1, 2, 4)], 1), [leaf(2, 3, 8, 4)])
+layer("Upsample(mode: bilinear)",
+      lambda x, like: F.interpolate(x, like.shape[2:], mode="bilinear"), [leaf(2, 2, 3, 4), leaf(2, 1, 7, 9)])
 save("shaping")

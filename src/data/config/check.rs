@@ -1,10 +1,11 @@
 //! Settings that make sense for no data set are refused, with what to write instead.
 
 use super::{
-    DataConfig, MAX_BATCH, MAX_LENGTH, MAX_SIDE, MAX_VOCABULARY, Mean, Preprocess, Sequence, Std,
-    TextUnit, Whiten,
+    DataConfig, MAX_BATCH, MAX_GENERATED, MAX_LENGTH, MAX_SIDE, MAX_VOCABULARY, Mean, Preprocess,
+    Sequence, ShapesSettings, Std, TextUnit, Whiten,
 };
 use crate::data::DataError;
+use crate::data::shapes::{SIDES, TEST_SEED};
 use crate::i18n::{tr, tr_format};
 
 impl DataConfig {
@@ -46,7 +47,47 @@ impl DataConfig {
             );
             return Err(DataError::config("text.unit", problem));
         }
+        self.classes.check()?;
+        self.shapes.check()?;
         self.preprocess.check()
+    }
+}
+
+impl ShapesSettings {
+    fn check(&self) -> Result<(), DataError> {
+        let wrong = |setting, problem: String| Err(DataError::config(setting, problem));
+        let [least, most] = SIDES;
+        let (height, width) = self.size;
+        if !(least..=most).contains(&height) || !(least..=most).contains(&width) {
+            return wrong(
+                "shapes.size",
+                tr_format!(
+                    "is {height} × {width}; both sides must be {least} to {most} pixels",
+                    "为 {height} × {width}；两边都应在 {least} 到 {most} 像素之间"
+                ),
+            );
+        }
+        for (setting, count) in [("shapes.train", self.train), ("shapes.test", self.test)] {
+            if !(1..=MAX_GENERATED).contains(&count) {
+                return wrong(
+                    setting,
+                    tr_format!(
+                        "is {count}; it must be 1 to {MAX_GENERATED}",
+                        "为 {count}；应在 1 到 {MAX_GENERATED} 之间"
+                    ),
+                );
+            }
+        }
+        if self.seed == TEST_SEED {
+            return wrong(
+                "shapes.seed",
+                tr_format!(
+                    "is {TEST_SEED}, the seed of the test images; write another",
+                    "为 {TEST_SEED}，这是测试图像的种子；请改用其他值"
+                ),
+            );
+        }
+        Ok(())
     }
 }
 

@@ -6,13 +6,15 @@ use std::sync::Arc;
 use super::{Counts, Dataset, Store};
 use crate::data::blob::Blob;
 use crate::data::config::{DataConfig, Mean};
-use crate::data::{BUILT_IN, DataError, built_in, cifar, folder, hdf5, idx, table, text};
+use crate::data::{
+    BUILT_IN, DataError, built_in, cifar, folder, hdf5, idx, segmentation, table, text,
+};
 use crate::i18n::{tr, tr_format};
 
 impl Dataset {
     /// Opens a built-in name or a path (relative to `base`) and recognises its kind: two IDX
-    /// files, CIFAR's binary files, a folder of images per class, a CSV table, an HDF5 file
-    /// or a text.
+    /// files, CIFAR's binary files, a folder of images per class, images with label pictures, PASCAL
+    /// VOC's folder, a CSV table, an HDF5 file or a text.
     ///
     /// The splits are the source's own: all examples train, unless it has test or validation
     /// sets; `split` draws others.
@@ -22,7 +24,12 @@ impl Dataset {
             _ => None,
         };
         let dataset = Self::open_source(config, base)?;
-        Ok(Self { mean, ..dataset })
+        let names = config.classes.clone();
+        Ok(Self {
+            mean,
+            names,
+            ..dataset
+        })
     }
 
     fn open_source(config: &DataConfig, base: &Path) -> Result<Self, DataError> {
@@ -36,6 +43,10 @@ impl Dataset {
                 idx::open_folder(&path)
             } else if cifar::is_folder(&path) {
                 cifar::open_folder(&path)
+            } else if segmentation::is_folder(&path) {
+                segmentation::open_folder(&path)
+            } else if segmentation::is_voc(&path) {
+                segmentation::open_voc(&path)
             } else {
                 folder::open(&path)
             }
@@ -86,6 +97,8 @@ impl Dataset {
                 count.checked_mul(self.channels * height * width) == Some(values.len())
             }
             Store::Files(paths) => paths.len() == count,
+            Store::Labelled(paths) => paths.len() == count,
+            Store::Scenes(scenes) => scenes.len() == count,
             Store::Text(corpus) => corpus.windows() == count,
         };
         let answered = (self.labels.is_empty() || self.labels.len() == count)

@@ -20,7 +20,8 @@ use crate::data::{DataError, Draw, SplitName, Whiten};
 pub struct Batch {
     /// f32, (N, C, H, W); of a text its tokens, (N, T).
     pub data: Tensor,
-    /// u32 from 0, (N); of a text the tokens that follow, (N, T). `None` without classes.
+    /// u32 from 0, (N); of a text the tokens that follow, (N, T); where each pixel has a label,
+    /// (N, H, W). `None` without classes.
     pub labels: Option<Tensor>,
     /// f32, (N, D); `None` where the data have no real-valued targets.
     pub targets: Option<Tensor>,
@@ -66,25 +67,34 @@ impl Feed {
         let places = self.places(split, indices)?;
         let size: usize = self.shape.iter().product();
         let mut values = vec![0f32; places.len() * size];
-        let write = |(nth, out): (usize, &mut [f32])| {
+        let mut maps: Vec<Vec<u32>> = vec![Vec::new(); places.len()];
+        let write = |(nth, (out, map)): (usize, (&mut [f32], &mut Vec<u32>))| {
             let random = random.and_then(|random| random.get(nth).cloned());
-            self.write(places[nth], random, out)
+            *map = self.write(places[nth], random, out)?;
+            Ok::<_, DataError>(())
         };
         // Copying bytes takes microseconds: worth sharing out only where there is more to do.
         let whitens = self.config.preprocess.whiten != Whiten::Off;
         if whitens || is_worked_on(&self.dataset, &self.config) {
-            let chunks = values.par_chunks_exact_mut(size).enumerate();
-            chunks.try_for_each(write)?;
+            let chunks = values.par_chunks_exact_mut(size).zip(&mut maps);
+            chunks.enumerate().try_for_each(write)?;
         } else {
-            let mut chunks = values.chunks_exact_mut(size).enumerate();
-            chunks.try_for_each(write)?;
+            let chunks = values.chunks_exact_mut(size).zip(&mut maps);
+            chunks.enumerate().try_for_each(write)?;
         }
         let count = places.len();
-        let classes = |places: &[usize]| {
-            let labels = places.iter().map(|&place| self.dataset.labels[place]);
-            Tensor::from_iter(labels, &Device::Cpu)
+        let classes = || match self.dataset.has_label_maps() {
+            true => Tensor::from_vec(
+                maps.concat(),
+                (count, self.shape[1], self.shape[2]),
+                &Device::Cpu,
+            ),
+            false => {
+                let labels = places.iter().map(|&place| self.dataset.labels[place]);
+                Tensor::from_iter(labels, &Device::Cpu)
+            }
         };
-        let labels = self.dataset.has_labels().then(|| classes(&places));
+        let labels = self.dataset.has_labels().then(classes);
         let dims: Vec<usize> = std::iter::once(count).chain(self.shape.clone()).collect();
         Ok(Batch {
             data: Tensor::from_vec(values, dims, &Device::Cpu)?,

@@ -35,7 +35,7 @@ impl Feed {
                     for &place in places {
                         match &self.dataset.store {
                             Store::Floats(values) => sums.add(self.dataset.slice(values, place).0),
-                            _ => sums.add(&self.bytes(place)?),
+                            _ => sums.add(&self.prepared(place)?.pixels),
                         }
                     }
                     Ok(sums)
@@ -69,7 +69,7 @@ impl Feed {
         let pipeline = Pipeline::new(statistics, &plain, self.full)?;
         let transformed = |place: &usize| match &self.dataset.store {
             Store::Floats(values) => Ok(pipeline.transformed(self.dataset.slice(values, *place).0)),
-            _ => Ok::<_, DataError>(pipeline.transformed(&self.bytes(*place)?)),
+            _ => Ok::<_, DataError>(pipeline.transformed(&self.prepared(*place)?.pixels)),
         };
         let train = &self.dataset.parts[SplitName::Train as usize];
         let mut mean = vec![0f64; size];

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::Feed;
 use crate::data::dataset::Store;
 use crate::data::preprocess::{Pipeline, prepared_shape};
-use crate::data::{DataConfig, DataError, Dataset, Kind, SplitName, Statistics, Whiten};
+use crate::data::{DataConfig, DataError, Dataset, Kind, Sequence, SplitName, Statistics, Whiten};
 use crate::i18n::{tr, tr_format};
 
 /// What shape inference and titles need to know of the data.
@@ -16,7 +16,8 @@ pub struct DataSummary {
     pub shape: Vec<usize>,
     /// `None` where examples have no classes.
     pub classes: Option<usize>,
-    /// The shape of one example's labels: empty for one class, T of a text.
+    /// The shape of one example's labels: empty for one class, T of a text, height and width
+    /// where each pixel has a label.
     pub labels: Option<Vec<usize>>,
     /// Real-valued targets of one example; 0 where there are none.
     pub targets: usize,
@@ -40,7 +41,11 @@ impl DataSummary {
 
     pub(super) fn of(dataset: &Dataset, shape: Vec<usize>) -> Self {
         let has_labels = dataset.has_labels();
-        let positions = if dataset.is_text() { &shape[..] } else { &[] };
+        let positions = match dataset.has_label_maps() {
+            true => shape.get(1..).unwrap_or_default(),
+            false if dataset.is_text() => &shape[..],
+            false => &[],
+        };
         Self {
             kind: dataset.kind(),
             classes: has_labels.then(|| dataset.classes().len()),
@@ -82,9 +87,28 @@ pub(super) fn example_shape(
     match &dataset.store {
         Store::Text(corpus) => Ok(vec![corpus.length()]),
         _ => {
+            check_label_maps(dataset, config)?;
             let full = prepared_shape(dataset, config)?;
             let nothing = Statistics::default();
             Ok(Pipeline::new(&nothing, &config.preprocess, full)?.shape)
         }
     }
+}
+
+/// Labels of pixels need an image to lie on.
+fn check_label_maps(dataset: &Dataset, config: &DataConfig) -> Result<(), DataError> {
+    let preprocess = &config.preprocess;
+    let setting = match (preprocess.sequence, preprocess.whiten) {
+        (_, Whiten::Pca { .. }) => "preprocess.whiten",
+        (Sequence::Off, _) => return Ok(()),
+        _ => "preprocess.sequence",
+    };
+    if !dataset.has_label_maps() {
+        return Ok(());
+    }
+    let problem = tr(
+        "leaves no image, but each pixel of these data has a label; write Off",
+        "会使样本不再是图像，而该数据的每个像素都有标签；请填写 Off",
+    );
+    Err(DataError::config(setting, problem))
 }

@@ -11,9 +11,13 @@ use crate::gui::commands::CommandId;
 use crate::gui::context::Action;
 use crate::gui::dock;
 use crate::gui::editor::edits;
+use crate::gui::files::Purpose;
+use crate::gui::modals::Next;
 use crate::gui::toasts::Tone;
 use crate::gui::training::Start;
 use crate::i18n::{Text, tr_format};
+use crate::labs::Settings;
+use crate::project::EXAMPLES;
 use crate::train::Command;
 
 impl App {
@@ -27,18 +31,25 @@ impl App {
             Action::Reveal(node) => {
                 self.select([node].into());
                 self.editor.reveal([node].into());
-                dock::open(&mut self.settings.layout, ViewKind::Editor);
+                self.open_view(ViewKind::Editor);
             }
             Action::Jump(node) => self.jump(node, ctx),
             Action::Fold(folded) => self.fold(folded, ctx),
             Action::ShowExample(split, index) => self.example = (split, index),
             Action::Start { resume } => self.start(Start {
                 resume,
-                one_step: false,
+                ..Start::default()
             }),
             Action::Train(Command::Watch(watch)) => self.training.asked = watch.nodes,
             Action::Train(command) => self.training.send(command),
-            Action::Open(kind) => dock::open(&mut self.settings.layout, kind),
+            Action::Open(kind) => self.open_view(kind),
+            Action::OpenExample(name) => {
+                let place = EXAMPLES.iter().position(|example| example.name == name);
+                if let Some(place) = place {
+                    self.open_view(ViewKind::Editor);
+                    self.guarded(Next::Example(place), ctx);
+                }
+            }
             Action::SetLang(language) => self.perform(CommandId::Language(language), ctx),
             Action::Run(id) => self.perform(id, ctx),
             Action::AddLayer {
@@ -47,10 +58,29 @@ impl App {
                 beside,
             } => self.add_layer(kind, position, &beside),
             Action::BrowseData { folder } => self.browse_data(folder),
+            Action::BrowseClassNames => {
+                self.files
+                    .ask(Purpose::ClassNames, Some(self.document.folder()));
+            }
+            Action::ShowPicture(picture, name) => self.show_picture(picture, name),
+            Action::BrowsePicture => self.browse_picture(),
+            Action::PastePicture => self.paste_picture(),
             Action::Say(tone, text) => self.toasts.show(tone, text),
         }
         // The next action of the frame may look at what this one changed.
         self.document.refresh(self.data.facts());
+    }
+
+    /// Opens or focuses a view's tab; the benches take the whole window, others need the dock.
+    pub(in crate::gui) fn open_view(&mut self, kind: ViewKind) {
+        dock::open(&mut self.settings.layout, kind);
+        self.settings.panels.labs.fills = kind == ViewKind::Labs;
+    }
+
+    /// Opens the benches at the one of these settings.
+    pub fn show_bench(&mut self, bench: Settings) {
+        self.settings.panels.labs.set(bench);
+        self.open_view(ViewKind::Labs);
     }
 
     pub(in crate::gui) fn select(&mut self, nodes: BTreeSet<NodeId>) {
@@ -94,7 +124,7 @@ impl App {
         if self.situation().can_train {
             self.training.start(start);
         } else {
-            dock::open(&mut self.settings.layout, ViewKind::Problems);
+            self.open_view(ViewKind::Problems);
             let text = tr_format!(
                 "this network cannot be trained yet; see the problems",
                 "该网络还不能训练；请查看“问题”面板"

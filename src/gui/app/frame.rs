@@ -14,6 +14,8 @@ use crate::gui::menus;
 use crate::gui::modals::{self, Guard, Next};
 use crate::gui::settings::Settings;
 use crate::gui::status;
+use crate::gui::training::Start;
+use crate::gui::weights::Begin;
 
 impl App {
     /// Draws one frame and applies what was asked for in it.
@@ -61,6 +63,7 @@ impl App {
             selection,
             training,
             example,
+            picture,
             editor,
             data,
             frame_times,
@@ -82,6 +85,7 @@ impl App {
             data: data.state(),
             run: &training.run,
             example: *example,
+            picture: picture.as_ref(),
         };
         egui::Panel::top("training").show(ui, |ui| {
             let outdated = training.is_outdated(document);
@@ -91,7 +95,8 @@ impl App {
             egui::Frame::side_top_panel(ui.style()).inner_margin(egui::Margin::symmetric(10, 3));
         egui::Panel::bottom("status").frame(frame).show(ui, |ui| {
             let times = shows_times.then_some(&*frame_times);
-            status::status_ui(ui, &shown, data.is_opening(), times, actions);
+            let begin = training.initial.as_ref();
+            status::status_ui(ui, &shown, (data.is_opening(), begin), times, actions);
         });
         let count = |severity| {
             shown
@@ -109,6 +114,7 @@ impl App {
             (ViewKind::Problems, n, _) => Some((n.to_string(), visuals.error_fg_color)),
             _ => None,
         };
+        let bench_fills = panels.labs.fills;
         (editor.situation, editor.minimap) = (*now, *minimap);
         let revision = [document.graph_revision(), document.inference_revision()];
         let mut pane = |ui: &mut Ui, kind: ViewKind| match kind {
@@ -118,20 +124,25 @@ impl App {
             }
             kind => panels.ui(ui, kind, &shown, actions),
         };
-        egui::CentralPanel::no_frame().show(ui, |ui| {
-            Dock::new(&mut pane, &note).ui(layout, ui);
+        egui::CentralPanel::no_frame().show(ui, |ui| match bench_fills {
+            true => {
+                let ground = ui.visuals().panel_fill;
+                ui.painter().rect_filled(ui.max_rect(), 0.0, ground);
+                pane(ui, ViewKind::Labs);
+            }
+            false => Dock::new(&mut pane, &note).ui(layout, ui),
         });
     }
 
     fn keys(&mut self, ctx: &Context, now: &Situation, actions: &mut Vec<Action>) {
         let waiting = self.guard.is_some() || self.leftover.is_some() || self.files.is_open();
-        let asked = self.dialog.is_some();
+        let asked = self.dialog.is_some() || self.offer.is_some() || self.proposal.is_some();
         if waiting || asked || self.palette.is_open() || self.about {
             return;
         }
         let dropped = ctx.input(|input| Some(input.raw.dropped_files.first()?.path().to_owned()));
         if let Some(path) = dropped {
-            self.guarded(Next::Open(path), ctx);
+            self.dropped(path, ctx);
         }
         if let Some(id) = commands::pressed(ctx, now) {
             actions.push(Action::Run(id));
@@ -143,7 +154,20 @@ impl App {
             match event {
                 egui::Event::Copy if now.selected > 0 => actions.push(Action::Run(CommandId::Copy)),
                 egui::Event::Cut if now.selected > 0 => actions.push(Action::Run(CommandId::Cut)),
-                egui::Event::Paste(text) => self.paste(&text),
+                egui::Event::Paste(text) => {
+                    self.pasted = true;
+                    self.paste(&text);
+                }
+                // Where the clipboard holds a picture, the system's paste says nothing but that
+                // its key went up again.
+                egui::Event::Key {
+                    key: egui::Key::V,
+                    pressed: false,
+                    modifiers,
+                    ..
+                } if modifiers.command && !std::mem::take(&mut self.pasted) => {
+                    self.paste_picture();
+                }
                 _ => {}
             }
         }
@@ -175,8 +199,34 @@ impl App {
         if let Some((purpose, path)) = self.files.ui(ctx) {
             self.chosen(purpose, path, ctx);
         }
+        if let Some(load) = self.offer.as_ref().and_then(|shown| shown.ui(ctx)) {
+            self.decided(load);
+        }
         self.dialog_ui(ctx);
         actions.extend(self.palette.ui(ctx, now));
+        self.proposal_ui(ctx, actions);
         self.about = self.about && modals::about_ui(ctx);
+    }
+
+    /// A change of the graph that is shown first. A network that was trained goes on with its
+    /// weights where they fit the new graph, paused.
+    fn proposal_ui(&mut self, ctx: &Context, actions: &mut Vec<Action>) {
+        let Some(proposal) = &self.proposal else {
+            return;
+        };
+        let keeps_weights = proposal.keeps_weights;
+        let Some(answer) = proposal.ui(ctx) else {
+            return;
+        };
+        self.proposal = None;
+        let snapshot = self.training.run.snapshot().filter(|_| keeps_weights);
+        if let (Some(_), Some(snapshot)) = (&answer, snapshot) {
+            self.training.initial = Some(Begin::carried(snapshot));
+            self.start(Start {
+                paused: true,
+                ..Start::default()
+            });
+        }
+        actions.extend(answer);
     }
 }

@@ -21,7 +21,7 @@ pub fn pressed(ctx: &egui::Context, now: &Situation) -> Option<CommandId> {
         let plain = command
             .shortcut
             .is_some_and(|keys| keys.modifiers.is_none());
-        command.in_text || !(typing || focused && plain)
+        command.in_text || !(typing || (focused || now.in_bench) && plain)
     };
     let mut candidates: Vec<&Command> = COMMANDS.iter().filter(allowed).collect();
     candidates.sort_by_key(|command| {

@@ -57,11 +57,60 @@ pub static COMMANDS: &[Command] = &[
     ),
     command(
         Menu::File,
+        CommandId::ExportScript,
+        "Export PyTorch script (.py)…",
+        "导出 PyTorch 脚本（.py）…",
+    ),
+    command(
+        Menu::File,
+        CommandId::ExportDrawing,
+        "Export drawing (.svg, .png, .dot)…",
+        "导出网络图（.svg、.png、.dot）…",
+    ),
+    command(
+        Menu::File,
+        CommandId::ExportTable,
+        "Export table of layers (.csv, .md)…",
+        "导出层表（.csv、.md）…",
+    ),
+    command(
+        Menu::File,
+        CommandId::OpenPicture,
+        "Ask about an image…",
+        "识别图像…",
+    )
+    .section(),
+    command(
+        Menu::File,
         CommandId::CompareFile,
         "Compare with a file…",
         "与文件比较…",
     )
     .section(),
+    command(
+        Menu::File,
+        CommandId::ExportOnnx,
+        "Export as ONNX (.onnx)…",
+        "导出为 ONNX（.onnx）…",
+    ),
+    command(
+        Menu::File,
+        CommandId::LoadWeights,
+        "Load weights…",
+        "载入权重…",
+    ),
+    command(
+        Menu::File,
+        CommandId::SaveWeights,
+        "Save weights (.safetensors)…",
+        "保存权重（.safetensors）…",
+    ),
+    command(
+        Menu::File,
+        CommandId::FreshWeights,
+        "Begin with fresh weights again",
+        "恢复为随机初始权重",
+    ),
     command(
         Menu::File,
         CommandId::CompareSaved,
@@ -160,6 +209,26 @@ pub static COMMANDS: &[Command] = &[
     ),
     command(Menu::Graph, CommandId::UnfoldAll, "Unfold all", "全部展开")
         .key(COMMAND_SHIFT, Key::CloseBracket),
+    command(
+        Menu::Graph,
+        CommandId::StackOf3x3,
+        "Stack of 3 × 3 for a convolution…",
+        "以 3 × 3 堆叠替换卷积…",
+    )
+    .section(),
+    command(
+        Menu::Graph,
+        CommandId::FullToConv,
+        "Full connections to convolutions…",
+        "全连接转换为卷积…",
+    ),
+    command(
+        Menu::Graph,
+        CommandId::Freeze,
+        "Freeze or unfreeze the selection",
+        "冻结 / 解冻所选",
+    )
+    .key(COMMAND_SHIFT, Key::L),
     command(Menu::Graph, CommandId::AlignLeft, "Align left", "左对齐").section(),
     command(Menu::Graph, CommandId::AlignTop, "Align top", "顶端对齐"),
     command(
@@ -247,8 +316,11 @@ pub static COMMANDS: &[Command] = &[
     show(ViewKind::Weights),
     show(ViewKind::Data),
     show(ViewKind::Confusion),
+    show(ViewKind::Depth),
     show(ViewKind::Text),
+    show(ViewKind::Predict),
     show(ViewKind::Prototxt),
+    show(ViewKind::Labs).any_key(COMMAND, Key::B),
     show(ViewKind::Comparison),
     command(Menu::View, CommandId::Minimap, "Minimap", "小地图").section(),
     command(

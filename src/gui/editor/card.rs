@@ -40,6 +40,8 @@ pub struct Card {
     /// Number of learnable parameters, cost.
     pub cost: String,
     pub badge: Option<(Severity, String)>,
+    /// How many of its nodes have something to learn, and how many of those are frozen.
+    pub frozen: (usize, usize),
     pub inputs: Vec<Pin>,
     pub outputs: Vec<Pin>,
     /// Of a comment: its text and size.
@@ -137,6 +139,7 @@ fn empty(key: Key, name: String) -> Card {
         lines: Vec::new(),
         cost: String::new(),
         badge: None,
+        frozen: (0, 0),
         inputs: Vec::new(),
         outputs: Vec::new(),
         comment: None,
@@ -164,10 +167,21 @@ impl Shown<'_> {
             lines: parameter_lines(node),
             cost: info.map(cost).unwrap_or_default(),
             badge: self.badges.get(&node.id).cloned(),
+            frozen: self.frozen(node),
             inputs: input_pins(node),
             outputs: self.output_pins(node),
             ..empty(Key::Node(node.id), node.name.clone())
         }
+    }
+
+    /// Whether it has something to learn, and whether it is frozen, as counts of nodes.
+    fn frozen(&self, node: &Node) -> (usize, usize) {
+        let params = self
+            .inference
+            .node(node.id)
+            .map_or(&[][..], |info| &info.params);
+        let learns = params.iter().any(|(_, spec)| spec.learnable);
+        (usize::from(learns), usize::from(node.is_frozen(params)))
     }
 
     /// What an input reads, if it reads the same in both phases.
@@ -257,6 +271,8 @@ impl Shown<'_> {
                 });
                 macs = macs.saturating_add(info.macs.unwrap_or(0));
             }
+            let (learn, frozen) = self.frozen(node);
+            card.frozen = (card.frozen.0 + learn, card.frozen.1 + frozen);
             if let Some((severity, text)) = self.badges.get(&node.id) {
                 let line = format!("{}: {text}", within(&node.name));
                 match &mut card.badge {

@@ -13,6 +13,7 @@ use super::ViewKind;
 use super::commands::{CommandId, Situation};
 use super::comparison::Comparison;
 use super::context::{Action, Ctx, View};
+use super::labs::Labs;
 use super::views::Views;
 use crate::i18n::tr;
 
@@ -31,6 +32,7 @@ pub struct Panels {
     #[serde(skip)]
     prototxt: prototxt::Prototxt,
     views: Views,
+    pub labs: Labs,
 }
 
 impl Panels {
@@ -41,6 +43,7 @@ impl Panels {
             ViewKind::Form => &mut self.form,
             ViewKind::Problems => &mut self.problems,
             ViewKind::Prototxt => &mut self.prototxt,
+            ViewKind::Labs => &mut self.labs,
             kind => match self.views.get_mut(kind) {
                 Some(view) => view,
                 None => return,

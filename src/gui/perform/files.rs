@@ -8,11 +8,14 @@ impl App {
         self.document.path().map(PathBuf::from).or_else(of_recent)
     }
 
-    /// Opens a project file, or Caffe's definition as a new project; what is wrong with it is
+    /// Opens a project file, or Caffe's definition or an ONNX model as a new project; what is wrong with it is
     /// said, and the window stays as it is.
     pub fn open(&mut self, path: PathBuf) {
         if path.extension().is_some_and(|ending| ending == "prototxt") {
             return self.open_caffe(&path);
+        }
+        if path.extension().is_some_and(|ending| ending == "onnx") {
+            return self.open_onnx(&path);
         }
         match Project::open(&path) {
             Ok(project) => {
@@ -40,7 +43,7 @@ impl App {
                             "{file} 第 {line} 行：{first}（另有 {more} 条说明；见 Prototxt）"
                         ),
                     );
-                    dock::open(&mut self.settings.layout, ViewKind::Prototxt);
+                    self.open_view(ViewKind::Prototxt);
                 }
             }
             Err(error) => self.toasts.show(Tone::Error, error.to_string()),
@@ -168,10 +171,18 @@ impl App {
             Purpose::Compare => self.compare_with(&path),
             Purpose::SaveProject => self.save_to(with_ending(path, "ron"), ctx),
             Purpose::ExportCaffe => self.export_caffe(&with_ending(path, "prototxt")),
+            Purpose::ExportScript => self.export_script(&with_ending(path, "py")),
+            Purpose::ExportDrawing => self.export_drawing(&with_ending(path, "svg")),
+            Purpose::ExportTable => self.export_table(&with_ending(path, "csv")),
+            Purpose::Picture => self.open_picture(&path),
+            Purpose::ClassNames => self.read_class_names(&path),
+            Purpose::ExportOnnx => self.export_onnx(&with_ending(path, "onnx")),
+            Purpose::LoadWeights => self.compare_weights(path),
+            Purpose::SaveWeights => self.save_weights(&with_ending(path, "safetensors")),
             Purpose::SaveCheckpoint => self.training.send(Command::Save(path)),
             Purpose::ResumeCheckpoint => self.start(Start {
                 resume: Some(path),
-                one_step: false,
+                ..Start::default()
             }),
             Purpose::DataFile | Purpose::DataFolder => {
                 let inside = path.strip_prefix(self.document.folder()).ok();

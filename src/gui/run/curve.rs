@@ -26,7 +26,7 @@ impl Curve {
             self.cut(x);
         }
         if self.is_empty() {
-            self.version = super::unique();
+            self.version = super::next_serial();
         }
         let (index, y) = (self.xs.len(), y as f32);
         self.xs.push(x);

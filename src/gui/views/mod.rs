@@ -8,7 +8,9 @@
 mod confusion;
 mod curves;
 mod data;
+mod depth;
 mod maps;
+mod predict;
 mod text;
 mod training_bar;
 mod weights;
@@ -23,7 +25,9 @@ mod vector;
 pub use confusion::ConfusionView;
 pub use curves::CurvesView;
 pub use data::DataView;
+pub use depth::DepthView;
 pub use maps::MapsView;
+pub use predict::PredictView;
 pub use text::TextView;
 pub use training_bar::TrainingBar;
 pub use weights::WeightsView;
@@ -42,8 +46,10 @@ pub struct Views {
     maps: MapsView,
     weights: WeightsView,
     data: DataView,
+    depth: DepthView,
     confusion: ConfusionView,
     text: TextView,
+    predict: PredictView,
 }
 
 impl Views {
@@ -54,13 +60,16 @@ impl Views {
             ViewKind::Maps => &mut self.maps,
             ViewKind::Weights => &mut self.weights,
             ViewKind::Data => &mut self.data,
+            ViewKind::Depth => &mut self.depth,
             ViewKind::Confusion => &mut self.confusion,
             ViewKind::Text => &mut self.text,
+            ViewKind::Predict => &mut self.predict,
             ViewKind::Editor
             | ViewKind::Palette
             | ViewKind::Form
             | ViewKind::Problems
             | ViewKind::Prototxt
+            | ViewKind::Labs
             | ViewKind::Comparison => return None,
         })
     }

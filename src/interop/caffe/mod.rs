@@ -15,10 +15,10 @@ mod solver;
 mod writer;
 
 pub use model::{
-    ModelLayer, Weights, layers_of, open_model, read_model, weights_by_type, weights_for,
-    write_model,
+    ModelLayer, layers_of, open_model, read_model, weights_by_type, weights_for, write_model,
 };
 pub use prototxt::{Entry, Message, Syntax, Value, parse};
+pub(super) use reader::place;
 pub use reader::{blank, import_net};
 pub use solver::{SolverFile, export_solver, import_solver};
 pub use writer::{Exported, Extent, export_net};

@@ -14,7 +14,6 @@ use super::reader::node_name;
 use super::{ImportError, kinds};
 use crate::data::{Blob, Damaged, Fields, Wire};
 use crate::graph::{Graph, Inference};
-use crate::i18n::tr_format;
 
 const MAX_LAYERS: usize = 5_000;
 const MAX_BLOBS: usize = 64;
@@ -29,13 +28,6 @@ pub struct ModelLayer {
     /// Empty for most types of V1.
     pub kind: String,
     pub blobs: Vec<Blob>,
-}
-
-/// Weights by the keys of a network, and what did not fit it.
-#[derive(Debug, Default)]
-pub struct Weights {
-    pub tensors: BTreeMap<String, Tensor>,
-    pub notes: Vec<String>,
 }
 
 /// Reads a file's layers that have blobs.
@@ -92,63 +84,50 @@ fn read_layer(bytes: &[u8], [name, kind, blobs]: [u32; 3]) -> Result<ModelLayer,
     Ok(layer)
 }
 
-/// The weights of a network by its keys. Layers and nodes are matched by name, blobs and
-/// parameters by their order; what does not fit is noted.
-pub fn weights_for(layers: &[ModelLayer], graph: &Graph, inference: &Inference) -> Weights {
-    let mut weights = Weights::default();
-    let mut used = BTreeSet::new();
+/// The weights by the keys of a network. Layers and nodes are matched by name, blobs and
+/// parameters by their order; a blob that holds a parameter's numbers takes its shape. What the
+/// network has no place for is named by its type.
+pub fn weights_for(
+    layers: Vec<ModelLayer>,
+    graph: &Graph,
+    inference: &Inference,
+) -> BTreeMap<String, Tensor> {
+    let mut weights = BTreeMap::new();
+    let mut places: BTreeMap<String, Vec<(&String, &[usize])>> = BTreeMap::new();
     for node in graph.nodes() {
-        let Some(info) = inference.node(node.id) else {
-            continue;
-        };
-        if info.params.is_empty() {
-            continue;
-        }
-        let named = |layer: &&ModelLayer| node_name(&layer.name) == node.name;
-        let name = &node.name;
-        let Some(layer) = layers.iter().find(named) else {
-            weights.notes.push(tr_format!(
-                "“{name}” has no weights in the file",
-                "文件中没有“{name}”的权重"
-            ));
-            continue;
-        };
-        used.insert(layer.name.as_str());
-        for (index, (key, spec)) in info.params.iter().enumerate() {
-            let fits = |blob: &&Blob| blob.is_like(&spec.shape);
-            match layer.blobs.get(index) {
-                Some(blob) if fits(&blob) => {
-                    if let Some(tensor) = tensor(&blob.data, &spec.shape) {
-                        weights.tensors.insert(key.clone(), tensor);
-                    }
-                }
-                found => {
-                    let found = found.map(|blob| blob.shape.clone()).unwrap_or_default();
-                    let needed = &spec.shape;
-                    weights.notes.push(tr_format!(
-                        "{key} is {needed:?} in the network, but {found:?} in the file",
-                        "{key} 在网络中为 {needed:?}，而文件中为 {found:?}"
-                    ));
-                }
-            }
+        let params = inference.node(node.id).map_or(&[][..], |info| &info.params);
+        if !params.is_empty() {
+            let params = params
+                .iter()
+                .map(|(key, spec)| (key, spec.shape.as_slice()));
+            // By its key, so that a node in a group (`conv1/conv`) still finds its layer (`conv1`).
+            let key = node.param_key("");
+            places.insert(key.trim_end_matches('.').to_owned(), params.collect());
         }
     }
-    for layer in layers
-        .iter()
-        .filter(|layer| !used.contains(layer.name.as_str()))
-    {
-        let name = &layer.name;
-        weights.notes.push(tr_format!(
-            "the file's layer “{name}” is not in the network",
-            "文件中的层“{name}”不在网络中"
-        ));
+    let mut others = Vec::new();
+    for layer in layers {
+        let Some(params) = places.get(&node_name(&layer.name).replace('/', ".")) else {
+            others.push(layer);
+            continue;
+        };
+        for (blob, (key, shape)) in layer.blobs.into_iter().zip(params) {
+            let shape = match blob.is_like(shape) {
+                true => shape.to_vec(),
+                false => blob.shape,
+            };
+            insert(&mut weights, (*key).clone(), blob.data, shape);
+        }
+    }
+    for (key, tensor) in weights_by_type(others) {
+        weights.entry(key).or_insert(tensor);
     }
     weights
 }
 
 /// The weights under the names that the layers' types give them, without knowing the network.
-pub fn weights_by_type(layers: &[ModelLayer]) -> Weights {
-    let mut weights = Weights::default();
+pub fn weights_by_type(layers: Vec<ModelLayer>) -> BTreeMap<String, Tensor> {
+    let mut weights = BTreeMap::new();
     for layer in layers {
         let prefix = node_name(&layer.name).replace('/', ".");
         let suffixes: &[&str] = match layer.kind.as_str() {
@@ -157,7 +136,7 @@ pub fn weights_by_type(layers: &[ModelLayer]) -> Weights {
             _ => &["weight", "bias"],
         };
         let convolves = matches!(layer.kind.as_str(), "Convolution" | "Deconvolution");
-        for (index, blob) in layer.blobs.iter().enumerate() {
+        for (index, blob) in layer.blobs.into_iter().enumerate() {
             // The older form has four axes whatever the layer.
             let padded = blob.shape.len() == 4 && !(convolves && index == 0);
             let ones = blob
@@ -168,16 +147,17 @@ pub fn weights_by_type(layers: &[ModelLayer]) -> Weights {
             let suffix = suffixes
                 .get(index)
                 .map_or(format!("blob{index}"), |s| (*s).to_owned());
-            if let Some(tensor) = tensor(&blob.data, &blob.shape[ones..]) {
-                weights.tensors.insert(format!("{prefix}.{suffix}"), tensor);
-            }
+            let shape = blob.shape[ones..].to_vec();
+            insert(&mut weights, format!("{prefix}.{suffix}"), blob.data, shape);
         }
     }
     weights
 }
 
-fn tensor(data: &[f32], shape: &[usize]) -> Option<Tensor> {
-    Tensor::from_slice(data, shape, &Device::Cpu).ok()
+fn insert(weights: &mut BTreeMap<String, Tensor>, key: String, data: Vec<f32>, shape: Vec<usize>) {
+    if let Ok(tensor) = Tensor::from_vec(data, shape, &Device::Cpu) {
+        weights.insert(key, tensor);
+    }
 }
 
 /// In which order Caffe's layers hold their parameters.

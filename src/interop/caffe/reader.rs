@@ -371,7 +371,7 @@ pub(super) fn usual_place(index: usize) -> [f32; 2] {
 
 /// Nodes that an older graph had stay where they were; others are where their text says, or in
 /// their row.
-fn place(graph: &mut Graph, old: &Graph) {
+pub(in crate::interop) fn place(graph: &mut Graph, old: &Graph) {
     let new = graph.succeed(old);
     let ids: Vec<_> = graph.nodes().iter().map(|node| node.id).collect();
     for index in new {

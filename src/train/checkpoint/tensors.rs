@@ -6,34 +6,13 @@ use std::path::Path;
 use candle_core::{DType, Device, Tensor};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
-use super::{CheckpointError, format_error, read_bounded};
+use super::{CheckpointError, format_error};
 use crate::i18n::{tr, tr_format};
 use crate::net::Net;
 use crate::train::{Momentum, param_of};
 
 /// No network that [`Net`] accepts has larger files.
 pub(super) const MAX_BYTES: u64 = 5 << 30;
-
-/// Reads a weights file into a network: every parameter must be there with its shape, and
-/// nothing else.
-pub fn load_weights(net: &mut Net, path: &Path) -> Result<(), CheckpointError> {
-    let tensors = parse(path, &read_bounded(path, MAX_BYTES)?)?;
-    set_weights(net, &tensors, path)
-}
-
-/// The tensors of a safetensors file by their keys.
-pub fn read_weights(path: &Path) -> Result<BTreeMap<String, Tensor>, CheckpointError> {
-    parse(path, &read_bounded(path, MAX_BYTES)?)
-}
-
-/// Takes weights from elsewhere; `path` is for messages. Every parameter must have one that fits.
-pub fn use_weights(
-    net: &mut Net,
-    weights: &BTreeMap<String, Tensor>,
-    path: &Path,
-) -> Result<(), CheckpointError> {
-    set_weights(net, weights, path)
-}
 
 /// The momentum on the network's device and in its type; every shape must fit.
 pub(super) fn momentum_for(

@@ -23,7 +23,7 @@ pub fn facts_of(summary: &DataSummary) -> Facts {
 }
 
 /// A batch as the network takes it.
-pub(in crate::train) fn feed_of(batch: &Batch) -> NetFeed {
+pub fn feed_of(batch: &Batch) -> NetFeed {
     NetFeed {
         data: Some(DataFeed {
             data: batch.data.clone(),

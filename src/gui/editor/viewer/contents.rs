@@ -7,7 +7,30 @@ use crate::gui::context::Action;
 use crate::gui::editor::card::{Card, Key};
 use crate::gui::editor::edits;
 use crate::gui::theme;
-use crate::i18n::Text;
+use crate::i18n::{Text, tr, tr_format};
+
+/// The mark of what is frozen; weak where only a part of a group is.
+fn frozen_ui((learn, frozen): (usize, usize), ui: &mut Ui) {
+    let text = RichText::new("❄");
+    let (text, about) = match frozen == learn {
+        true => (
+            text,
+            tr(
+                "Frozen: training leaves it as it is (Ctrl+Shift+L trains it again)",
+                "已冻结：训练不会改变它（Ctrl+Shift+L 解冻）",
+            )
+            .to_owned(),
+        ),
+        false => (
+            text.weak(),
+            tr_format!(
+                "{frozen} of {learn} layers in it are frozen",
+                "其中 {learn} 层有 {frozen} 层已冻结"
+            ),
+        ),
+    };
+    ui.label(text).on_hover_text(about);
+}
 
 impl Viewer<'_> {
     pub(super) fn header_ui(&mut self, card: &Card, ui: &mut Ui) {
@@ -19,6 +42,9 @@ impl Viewer<'_> {
             let color = theme::severity_color(*severity, ui.visuals());
             ui.label(RichText::new("⚠").color(color))
                 .on_hover_text(text);
+        }
+        if card.frozen.1 > 0 {
+            frozen_ui(card.frozen, ui);
         }
         ui.add(Label::new(RichText::new(&card.title).strong()).extend());
         ui.add(Label::new(RichText::new(&card.kind).small().weak()).extend());

@@ -1,5 +1,6 @@
 //! The form: of the selected node, of several, or of the project when nothing is selected.
 
+mod classes;
 mod fields;
 mod inputs;
 mod node;

@@ -3,7 +3,7 @@
 use egui::{RichText, Ui};
 
 use super::fields::{Typing, count_ui, whole_ui};
-use super::{change, grid_ui, name_ui, preprocess, section_ui};
+use super::{change, classes, grid_ui, name_ui, preprocess, section_ui};
 use crate::data::{BUILT_IN, DataConfig, MAX_BATCH};
 use crate::gui::context::{Action, Ctx};
 use crate::i18n::{Text, tr, tr_format};
@@ -126,6 +126,9 @@ fn data_ui(ui: &mut Ui, ctx: &Ctx<'_>, typing: &mut Typing, actions: &mut Vec<Ac
         );
         mark("shuffle", ui.checkbox(&mut data.shuffle, "").changed());
         ui.end_row();
+        let feed = ctx.data.and_then(Result::ok);
+        let names = classes::classes_ui(ui, &mut data, feed, typing, actions);
+        mark("class names", names);
         mark("text", preprocess::text_ui(ui, &mut data));
         mark("targets", preprocess::targets_ui(ui, &mut data, typing));
         mark(

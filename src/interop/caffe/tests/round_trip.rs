@@ -201,8 +201,8 @@ fn every_layer_of_the_catalogue_survives_with_any_values() {
 
 #[test]
 fn the_examples_survive() {
-    for (name, text) in EXAMPLES {
-        let project = Project::from_ron(text).unwrap();
+    for example in EXAMPLES {
+        let (name, project) = (example.name, example.open().unwrap());
         let read = again(&project);
         assert_eq!(read.stages, project.stages, "{name}");
         assert_eq!(
