@@ -54,7 +54,8 @@ fn matches(node: &Node, words: &[&str]) -> Option<String> {
         .collect();
     let mut because: Vec<&str> = Vec::new();
     // Words that the name has not may name a parameter, its value or both: `kernel 3`.
-    let left: Vec<&&str> = words.iter().filter(|word| !own.contains(**word)).collect();
+    let is_own = |word: &str| own.contains(word) && word.parse::<f64>().is_err();
+    let left: Vec<&&str> = words.iter().filter(|word| !is_own(word)).collect();
     for setting in &settings {
         let lower = setting.to_lowercase();
         let parts: Vec<&str> = lower.split(' ').collect();
@@ -98,6 +99,10 @@ mod tests {
         assert_eq!(found("kernel 3"), ["a/conv1"]);
         assert_eq!(found("conv kernel 5"), ["b/conv10"]);
         assert_eq!(found("num_output 3"), ["fc"], "not 32");
+        assert!(
+            found("kernel 10").is_empty(),
+            "the 10 of a name is no kernel"
+        );
         assert_eq!(found("卷积"), ["a/conv1", "b/conv10"]);
         assert!(found("  ").is_empty() && found("xyzzy").is_empty());
         assert_eq!(search(&graph, "kernel 3")[0].because, "kernel 3");

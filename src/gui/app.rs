@@ -240,6 +240,7 @@ impl App {
             has_folded: !graph.folded.is_empty(),
             comparing: self.comparison.is_some(),
             differs_from_file: self.document.is_dirty() && self.document.path().is_some(),
+            asked: self.dialog.is_some() || self.guard.is_some() || self.palette.is_open(),
             comment_selected: self.editor.selected_comment().is_some(),
             can_undo: history.undo_name().is_some(),
             can_redo: history.redo_name().is_some(),

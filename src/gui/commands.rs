@@ -155,6 +155,8 @@ pub struct Situation {
     /// The project differs from its file.
     pub differs_from_file: bool,
     pub comment_selected: bool,
+    /// A question waits for an answer: keys are for it.
+    pub asked: bool,
     pub can_undo: bool,
     pub can_redo: bool,
     /// A session exists and has not ended.

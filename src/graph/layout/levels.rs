@@ -222,7 +222,8 @@ fn anchors(shapes: &[Shape], columns: &[Vec<usize>], reads: &[Vec<usize>]) -> Ve
     }
     let rank_of = |block: usize| columns.iter().position(|column| column.contains(&block));
     let ranks: Vec<usize> = (0..shapes.len()).map(|b| rank_of(b).unwrap_or(0)).collect();
-    for round in 0..8 {
+    // The last round goes forward: a chain stays on the line that it begins with.
+    for round in 0..9 {
         let forward = round % 2 == 0;
         let mut order: Vec<usize> = (0..columns.len()).collect();
         if !forward {

@@ -101,6 +101,19 @@ impl Viewer<'_> {
                 self.frame_ui(&mut ui, group, font);
             }
         }
+        // From very far, outer groups have their names over them.
+        if font * scaling < 8.0 {
+            let color = ui.visuals().strong_text_color();
+            for group in self
+                .groups
+                .iter()
+                .filter(|group| parent(&group.name).is_empty())
+            {
+                let font = FontId::proportional(12.0 / scaling);
+                let at = group.rect.left_top() + vec2(4.0, -1.0) / scaling;
+                painter.text(at, Align2::LEFT_BOTTOM, leaf(&group.name), font, color);
+            }
+        }
     }
 
     fn frame_ui(&mut self, ui: &mut Ui, group: &Group, font: f32) {
@@ -124,6 +137,9 @@ impl Viewer<'_> {
             Stroke::new(1.0, stroke),
             StrokeKind::Inside,
         );
+        if font * self.drawing.to_window.scaling < 5.0 {
+            return self.answer(group, response);
+        }
         triangle(painter, title.left_center() + vec2(16.0, 0.0), font, color);
         let at = pos2(title.left() + 16.0 + font * 0.75, title.center().y);
         let name = leaf(&group.name);

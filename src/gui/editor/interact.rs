@@ -271,7 +271,7 @@ impl Editor {
 
     fn arrow_keys(&mut self, ui: &Ui, ctx: &Ctx<'_>, actions: &mut Vec<Action>) {
         let focused = ui.memory(|memory| memory.focused().is_some());
-        if !self.active || focused {
+        if !self.active || focused || self.situation.asked {
             return;
         }
         let keys = [

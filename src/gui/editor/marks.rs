@@ -107,8 +107,8 @@ impl Viewer<'_> {
             if card.nodes.iter().any(|node| marks.found.contains(node)) {
                 let color = found_color(visuals);
                 let current = marks.current.is_some_and(|node| card.nodes.contains(&node));
-                let width = if current { 6.0 } else { 3.0 };
-                halo(painter, *rect, color, width * near.min(2.5));
+                let width = if current { 4.0 } else { 2.0 };
+                halo(painter, *rect, color, width * near.min(3.0));
             }
         }
     }

@@ -130,7 +130,7 @@ impl Search {
         let back = pressed(ui, Modifiers::SHIFT, Key::Enter);
         let enter = pressed(ui, Modifiers::NONE, Key::Enter);
         let mut chosen = None;
-        let mut closes = focused && ui.input(|input| input.key_pressed(Key::Escape));
+        let mut closes = false;
         ui.horizontal(|ui| {
             let hint = tr("Name, type or parameter", "名称、类型或参数");
             let field = egui::TextEdit::singleline(&mut self.query)
@@ -140,6 +140,7 @@ impl Search {
             if std::mem::take(&mut self.wants_focus) {
                 field.request_focus();
             }
+            closes = field.lost_focus() && ui.input(|input| input.key_pressed(Key::Escape));
             let (place, count) = (self.marked + 1, self.found.len());
             let text = match (count, self.query.trim().is_empty()) {
                 (_, true) => String::new(),
@@ -193,6 +194,7 @@ impl Search {
         let height = 20.0;
         let list = egui::ScrollArea::vertical()
             .max_height(LINES * height)
+            .min_scrolled_height(LINES.min(self.found.len() as f32) * height)
             .auto_shrink([false, true]);
         ui.spacing_mut().item_spacing.y = 0.0;
         let rows = self.found.len();
