@@ -53,9 +53,8 @@ pub fn open(mut file: Box<dyn Source>, length: u64) -> Result<Contents, String> 
     let pickle = archive.pickle()?;
     let mut places = BTreeMap::new();
     for id in &pickle.heap.storages {
-        let place = (id.key.clone(), id.number);
-        if let Entry::Vacant(vacant) = places.entry(place) {
-            vacant.insert(archive.storage(id)?);
+        if let Entry::Vacant(place) = places.entry((id.key.clone(), id.number)) {
+            place.insert(archive.storage(id)?);
         }
     }
     contents(Store::new(file, length), &pickle, &places)
