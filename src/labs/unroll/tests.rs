@@ -34,17 +34,8 @@ fn gradients_are_the_slopes() {
 
 #[test]
 fn the_cells_are_the_layers() {
-    for (lstm, name) in [(false, "Rnn"), (true, "Lstm")] {
-        let mut layer = crate::layers::make(name).unwrap();
-        layer.fields(&mut |field: crate::graph::Field<'_>| {
-            if let (
-                "num_output" | "hidden" | "hidden_size",
-                crate::graph::FieldValue::Count { value, .. },
-            ) = (field.name, field.value)
-            {
-                *value = 1;
-            }
-        });
+    for (lstm, name) in [(false, "RNN"), (true, "LSTM")] {
+        let layer = crate::layers::parse(&format!("{name}(num_output: 1)")).unwrap();
         let graph = chain(vec![("cell".into(), layer)]);
         let facts = crate::graph::Facts {
             data: Some(crate::graph::DataFacts {
