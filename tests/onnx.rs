@@ -284,6 +284,19 @@ fn every_layer_has_a_form_or_says_that_it_has_none() {
     }
 }
 
+/// Rounding up leaves a last window out that would lie beyond the image, which other programs do
+/// not do: so it is written as rounding down.
+#[test]
+fn windows_that_pass_over_the_end_are_written_as_they_are_computed() {
+    for method in ["max", "average"] {
+        let pool = format!("Pooling(method: {method}, kernel: (1, 1), stride: (2, 2))");
+        written(&pool, &[4, 8, 7]).unwrap_or_else(|error| panic!("{error}"));
+        let text =
+            format!("Pooling(method: {method}, kernel: (2, 2), stride: (3, 3), pad: (1, 1))");
+        written(&text, &[4, 6, 7]).unwrap_or_else(|error| panic!("{error}"));
+    }
+}
+
 #[test]
 fn one_layer_comes_back_as_it_was() {
     let check = |layer: &str, shape: &[usize]| {

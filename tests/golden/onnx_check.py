@@ -171,27 +171,26 @@ def torchvision_weights(make, folder):
 
 
 EXPORTS = {
-    "lenet-digits": ((1, 28, 28), None),
-    "lstm-digits": ((1, 28, 28), None),
-    "char-lstm": ("tokens", None),
-    "localise": (None, None),
-    "mlp-digits": ((1, 28, 28), None),
-    "alexnet": ((3, 227, 227), None),
-    "alexnet-torchvision": ((3, 224, 224), lambda: vision.alexnet(weights=None)),
-    "vgg16": ((3, 224, 224), lambda: vision.vgg16(weights=None)),
-    "googlenet": ((3, 224, 224), None),
-    "googlenet-torchvision": (
-        (3, 224, 224), lambda: vision.googlenet(weights=None, aux_logits=False, init_weights=False)),
-    "resnet18": ((3, 224, 224), lambda: vision.resnet18(weights=None)),
-    "resnet34": ((3, 224, 224), lambda: vision.resnet34(weights=None)),
-    "resnet50": ((3, 224, 224), lambda: vision.resnet50(weights=None)),
-    "resnet101": ((3, 224, 224), lambda: vision.resnet101(weights=None)),
-    "fcn32s": ((3, 97, 131), None),
-    "fcn16s": ((3, 97, 131), None),
-    "fcn8s": ((3, 97, 131), None),
-    "fcn-resnet50": ((3, 97, 97), None),
+    "lenet-digits": None,
+    "lstm-digits": None,
+    "char-lstm": None,
+    "localise": None,
+    "mlp-digits": None,
+    "alexnet": None,
+    "alexnet-torchvision": lambda: vision.alexnet(weights=None),
+    "vgg16": lambda: vision.vgg16(weights=None),
+    "googlenet": None,
+    "googlenet-torchvision": lambda: vision.googlenet(weights=None, aux_logits=False, init_weights=False),
+    "resnet18": lambda: vision.resnet18(weights=None),
+    "resnet34": lambda: vision.resnet34(weights=None),
+    "resnet50": lambda: vision.resnet50(weights=None),
+    "resnet101": lambda: vision.resnet101(weights=None),
+    "resnet20-cifar": None,
+    "fcn32s": None,
+    "fcn16s": None,
+    "fcn8s": None,
+    "fcn-resnet50": None,
 }
-
 
 # What only training has, which no model says.
 AUXILIARY = {"googlenet": {
@@ -202,7 +201,7 @@ AUXILIARY = {"googlenet": {
 
 def exports(program, folder, only):
     projects = pathlib.Path(__file__).parents[2] / "projects"
-    for name, (shape, make) in EXPORTS.items():
+    for name, make in EXPORTS.items():
         project = projects / f"{name}.ron"
         if (only and only != name) or not project.exists():
             continue
@@ -212,17 +211,20 @@ def exports(program, folder, only):
             if not make and name in ["lenet-digits", "lstm-digits", "char-lstm", "localise", "mlp-digits"]:
                 weights = ["--weights", random_weights(program, project, folder)]
             path = folder / f"{name}.onnx"
-            sizes = ["--shape", "data=" + ",".join(map(str, shape))] if name.startswith("fcn") else []
-            run(program, "convert", project, path, *weights, *sizes)
+            run(program, "convert", project, path, *weights)
             if not weights:
                 # Fresh weights, as the file has them; their keys are the project's.
                 fresh = folder / "fresh.safetensors"
                 run(program, "convert", path, fresh)
-                if name in AUXILIARY:
-                    state = safetensors.torch.load_file(fresh)
-                    state.update({key: torch.zeros(*dims) for key, dims in AUXILIARY[name].items()})
-                    safetensors.torch.save_file(state, fresh)
+                state = safetensors.torch.load_file(fresh)
+                state.update({key: torch.zeros(*dims) for key, dims in AUXILIARY.get(name, {}).items()})
+                # Weights that begin with 0 (FCN's scores) would answer 0 whatever is before them.
+                for key, tensor in state.items():
+                    if not tensor.any():
+                        state[key] = 0.05 * torch.randn(tensor.shape)
+                safetensors.torch.save_file(state, fresh)
                 weights = ["--weights", fresh]
+                run(program, "convert", project, path, *weights)
             session = onnxruntime.InferenceSession(str(path))
             given = session.get_inputs()[0]
             sizes = [2 if not isinstance(size, int) else size for size in given.shape]

@@ -54,6 +54,7 @@ impl Form<'_, '_> {
         average: bool,
     ) -> Result<(Name, &'static str, Vec<Attribute<'static>>), String> {
         let mut hangs = [0; 2];
+        let mut comes_out_even = true;
         for axis in [0, 1] {
             let Some(size) = shape.dim(2 + axis).filter(|_| frame.ceil) else {
                 continue;
@@ -62,6 +63,8 @@ impl Form<'_, '_> {
             let outputs = pool_output(size, kernel, stride, pad, true).ok_or_else(unsaid)?;
             let end = (outputs - 1) * stride + kernel;
             hangs[axis] = end.saturating_sub(size + 2 * pad);
+            // A last window that would lie beyond the image is left out here, but not everywhere.
+            comes_out_even &= (size + 2 * pad - kernel).is_multiple_of(stride);
         }
         let unknown = frame.ceil && (shape.dim(2).is_none() || shape.dim(3).is_none());
         if unknown && average {
@@ -89,8 +92,8 @@ impl Form<'_, '_> {
             integers("strides", &frame.stride),
             integers("pads", &pads),
         ];
-        // Where nothing hangs it changes nothing, and says how the layer is meant.
-        if frame.ceil && !is_hanging {
+        // Where windows come out even it changes nothing, and says how the layer is meant.
+        if frame.ceil && comes_out_even {
             attributes.push(Attribute::Integer("ceil_mode", 1));
         }
         if average {
