@@ -66,13 +66,16 @@ def one_line(text):
 
 def project(graph, title, about, preprocess, batch, stage, source="fashion", split="validation: 250, test: 1000, seed: 1"):
     train, test = batch
+    text = graph.text()
+    names = "imagenet" if "num_output: 1000" in text else "voc" if "num_output: 21" in text else None
+    classes = f"    classes: {quote(names)},\n" if names else ""
     name = "train"
     return (
         "(\n  version: 1,\n"
         f"  title: {quote(title)},\n  about: {quote(one_line(about))},\n  seed: 1,\n"
         f"  data: (\n    source: {quote(source)},\n    split: ({split}),\n"
-        f"    preprocess: ({preprocess}),\n    batch: (train: {train}, test: {test}),\n  ),\n"
-        f"  stages: [\n    (\n      name: {quote(name)},\n{stage}    ),\n  ],\n" + graph.text() + ")\n"
+        f"    preprocess: ({preprocess}),\n    batch: (train: {train}, test: {test}),\n{classes}  ),\n"
+        f"  stages: [\n    (\n      name: {quote(name)},\n{stage}    ),\n  ],\n" + text + ")\n"
     )
 
 

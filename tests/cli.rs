@@ -550,7 +550,7 @@ fn models_of_onnx_are_projects_with_weights() {
     let model = cases.join("gemm.onnx");
     let report = json(0, &["check", text(&model), "--json"]);
     assert_eq!(report["params"], 4 * 5 + 4);
-    std::fs::write(at("x.npy"), npy("2, 5", &[0.5; 10])).unwrap();
+    std::fs::write(at("x.npy"), npy("(2, 5)", &[0.5; 10])).unwrap();
     let answer = |net: &Path, more: &[&str]| {
         let (x, y) = (at("x.npy"), at("y.npy"));
         let mut line = vec!["infer", text(net), "--input", text(&x), "--out", text(&y)];

@@ -1118,9 +1118,9 @@ fn a_layer_is_replaced_and_several_nodes_are_set_at_once() {
     assert!(window.shows("3 × Convolution"));
     window.click(Role::Button, "—");
     let field = {
-        let fields = window.harness.get_all_by_role(Role::SpinButton);
+        let mut fields = window.harness.get_all_by_role(Role::SpinButton);
         let eight = |node: &egui_kittest::Node<'_>| node.value().as_deref() == Some("8");
-        fields.filter(eight).next().unwrap().rect().center()
+        fields.find(eight).unwrap().rect().center()
     };
     window.harness.drag_at(field);
     window.harness.drop_at(field);

@@ -40,8 +40,10 @@ fn net(graph: &Graph, facts: &Facts, weights: &BTreeMap<String, Tensor>) -> Net 
 /// What the network answers with first.
 fn answer(net: &Net, x: &Tensor) -> Tensor {
     let wanted = net.outputs(Phase::Test);
+    let nodes = std::collections::BTreeSet::from([wanted[0].node.clone()]);
     let options = ForwardOptions {
-        keep: Keep::Only([wanted[0].node.clone()].into()),
+        keep: Keep::Only(nodes.clone()),
+        until: Some(nodes),
         ..ForwardOptions::default()
     };
     let pass = net

@@ -173,6 +173,7 @@ fn evaluation(iteration: u64, split: SplitName, examples: u32, classes: u32) -> 
         split,
         loss: Some(0.1),
         metrics: vec![("accuracy".into(), 0.9 + iteration as f64 / 2e6)],
+        details: Default::default(),
         predictions: predictions.collect(),
         seconds: 0.2,
     }
@@ -869,16 +870,12 @@ fn benches_are_drawn_and_played_within_a_frame() {
                 harness.run_steps(4);
                 harness.state_mut().0.seconds.clear();
                 harness.run_steps(20);
-                let mut seconds = harness.state().0.seconds.clone();
-                seconds.sort_by(f64::total_cmp);
-                let at = |part: usize| seconds[(seconds.len() - 1) * part / 100] * 1e3;
-                let (median, most) = (at(50), at(90));
-                println!(
-                    "{} {part}: median {median:.2} ms, 90 % {most:.2} ms",
-                    bench.id
-                );
+                // The system counts in ticks, so single frames say little and their sum much.
+                let seconds = &harness.state().0.seconds;
+                let mean = 1e3 * seconds.iter().sum::<f64>() / seconds.len() as f64;
+                println!("{} {part}: {mean:.2} ms a frame", bench.id);
                 if processor_seconds().is_some() {
-                    assert!(median <= 8.0, "{} {part}: {median} ms", bench.id);
+                    assert!(mean <= 8.0, "{} {part}: {mean} ms", bench.id);
                 }
             }
         }

@@ -7,7 +7,7 @@ use anyhow::{anyhow, bail};
 use clap::Args;
 use serde_json::json;
 
-use super::train::{in_words, metrics_of};
+use super::train::{details_of, in_words, metrics_of};
 use super::{ProjectArgs, print_json, print_line, source};
 use crate::data::SplitName;
 use crate::i18n::{tr, tr_format};
@@ -50,9 +50,10 @@ pub(super) fn run(options: &Options) -> anyhow::Result<ExitCode> {
             "split": split.key(),
             "loss": evaluation.loss,
             "metrics": metrics_of(&evaluation),
+            "details": details_of(&evaluation, feed.dataset()),
         }))?;
     } else {
-        print_line(&in_words(&evaluation, feed.dataset().is_text()))?;
+        print_line(&in_words(&evaluation, feed.dataset()))?;
     }
     Ok(ExitCode::SUCCESS)
 }

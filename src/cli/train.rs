@@ -12,8 +12,8 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
 
 use super::{DeviceArgs, ProjectArgs, interrupt, print_json, source};
-use crate::data::Feed;
-use crate::graph::{Graph, Inference, infer};
+use crate::data::{Dataset, Feed};
+use crate::graph::{Details, Graph, Inference, infer};
 use crate::i18n::{tr, tr_format};
 use crate::interop::weights;
 use crate::project::{EXAMPLES, Project};
@@ -167,7 +167,7 @@ fn watch(job: Job, json: bool) -> anyhow::Result<ExitCode> {
         );
     }
     interrupt::listen();
-    let mut teller = Teller::new(json, job.feed.dataset().is_text());
+    let mut teller = Teller::new(json, job.feed.clone());
     let session = Session::start(job, || {});
     let mut asked_to_stop = false;
     loop {
@@ -194,8 +194,7 @@ fn watch(job: Job, json: bool) -> anyhow::Result<ExitCode> {
 /// Tells a person, or with `json` a program, what happens.
 struct Teller {
     json: bool,
-    /// The loss is said in bits for each token too.
-    is_text: bool,
+    feed: Arc<Feed>,
     begin: Instant,
     bar: ProgressBar,
     /// Images since the beginning of this call.
@@ -205,7 +204,7 @@ struct Teller {
 }
 
 impl Teller {
-    fn new(json: bool, is_text: bool) -> Self {
+    fn new(json: bool, feed: Arc<Feed>) -> Self {
         let bar = ProgressBar::new(0);
         if json {
             bar.set_draw_target(ProgressDrawTarget::hidden());
@@ -219,7 +218,7 @@ impl Teller {
         }
         Self {
             json,
-            is_text,
+            feed,
             begin: Instant::now(),
             bar,
             images: 0,
@@ -229,7 +228,7 @@ impl Teller {
     }
 
     fn tell(&mut self, event: &Event) -> anyhow::Result<()> {
-        if let (true, Some(line)) = (self.json, json_of(event)) {
+        if let (true, Some(line)) = (self.json, json_of(event, self.feed.dataset())) {
             print_json(&line)?;
         }
         match event {
@@ -250,7 +249,7 @@ impl Teller {
             Event::Compiling(reason) => self.say(reason.clone()),
             Event::Iteration(progress) => self.progress(progress),
             Event::Evaluated(evaluation) => {
-                self.say(in_words(evaluation, self.is_text));
+                self.say(in_words(evaluation, self.feed.dataset()));
                 self.newest = Some(evaluation.clone());
             }
             Event::Saved { iteration, folder } => {
@@ -347,12 +346,12 @@ pub(super) fn metrics_of(evaluation: &Evaluation) -> BTreeMap<String, f64> {
 
 /// One line for people: `test: loss 0.0512, accuracy 0.9840`; of a text also how many bits the
 /// network needs for a token, which is the loss in another unit.
-pub(super) fn in_words(evaluation: &Evaluation, is_text: bool) -> String {
+pub(super) fn in_words(evaluation: &Evaluation, dataset: &Dataset) -> String {
     let mut numbers = Vec::new();
     if let Some(loss) = evaluation.loss {
         numbers.push(tr_format!("loss {loss:.4}", "损失 {loss:.4}"));
     }
-    if let Some(loss) = evaluation.loss.filter(|_| is_text) {
+    if let Some(loss) = evaluation.loss.filter(|_| dataset.is_text()) {
         let bits = loss / std::f64::consts::LN_2;
         numbers.push(tr_format!(
             "{bits:.3} bits a token",
@@ -363,14 +362,99 @@ pub(super) fn in_words(evaluation: &Evaluation, is_text: bool) -> String {
     numbers.extend(metrics.map(|(name, value)| format!("{name} {value:.4}")));
     let (split, numbers) = (evaluation.split.name(), numbers.join(tr(", ", "，")));
     let iteration = evaluation.iteration;
-    tr_format!(
+    let mut lines = vec![tr_format!(
         "iteration {iteration}, {split}: {numbers}",
         "第 {iteration} 次迭代，{split}：{numbers}"
-    )
+    )];
+    for details in evaluation.details.values() {
+        lines.extend(details_in_words(details, dataset));
+    }
+    lines.join("\n")
+}
+
+/// What stands behind a metric, a line a kind.
+fn details_in_words(details: &Details, dataset: &Dataset) -> Vec<String> {
+    let classes = details.by_class.iter().enumerate();
+    let classes = classes.filter(|(_, value)| !value.is_nan());
+    let classes: Vec<String> = classes
+        .map(|(class, value)| format!("{} {value:.4}", dataset.class_name(class as u32)))
+        .collect();
+    let numbers = details.numbers.iter();
+    let numbers: Vec<String> = numbers
+        .map(|(_, name, value)| format!("{name} {value:.4}"))
+        .collect();
+    let kinds = [classes, numbers]
+        .into_iter()
+        .filter(|kind| !kind.is_empty());
+    let mut lines: Vec<String> = kinds
+        .map(|kind| format!("  {}", kind.join(tr(", ", "，"))))
+        .collect();
+    lines.extend(histogram(&details.pairs));
+    lines
+}
+
+/// How many pairs of one class, and of two, lie at which distance.
+fn histogram(pairs: &[(f32, bool)]) -> Vec<String> {
+    const ROWS: usize = 12;
+    const WIDTH: usize = 30;
+    let finite = pairs.iter().filter(|(distance, _)| distance.is_finite());
+    let greatest = finite
+        .clone()
+        .fold(0f32, |most, (distance, _)| most.max(*distance));
+    if greatest <= 0.0 {
+        return Vec::new();
+    }
+    let mut counts = [[0usize; 2]; ROWS];
+    for (distance, same) in finite {
+        let row = (distance / greatest * ROWS as f32) as usize;
+        counts[row.min(ROWS - 1)][usize::from(!same)] += 1;
+    }
+    let most = counts.iter().flatten().copied().max().unwrap_or(1).max(1);
+    let bar = |count: usize, sign: &str| sign.repeat((count * WIDTH).div_ceil(most));
+    let head = tr(
+        "  distance: pairs of one class ■, of two classes □",
+        "  距离：同类对 ■，异类对 □",
+    );
+    let rows = counts.iter().enumerate().map(|(row, [same, other])| {
+        let (from, same, other) = (
+            greatest * row as f32 / ROWS as f32,
+            bar(*same, "■"),
+            bar(*other, "□"),
+        );
+        format!("  {from:7.3}  {same:WIDTH$}  {other}")
+            .trim_end()
+            .to_owned()
+    });
+    std::iter::once(head.to_owned()).chain(rows).collect()
+}
+
+/// What stands behind the metrics, for programs: by metric, each number by its key.
+pub(super) fn details_of(evaluation: &Evaluation, dataset: &Dataset) -> serde_json::Value {
+    let json = |details: &Details| {
+        let classes = details.by_class.iter().enumerate();
+        // The names in English, whatever the language: they are keys.
+        let classes: serde_json::Map<_, _> = classes
+            .filter_map(|(class, value)| {
+                Some((dataset.classes().get(class)?.clone(), json!(value)))
+            })
+            .collect();
+        let numbers = details.numbers.iter();
+        let mut all: serde_json::Map<_, _> = numbers
+            .map(|(key, _, value)| ((*key).to_owned(), json!(value)))
+            .collect();
+        if !classes.is_empty() {
+            all.insert("by_class".to_owned(), classes.into());
+        }
+        serde_json::Value::from(all)
+    };
+    let all = evaluation.details.iter();
+    all.map(|(name, details)| (name.clone(), json(details)))
+        .collect::<serde_json::Map<_, _>>()
+        .into()
 }
 
 /// The events of the contract; those that only a window causes have no line.
-fn json_of(event: &Event) -> Option<serde_json::Value> {
+fn json_of(event: &Event, dataset: &Dataset) -> Option<serde_json::Value> {
     match event {
         Event::Started {
             iteration,
@@ -389,7 +473,8 @@ fn json_of(event: &Event) -> Option<serde_json::Value> {
         Event::Evaluated(evaluation) => Some(json!({
             "event": "evaluated", "iteration": evaluation.iteration,
             "split": evaluation.split.key(), "loss": evaluation.loss,
-            "metrics": metrics_of(evaluation), "seconds": evaluation.seconds,
+            "metrics": metrics_of(evaluation), "details": details_of(evaluation, dataset),
+            "seconds": evaluation.seconds,
         })),
         Event::Saved { iteration, folder } => Some(json!({
             "event": "saved", "iteration": iteration, "folder": folder,

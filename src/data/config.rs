@@ -49,6 +49,9 @@ pub struct DataConfig {
     /// What the classes are called, of the data or of the network's outputs.
     #[serde(default, skip_serializing_if = "ClassNames::is_of_data")]
     pub classes: ClassNames,
+    /// Examples become pairs, of one class or of two, for networks that verify.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pairs: Option<PairSettings>,
     /// What the generated images of `shapes` are like; of no effect on other sources.
     #[serde(default, skip_serializing_if = "is_default")]
     pub shapes: ShapesSettings,
@@ -85,6 +88,22 @@ pub struct ShapesSettings {
     pub seed: u64,
 }
 
+/// Pairs of examples, half of them of one class; label 1 is “same”.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PairSettings {
+    /// How many there are to train on and to test on; the latter in ten equal parts.
+    pub train: usize,
+    pub test: usize,
+    /// So many of the last classes occur in the test alone.
+    pub held_back: usize,
+    pub seed: u64,
+    /// A file in LFW's form that lists the test pairs (`pairs.txt`), relative to the project's
+    /// folder; the classes that it names are not trained on.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub list: String,
+}
+
 /// Real-valued targets of a table.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -100,6 +119,19 @@ impl Default for TextSettings {
         Self {
             unit: TextUnit::Characters,
             length: 64,
+        }
+    }
+}
+
+impl Default for PairSettings {
+    /// A test as large as LFW's.
+    fn default() -> Self {
+        Self {
+            train: 20_000,
+            test: 6_000,
+            held_back: 0,
+            seed: 1,
+            list: String::new(),
         }
     }
 }
@@ -268,6 +300,7 @@ impl Default for DataConfig {
             text: TextSettings::default(),
             targets: TargetSettings::default(),
             classes: ClassNames::OfData,
+            pairs: None,
             shapes: ShapesSettings::default(),
         }
     }

@@ -162,6 +162,31 @@ fn texts() {
 }
 
 #[test]
+fn label_pictures() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out");
+    let shapes = super::shapes::Shapes::new([32, 40], 1).unwrap();
+    super::shapes::export(&shapes, 2, &out, |_| true).unwrap();
+    let names = [
+        "images/000000.png",
+        "labels/000000.png",
+        "labels/000001.png",
+        "classes.txt",
+    ];
+    let mut files: Vec<(&str, Vec<u8>)> = names
+        .map(|name| (name, std::fs::read(out.join(name)).unwrap()))
+        .to_vec();
+    files.push((
+        "images/000001.png",
+        std::fs::read(out.join("images/000001.png")).unwrap(),
+    ));
+    spoil_all(&files, 60, ".");
+    // Without names the labels say how many classes there are.
+    files.retain(|(name, _)| *name != "classes.txt");
+    spoil_all(&files, 60, ".");
+}
+
+#[test]
 fn images() {
     let picture = RgbImage::from_fn(40, 30, |x, y| image::Rgb([x as u8 * 6, y as u8 * 8, 99]));
     let encode = |format: ImageFormat| {

@@ -15,6 +15,7 @@ use super::blob::Blob;
 use super::config::{Split, TextUnit};
 use super::label_map::LabelMap;
 use super::order::{SPLIT_STREAM, permutation};
+use super::pairs::Pairs;
 use super::picture::Picture;
 use super::segmentation::Scenes;
 use super::text::{self, Corpus};
@@ -68,6 +69,8 @@ pub(super) enum Store {
     Labelled(Vec<[PathBuf; 2]>),
     /// Drawn when they are asked for.
     Scenes(Scenes),
+    /// Two images at a time, of another data set.
+    Pairs(Pairs),
     Text(Corpus),
 }
 
@@ -170,6 +173,11 @@ impl Dataset {
     /// Whether examples are images with a label at each pixel.
     pub fn has_label_maps(&self) -> bool {
         matches!(self.store, Store::Labelled(_) | Store::Scenes(_))
+    }
+
+    /// Whether examples are two images each, the channels of one after those of the other.
+    pub fn is_pairs(&self) -> bool {
+        matches!(self.store, Store::Pairs(_))
     }
 
     /// Whether examples have classes.
@@ -317,7 +325,11 @@ impl Dataset {
         let place = self.place(split, index)?;
         let mut labels: Vec<u32> = self.labels.get(place).copied().into_iter().collect();
         let (pixels, shape, name) = match &self.store {
-            Store::Files(_) | Store::Labelled(_) | Store::Scenes(_) | Store::Bytes(_) => {
+            Store::Files(_)
+            | Store::Labelled(_)
+            | Store::Scenes(_)
+            | Store::Pairs(_)
+            | Store::Bytes(_) => {
                 let Loaded {
                     picture,
                     labels: map,
@@ -375,6 +387,7 @@ impl Dataset {
             Store::Files(paths) => alone(picture::decode(&paths[place])?),
             Store::Labelled(paths) => segmentation::load(&paths[place], self.classes.len())?,
             Store::Scenes(scenes) => scenes.load(place),
+            Store::Pairs(pairs) => alone(pairs.load(place)?),
             Store::Bytes(bytes) => {
                 let (pixels, shape) = self.slice(bytes, place);
                 let pixels = pixels.to_vec();

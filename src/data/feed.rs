@@ -145,7 +145,10 @@ impl Feed {
     /// Channels, height and width of an image before mean, crop and the like; `None` where the
     /// network reads no images.
     pub fn image_shape(&self) -> Option<[usize; 3]> {
-        let no_picture = matches!(self.dataset.store, Store::Floats(_) | Store::Text(_));
+        let no_picture = matches!(
+            self.dataset.store,
+            Store::Floats(_) | Store::Text(_) | Store::Pairs(_)
+        );
         let [channels, ..] = self.full;
         (!no_picture && matches!(channels, 1 | 3)).then_some(self.full)
     }
@@ -245,7 +248,7 @@ impl Feed {
                     });
                 }
             }
-            Store::Files(_) | Store::Labelled(_) | Store::Scenes(_) => {}
+            Store::Files(_) | Store::Labelled(_) | Store::Scenes(_) | Store::Pairs(_) => {}
         }
         let Loaded { picture, labels } = self.dataset.load(place)?;
         let picture = picture.with_channels(self.dataset.channels());
@@ -257,10 +260,14 @@ impl Feed {
             let path = path.unwrap_or(Path::new(self.dataset.source()));
             return Err(DataError::format(path, problem));
         }
-        let picture = picture
-            .with_channels(channels)
-            .ordered(self.config.preprocess.color)
-            .resized(height, width);
+        // A pair's images were coloured and resized one by one.
+        let picture = match self.dataset.is_pairs() {
+            true => picture,
+            false => picture
+                .with_channels(channels)
+                .ordered(self.config.preprocess.color)
+                .resized(height, width),
+        };
         let labels = labels.map(|map| map.resized(height, width).labels);
         let prepared = Prepared {
             pixels: picture.pixels.into(),

@@ -29,6 +29,7 @@ mod hdf5;
 mod idx;
 mod label_map;
 mod localise;
+mod pairs;
 mod palette;
 mod picture;
 mod segmentation;
@@ -46,8 +47,8 @@ pub use built_in::BUILT_IN;
 pub use classes::{CLASS_LISTS, ClassNames, MAX_CLASS_NAMES};
 pub use config::{
     Batches, Color, DataConfig, MAX_BATCH, MAX_GENERATED, MAX_LENGTH, MAX_SIDE, MAX_VOCABULARY,
-    Mean, Preprocess, Sequence, ShapesSettings, Split, Std, TargetSettings, TextSettings, TextUnit,
-    Whiten,
+    Mean, PairSettings, Preprocess, Sequence, ShapesSettings, Split, Std, TargetSettings,
+    TextSettings, TextUnit, Whiten,
 };
 pub use dataset::{Dataset, Example, Kind, Pixels};
 pub use error::DataError;

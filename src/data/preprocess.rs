@@ -15,7 +15,7 @@ pub(super) fn is_worked_on(dataset: &Dataset, config: &DataConfig) -> bool {
     let preprocess = &config.preprocess;
     let changes = preprocess.color != Color::Keep || preprocess.resize.is_some();
     match dataset.store {
-        Store::Files(_) | Store::Labelled(_) | Store::Scenes(_) => true,
+        Store::Files(_) | Store::Labelled(_) | Store::Scenes(_) | Store::Pairs(_) => true,
         Store::Bytes(_) => changes,
         Store::Floats(_) | Store::Text(_) => false,
     }
@@ -27,6 +27,10 @@ pub(super) fn prepared_shape(
     config: &DataConfig,
 ) -> Result<[usize; 3], DataError> {
     let preprocess = &config.preprocess;
+    if let (true, Some((height, width))) = (dataset.is_pairs(), dataset.size) {
+        // Both images are coloured and resized before they become one example.
+        return Ok([dataset.channels(), height, width]);
+    }
     let channels = match preprocess.color {
         Color::Keep => dataset.channels(),
         Color::Gray => 1,

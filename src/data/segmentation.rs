@@ -262,7 +262,7 @@ pub(super) fn open_voc(path: &Path) -> Result<Dataset, DataError> {
 }
 
 /// The lines of a list that are not empty, without the space around them.
-fn lines(path: &Path) -> Result<Vec<String>, DataError> {
+pub(super) fn lines(path: &Path) -> Result<Vec<String>, DataError> {
     let text = super::read_limited(
         std::io::BufReader::new(
             std::fs::File::open(path).map_err(|error| DataError::read(path, error))?,

@@ -13,6 +13,7 @@ use super::{
     Context, DataFacts, FieldVisitor, Filler, Gradients, InputPorts, LayerSpec, Passed, Phase,
     Port, Problem, Shape, Value,
 };
+use crate::i18n::Text;
 
 /// What inference knows beside the shapes of the inputs.
 #[derive(Clone, Copy, Debug)]
@@ -109,6 +110,27 @@ pub trait Metric: Send {
     fn add(&mut self, inputs: &[Value]) -> candle_core::Result<()>;
     /// The result so far; NaN before the first example.
     fn result(&self) -> f64;
+    /// What stands behind the result; by default nothing.
+    fn details(&self) -> Details {
+        Details::default()
+    }
+}
+
+/// What stands behind a metric's one number.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Details {
+    /// The same number of each class by itself, NaN where the class does not occur.
+    pub by_class: Vec<f64>,
+    /// Further numbers: a key for files, what it is, and the number.
+    pub numbers: Vec<(&'static str, Text, f64)>,
+    /// The distance of each pair of examples in order, and whether the two are of one class.
+    pub pairs: Vec<(f32, bool)>,
+}
+
+impl Details {
+    pub fn is_empty(&self) -> bool {
+        self.by_class.is_empty() && self.numbers.is_empty() && self.pairs.is_empty()
+    }
 }
 
 /// A type of layer.

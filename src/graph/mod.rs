@@ -35,7 +35,8 @@ pub use filler::Filler;
 pub use group::{Renaming, depth, is_in, leaf, parent, shared_group};
 pub use infer::{Inference, NodeInfo, PhaseInfo, Totals, infer};
 pub use layer::{
-    InferContext, Inferred, Layer, LayerObject, Metric, MetricKind, ParamSpec, Window, ron_options,
+    Details, InferContext, Inferred, Layer, LayerObject, Metric, MetricKind, ParamSpec, Window,
+    ron_options,
 };
 pub use node::{Inputs, Multiplier, Node, NodeId, Phase, Phases, PortRef};
 pub use pass::{Context, Gradients, Passed, Value, gradient_or_zeros, only_gradient};

@@ -64,7 +64,7 @@ fn matches(node: &Node, words: &[&str]) -> Option<String> {
             Ok(_) => parts.contains(word),
             Err(_) => lower.contains(**word),
         };
-        if left.iter().all(|word| says(&word)) {
+        if left.iter().all(says) {
             because.push(setting);
         }
     }

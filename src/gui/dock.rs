@@ -25,6 +25,7 @@ pub fn default_layout() -> Tree<ViewKind> {
             ViewKind::Curves,
             ViewKind::Problems,
             ViewKind::Confusion,
+            ViewKind::Segmentation,
             ViewKind::Depth,
             ViewKind::Text,
             ViewKind::Prototxt,
@@ -84,6 +85,7 @@ fn neighbour(kind: ViewKind) -> ViewKind {
         ViewKind::Maps => ViewKind::Weights,
         ViewKind::Problems
         | ViewKind::Confusion
+        | ViewKind::Segmentation
         | ViewKind::Depth
         | ViewKind::Text
         | ViewKind::Prototxt

@@ -55,6 +55,7 @@ pub enum ViewKind {
     Weights,
     Data,
     Confusion,
+    Segmentation,
     Depth,
     Text,
     Prototxt,
@@ -64,7 +65,7 @@ pub enum ViewKind {
 }
 
 impl ViewKind {
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Editor,
         Self::Palette,
         Self::Form,
@@ -74,6 +75,7 @@ impl ViewKind {
         Self::Weights,
         Self::Data,
         Self::Confusion,
+        Self::Segmentation,
         Self::Depth,
         Self::Text,
         Self::Predict,
@@ -93,6 +95,7 @@ impl ViewKind {
             Self::Weights => Text::new("Weights", "权重"),
             Self::Data => Text::new("Data", "数据"),
             Self::Confusion => Text::new("Confusion matrix", "混淆矩阵"),
+            Self::Segmentation => Text::new("Segmentation", "语义分割"),
             Self::Depth => Text::new("Gradients by depth", "各层梯度"),
             Self::Text => Text::new("Text", "文本"),
             Self::Predict => Text::new("Predict", "识别"),

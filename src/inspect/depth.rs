@@ -80,7 +80,7 @@ mod tests {
 
     #[test]
     fn layers_stand_in_their_order_with_shared_weights_once() {
-        let mut nodes = vec![
+        let mut nodes = [
             Node::new("a/conv", Box::new(Convolution::default())),
             Node::new("a/bn", Box::new(FusedBatchNorm::default())),
             Node::new("fc", Box::new(InnerProduct::default())),

@@ -14,6 +14,7 @@ mod map;
 mod picture;
 mod predictor;
 mod sampling;
+mod segmentation;
 mod tiling;
 
 pub use color::{ColorMap, NON_FINITE, Range, Shades};
@@ -27,4 +28,5 @@ pub use picture::{
 };
 pub use predictor::{Answer, Predictor, Request, Subject};
 pub use sampling::{Sampler, SamplingError};
+pub use segmentation::{answers, beside, blend, overlaps, picture_of_labels};
 pub use tiling::Tiling;

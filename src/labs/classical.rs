@@ -97,8 +97,11 @@ static CONTROLS: &[Control] = &[
     Control::count(
         "train",
         Text::new("Training images", "训练图像数"),
-        (200, 2000, 3800),
-        Text::new("The test takes 1,000 others.", "测试使用另外 1,000 幅。"),
+        (200, 2000, 8000),
+        Text::new(
+            "The test takes 1,000 others; the smaller sets have 3,999 for training.",
+            "测试使用另外 1,000 幅；较小的数据集最多有 3,999 幅用于训练。",
+        ),
     )
     .only(&[0]),
     Control::count(

@@ -128,6 +128,18 @@ pub(super) fn by_axis(
     Ok((scores, labels.contiguous()?.reshape((outer, inner))?))
 }
 
+/// Two descriptions (N, …) of one shape, and a mark for each pair.
+pub(super) fn pairs_fit(a: &Shape, b: &Shape, similar: &Shape) -> Result<(), Problem> {
+    let marks = Shape(a.0.iter().take(1).copied().collect());
+    if a.rank() < 2 || !a.agrees(b) || !marks.agrees(similar) {
+        return Err(Problem::Shape(tr_format!(
+            "two inputs (N, …) of one shape and one label for each pair are needed, but they are {a}, {b} and {similar}",
+            "需要两个形状相同的输入 (N, …) 和每对一个标签，而得到的是 {a}、{b} 和 {similar}"
+        )));
+    }
+    Ok(())
+}
+
 /// Labels (N, …) for scores (N, C, …), with at least as many scores as the data has classes,
 /// which stand at `axis`.
 pub(super) fn labels_fit(

@@ -3,10 +3,12 @@
 mod accuracy;
 mod error;
 mod overlap;
+mod verification;
 
 pub use accuracy::Accuracy;
 pub use error::MeanAbsoluteError;
 pub use overlap::MeanIoU;
+pub use verification::Verification;
 
 use candle_core::{DType, Result, Tensor, bail};
 

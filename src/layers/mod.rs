@@ -42,7 +42,7 @@ pub use loss::{
     ContrastiveLoss, EuclideanLoss, HingeLoss, HingeNorm, InfogainLoss, MultinomialLogisticLoss,
     Normalization, SigmoidCrossEntropyLoss, SmoothL1Loss, Softmax, SoftmaxWithLoss,
 };
-pub use metric::{Accuracy, MeanAbsoluteError, MeanIoU};
+pub use metric::{Accuracy, MeanAbsoluteError, MeanIoU, Verification};
 pub use norm::{BatchNorm, FusedBatchNorm, GlobalStats};
 pub use piecewise::{Maxout, PReLU};
 pub use pool::{PoolMethod, Pooling};
@@ -118,6 +118,7 @@ pub static CATALOGUE: &[Entry] = &[
     Entry::of::<ContrastiveLoss>(),
     Entry::of::<Accuracy>(),
     Entry::of::<MeanIoU>(),
+    Entry::of::<Verification>(),
     Entry::of::<MeanAbsoluteError>(),
 ];
 

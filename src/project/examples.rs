@@ -63,6 +63,6 @@ macro_rules! examples {
 examples! {
     First: "lenet-digits", "mlp-fashion", "perceptron-digits", "mlp-digits", "localise";
     Sequences: "lstm-digits", "char-lstm";
-    Classification: "alexnet", "alexnet-torchvision", "vgg16", "googlenet", "googlenet-torchvision", "inception-naive", "resnet18", "resnet34", "resnet50", "resnet101", "resnet20-cifar", "plain20-cifar";
-    Segmentation: "fcn32s", "fcn16s", "fcn8s", "fcn-resnet50";
+    Classification: "alexnet-mini", "vgg-mini", "inception-mini", "resnet-mini", "siamese-verify", "alexnet", "alexnet-torchvision", "vgg16", "googlenet", "googlenet-torchvision", "inception-naive", "resnet18", "resnet34", "resnet50", "resnet101", "resnet20-cifar", "plain20-cifar";
+    Segmentation: "fcn-mini", "fcn32s", "fcn16s", "fcn8s", "fcn-resnet50";
 }

@@ -1,6 +1,6 @@
 //! What a network makes of a whole split: mean loss, metrics, and its answer to every example.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use super::run::feed_of;
@@ -48,6 +48,13 @@ pub fn evaluate(
             predictions.extend(classifier.predictions(net, &pass, labels)?);
         }
     }
+    let mut details = BTreeMap::new();
+    for (name, _, metric) in &tally.metrics {
+        let found = metric.details();
+        if !found.is_empty() {
+            details.insert(name.clone(), found);
+        }
+    }
     let metrics = tally.metrics.into_iter();
     Ok(Some(Evaluation {
         iteration,
@@ -56,6 +63,7 @@ pub fn evaluate(
         metrics: metrics
             .map(|(name, _, metric)| (name, metric.result()))
             .collect(),
+        details,
         predictions,
         seconds: begin.elapsed().as_secs_f64(),
     }))

@@ -13,7 +13,7 @@ use crate::i18n::tr_format;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct History {
     pub steps: Vec<Progress>,
-    /// Without their predictions and, once read from a file, their durations.
+    /// Without their predictions, details and, once read from a file, their durations.
     pub evaluations: Vec<Evaluation>,
 }
 
@@ -25,6 +25,7 @@ const LOSS: &str = "loss";
 impl History {
     pub fn add_evaluation(&mut self, evaluation: &Evaluation) {
         self.evaluations.push(Evaluation {
+            details: BTreeMap::new(),
             predictions: Vec::new(),
             ..evaluation.clone()
         });
@@ -131,6 +132,7 @@ impl History {
                 split,
                 loss: None,
                 metrics: Vec::new(),
+                details: BTreeMap::new(),
                 predictions: Vec::new(),
                 seconds: 0.0,
             };
@@ -173,6 +175,7 @@ mod tests {
             split,
             loss,
             metrics: metrics.iter().map(|(n, v)| ((*n).to_owned(), *v)).collect(),
+            details: BTreeMap::new(),
             predictions: Vec::new(),
             seconds: 0.0,
         };

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use candle_core::Tensor;
 
 use crate::data::SplitName;
-use crate::graph::Value;
+use crate::graph::{Details, Value};
 
 /// What a session is told to do; carried out between two iterations.
 #[derive(Clone, Debug, PartialEq)]
@@ -93,6 +93,8 @@ pub struct Evaluation {
     pub loss: Option<f64>,
     /// By metric node's name, in the graph's order.
     pub metrics: Vec<(String, f64)>,
+    /// What stands behind those of them that say more, by the node's name.
+    pub details: BTreeMap<String, Details>,
     /// One for each example of the split in order; empty where the network does not classify.
     pub predictions: Vec<Prediction>,
     pub seconds: f64,

@@ -1,8 +1,8 @@
 //! Settings that make sense for no data set are refused, with what to write instead.
 
 use super::{
-    DataConfig, MAX_BATCH, MAX_GENERATED, MAX_LENGTH, MAX_SIDE, MAX_VOCABULARY, Mean, Preprocess,
-    Sequence, ShapesSettings, Std, TextUnit, Whiten,
+    DataConfig, MAX_BATCH, MAX_GENERATED, MAX_LENGTH, MAX_SIDE, MAX_VOCABULARY, Mean, PairSettings,
+    Preprocess, Sequence, ShapesSettings, Std, TextUnit, Whiten,
 };
 use crate::data::DataError;
 use crate::data::shapes::{SIDES, TEST_SEED};
@@ -49,7 +49,26 @@ impl DataConfig {
         }
         self.classes.check()?;
         self.shapes.check()?;
+        if let Some(pairs) = &self.pairs {
+            pairs.check()?;
+        }
         self.preprocess.check()
+    }
+}
+
+impl PairSettings {
+    fn check(&self) -> Result<(), DataError> {
+        for (setting, count) in [("pairs.train", self.train), ("pairs.test", self.test)] {
+            let problem = tr_format!(
+                "is {count}; it must be 20 to {MAX_GENERATED}, and a multiple of 20 for the test",
+                "为 {count}；应在 20 到 {MAX_GENERATED} 之间，测试数须为 20 的倍数"
+            );
+            let is_even = setting == "pairs.train" || count.is_multiple_of(20);
+            if !(20..=MAX_GENERATED).contains(&count) || !is_even {
+                return Err(DataError::config(setting, problem));
+            }
+        }
+        Ok(())
     }
 }
 

@@ -7,7 +7,7 @@ use super::{Counts, Dataset, Store};
 use crate::data::blob::Blob;
 use crate::data::config::{DataConfig, Mean};
 use crate::data::{
-    BUILT_IN, DataError, built_in, cifar, folder, hdf5, idx, segmentation, table, text,
+    BUILT_IN, DataError, built_in, cifar, folder, hdf5, idx, pairs, segmentation, table, text,
 };
 use crate::i18n::{tr, tr_format};
 
@@ -23,7 +23,11 @@ impl Dataset {
             Mean::File(path) => Some(Arc::new(Blob::open(&base.join(path))?)),
             _ => None,
         };
-        let dataset = Self::open_source(config, base)?;
+        let mut dataset = Self::open_source(config, base)?;
+        if let Some(settings) = &config.pairs {
+            config.check()?;
+            dataset = pairs::open(dataset, settings, config, base)?;
+        }
         let names = config.classes.clone();
         Ok(Self {
             mean,
@@ -99,6 +103,7 @@ impl Dataset {
             Store::Files(paths) => paths.len() == count,
             Store::Labelled(paths) => paths.len() == count,
             Store::Scenes(scenes) => scenes.len() == count,
+            Store::Pairs(pairs) => pairs.len() == count,
             Store::Text(corpus) => corpus.windows() == count,
         };
         let answered = (self.labels.is_empty() || self.labels.len() == count)

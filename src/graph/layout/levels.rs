@@ -35,7 +35,7 @@ pub fn place(shapes: &[Shape], view: [f32; 2], outermost: bool) -> Vec<[f32; 2]>
         let width: f32 = spans.iter().map(|span| span.width + GAP[0]).sum();
         let rows = match outermost || width > view[0] {
             true => rows(&spans, view),
-            false => vec![0..spans.len()],
+            false => std::iter::once(0..spans.len()).collect(),
         };
         for row in rows {
             let most =

@@ -316,6 +316,7 @@ pub static COMMANDS: &[Command] = &[
     show(ViewKind::Weights),
     show(ViewKind::Data),
     show(ViewKind::Confusion),
+    show(ViewKind::Segmentation),
     show(ViewKind::Depth),
     show(ViewKind::Text),
     show(ViewKind::Predict),

@@ -4,6 +4,7 @@ use egui::{Id, RichText, ScrollArea, Stroke, TextEdit, Ui, vec2};
 
 use super::canvas::Axes;
 use super::{BenchView, Lab};
+use crate::gui::ViewKind;
 use crate::gui::commands::CommandId;
 use crate::gui::context::Action;
 use crate::gui::plots::{color, number, short};
@@ -239,7 +240,7 @@ impl PoliciesView {
 
     fn prototxt_ui(&mut self, ui: &mut Ui) {
         ui.horizontal(|ui| {
-            ui.label(RichText::new("Prototxt").strong());
+            ui.label(RichText::new(ViewKind::Prototxt.title().get()).strong());
             if ui.button(tr("Copy", "复制")).clicked() {
                 ui.ctx().copy_text(self.prototxt.clone());
             }

@@ -34,6 +34,7 @@ fn evaluated(iteration: u64, accuracy: f64) -> Event {
         split: SplitName::Validation,
         loss: Some(0.5),
         metrics: vec![("accuracy".into(), accuracy)],
+        details: BTreeMap::new(),
         predictions: vec![prediction; 2],
         seconds: 1.0,
     })

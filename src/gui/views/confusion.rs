@@ -8,7 +8,7 @@ use egui::{RichText, ScrollArea, Ui, vec2};
 use serde::{Deserialize, Serialize};
 
 use super::gallery::{Entry, Gallery};
-use super::thumbnails::Thumbnails;
+use super::thumbnails::{LabelsShown, Thumbnails};
 use super::tiles::Tiles;
 use crate::data::SplitName;
 use crate::gui::context::{Action, Ctx, View};
@@ -257,6 +257,7 @@ impl ConfusionView {
         let gallery = Gallery {
             split,
             preprocessed: false,
+            labels: LabelsShown::Off,
             side: 60.0,
             total: examples.len(),
             entry: &entry,

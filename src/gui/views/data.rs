@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use super::gallery::{Entry, Gallery};
 use super::sample::target_texts;
-use super::thumbnails::{Source, Thumbnails};
+use super::segmentation::legend_ui;
+use super::thumbnails::{LabelsShown, Source, Thumbnails};
 use crate::data::{Dataset, Feed, Pixels, SplitName};
 use crate::gui::context::{Action, Ctx, View};
 use crate::gui::format::exact;
@@ -17,6 +18,7 @@ use crate::i18n::{tr, tr_format};
 pub struct DataView {
     split: SplitName,
     preprocessed: bool,
+    labels: LabelsShown,
     /// Only this class.
     class: Option<u32>,
     /// The side of an image in points.
@@ -34,6 +36,7 @@ impl Default for DataView {
         Self {
             split: SplitName::Train,
             preprocessed: false,
+            labels: LabelsShown::default(),
             class: None,
             side: 56.0,
             listed: None,
@@ -105,8 +108,13 @@ impl DataView {
             .show(ui, |ui| {
                 ui.label(about).on_hover_text(hover);
                 spectrum_ui(ui, feed);
-                self.classes_ui(ui, feed);
+                if !dataset.has_label_maps() {
+                    self.classes_ui(ui, feed);
+                }
             });
+        if dataset.has_label_maps() {
+            legend_ui(ui, dataset);
+        }
     }
 
     /// How many examples of each class each split holds.
@@ -175,6 +183,11 @@ impl DataView {
             let size = Slider::new(&mut self.side, 28.0..=160.0).show_value(false);
             ui.add(size)
                 .on_hover_text(tr("size of the images", "图像大小"));
+            if dataset.has_label_maps() {
+                self.class = None;
+                self.labels_ui(ui);
+                return self.preprocessed_ui(ui);
+            }
             let all = tr("all classes", "所有类别");
             let name = self
                 .class
@@ -187,14 +200,29 @@ impl DataView {
                     ui.selectable_value(&mut self.class, Some(class), name.as_ref());
                 }
             });
-            let about = tr(
-                "as the network sees it: from each image's least value (black) to its greatest (white)",
-                "网络所见：每幅图像从最小值（黑）到最大值（白）",
-            );
-            let name = tr("preprocessed", "预处理后");
-            ui.checkbox(&mut self.preprocessed, name)
-                .on_hover_text(about);
+            self.preprocessed_ui(ui);
         });
+    }
+
+    fn preprocessed_ui(&mut self, ui: &mut Ui) {
+        let about = tr(
+            "as the network sees it: from each image's least value (black) to its greatest (white)",
+            "网络所见：每幅图像从最小值（黑）到最大值（白）",
+        );
+        let name = tr("preprocessed", "预处理后");
+        ui.checkbox(&mut self.preprocessed, name)
+            .on_hover_text(about);
+    }
+
+    fn labels_ui(&mut self, ui: &mut Ui) {
+        ui.weak(tr("labels", "标签"));
+        for (shown, name) in [
+            (LabelsShown::Over, tr("over the image", "叠加")),
+            (LabelsShown::Beside, tr("beside it", "并排")),
+            (LabelsShown::Off, tr("hidden", "隐藏")),
+        ] {
+            ui.selectable_value(&mut self.labels, shown, name);
+        }
     }
 
     /// The number of examples to show; those of one class are listed once.
@@ -275,6 +303,7 @@ impl DataView {
         let gallery = Gallery {
             split,
             preprocessed: self.preprocessed,
+            labels: self.labels,
             side: self.side,
             total,
             entry: &entry,

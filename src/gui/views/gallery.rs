@@ -5,7 +5,7 @@ use egui::{
     WidgetInfo, WidgetType, vec2,
 };
 
-use super::thumbnails::{Shot, Thumbnails};
+use super::thumbnails::{LabelsShown, Shot, Thumbnails};
 use crate::data::{Feed, SplitName};
 use crate::gui::ViewKind;
 use crate::gui::context::{Action, Ctx};
@@ -20,6 +20,7 @@ const CAPTION: f32 = 15.0;
 pub struct Gallery<'a> {
     pub split: SplitName,
     pub preprocessed: bool,
+    pub labels: LabelsShown,
     /// Of an image, in points.
     pub side: f32,
     pub total: usize,
@@ -97,6 +98,7 @@ impl Gallery<'_> {
             split,
             index,
             preprocessed,
+            labels: self.labels,
         };
         thumbnails.draw(ui, feed, shot, image);
         let visuals = ui.visuals();

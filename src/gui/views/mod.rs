@@ -11,6 +11,7 @@ mod data;
 mod depth;
 mod maps;
 mod predict;
+mod segmentation;
 mod text;
 mod training_bar;
 mod weights;
@@ -28,6 +29,7 @@ pub use data::DataView;
 pub use depth::DepthView;
 pub use maps::MapsView;
 pub use predict::PredictView;
+pub use segmentation::SegmentationView;
 pub use text::TextView;
 pub use training_bar::TrainingBar;
 pub use weights::WeightsView;
@@ -48,6 +50,7 @@ pub struct Views {
     data: DataView,
     depth: DepthView,
     confusion: ConfusionView,
+    segmentation: SegmentationView,
     text: TextView,
     predict: PredictView,
 }
@@ -62,6 +65,7 @@ impl Views {
             ViewKind::Data => &mut self.data,
             ViewKind::Depth => &mut self.depth,
             ViewKind::Confusion => &mut self.confusion,
+            ViewKind::Segmentation => &mut self.segmentation,
             ViewKind::Text => &mut self.text,
             ViewKind::Predict => &mut self.predict,
             ViewKind::Editor

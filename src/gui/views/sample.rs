@@ -5,7 +5,7 @@ use rand::Rng;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
-use super::thumbnails::{Shot, Thumbnails};
+use super::thumbnails::{LabelsShown, Shot, Thumbnails};
 use crate::data::{Feed, Pixels, SplitName};
 use crate::gui::context::{Action, Ctx};
 use crate::gui::format::exact;
@@ -30,6 +30,7 @@ pub fn picker_ui(
             split,
             index,
             preprocessed: false,
+            labels: LabelsShown::Over,
         };
         thumbnails.draw(ui, feed, shot, rect);
         if boxed {
@@ -113,6 +114,9 @@ fn truth_ui(ui: &mut Ui, ctx: &Ctx<'_>, feed: &Feed) {
             Some(label) => {
                 let name = dataset.class_name(label);
                 ui.label(tr_format!("label: {name}", "标签：{name}"));
+            }
+            None if index < dataset.len(split) && dataset.has_label_maps() => {
+                ui.weak(tr("a label for each pixel", "逐像素标签"));
             }
             None if index < dataset.len(split) => text_ui(ui, feed, split, index),
             None => drop(ui.label(tr("there is no such example", "没有这个样本"))),

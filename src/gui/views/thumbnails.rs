@@ -5,8 +5,11 @@ use std::time::{Duration, Instant};
 
 use egui::{Color32, ColorImage, Rect, TextureHandle, TextureOptions, Ui, Vec2, pos2, vec2};
 
-use crate::data::{DataConfig, DataError, Feed, Pixels, SplitName};
-use crate::inspect::{Maps, Picture, picture_of_bytes, picture_of_values};
+use crate::data::{DataConfig, DataError, Dataset, Feed, Pixels, SplitName};
+use crate::inspect::{
+    Maps, Picture, beside, blend, picture_of_bytes, picture_of_labels, picture_of_values,
+};
+use serde::{Deserialize, Serialize};
 
 /// The longest side of a thumbnail in pixels; larger images are reduced.
 const SIDE: usize = 64;
@@ -21,6 +24,18 @@ pub struct Shot {
     pub split: SplitName,
     pub index: usize,
     pub preprocessed: bool,
+    pub labels: LabelsShown,
+}
+
+/// Where the labels of the pixels are shown, of data that have them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum LabelsShown {
+    Off,
+    /// Half of the colours over the image.
+    #[default]
+    Over,
+    /// At the image's right.
+    Beside,
 }
 
 /// A cache of thumbnails; what was not seen for longest makes room.
@@ -173,31 +188,66 @@ impl Thumbnails {
     }
 }
 
-/// An example as an image: as its source holds it, or as the network sees it.
+/// An example as an image, with its labels where each pixel has one: as its source holds it, or
+/// as the network sees it.
 pub fn picture(feed: &Feed, shot: Shot) -> Result<Picture, DataError> {
-    let Shot {
-        split,
-        index,
-        preprocessed,
-    } = shot;
-    if preprocessed {
-        let maps = Maps::of(&feed.preprocessed(split, index)?, 0)?;
-        return Ok(picture_of_values(
-            &maps.values,
-            [maps.channels, maps.height, maps.width],
-        ));
+    let (picture, labels) = image_and_labels(feed, shot)?;
+    let is_map = labels.len() == picture.width * picture.height && !labels.is_empty();
+    if !is_map || shot.labels == LabelsShown::Off {
+        return Ok(picture);
     }
-    let example = feed.dataset().example(split, index)?;
+    let labels = picture_of_labels(&labels, picture.width);
+    Ok(match shot.labels {
+        LabelsShown::Beside => beside(&[picture, labels]).1,
+        _ => blend(&picture, &labels, 0.5),
+    })
+}
+
+/// The same apart; no labels where the pixels have none.
+pub fn image_and_labels(feed: &Feed, shot: Shot) -> Result<(Picture, Vec<u32>), DataError> {
+    let dataset = feed.dataset();
+    let (split, index) = (shot.split, shot.index);
+    if shot.preprocessed {
+        let batch = feed.batch(split, &[index])?;
+        let maps = Maps::of(&batch.data, 0)?;
+        let labels = batch.labels.filter(|_| dataset.has_label_maps());
+        let labels = labels.map(|labels| labels.flatten_all()?.to_vec1());
+        let shape = [maps.channels, maps.height, maps.width];
+        let picture = halves(dataset, shape, &maps.values, picture_of_values);
+        return Ok((picture, labels.transpose()?.unwrap_or_default()));
+    }
+    let example = dataset.example(split, index)?;
     let shape = match example.shape[..] {
         [channels, height, width] => [channels, height, width],
         _ => [1, 1, example.shape.iter().product()],
     };
-    Ok(match &example.pixels {
-        Pixels::U8(bytes) => picture_of_bytes(bytes, shape),
+    let picture = match &example.pixels {
+        Pixels::U8(bytes) => halves(dataset, shape, bytes, picture_of_bytes),
         Pixels::F32(values) => picture_of_values(values, shape),
         Pixels::Tokens(tokens) => {
             let values: Vec<f32> = tokens.iter().map(|token| *token as f32).collect();
             picture_of_values(&values, shape)
         }
-    })
+    };
+    let labels = if dataset.has_label_maps() {
+        example.labels
+    } else {
+        Vec::new()
+    };
+    Ok((picture, labels))
+}
+
+/// The two images of a pair beside each other; anything else as it is.
+fn halves<T>(
+    dataset: &Dataset,
+    [channels, height, width]: [usize; 3],
+    values: &[T],
+    draw: impl Fn(&[T], [usize; 3]) -> Picture,
+) -> Picture {
+    if !dataset.is_pairs() {
+        return draw(values, [channels, height, width]);
+    }
+    let (first, second) = values.split_at(values.len() / 2);
+    let shape = [channels / 2, height, width];
+    beside(&[draw(first, shape), draw(second, shape)]).1
 }

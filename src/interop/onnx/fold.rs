@@ -86,7 +86,8 @@ pub(super) fn fold<'a>(node: &NodeView<'a>, inputs: &[Value<'a>], opset: u64) ->
             let [from, to, step] = [0, 1, 2].map(|index| given(index)?.single());
             let (from, to, step) = (from?, to?, step?);
             let count = ((to - from) / step).ceil().max(0.0);
-            if !(count <= FEW as f64) {
+            // A count that is no number is refused too.
+            if count.is_nan() || count > FEW as f64 {
                 return None;
             }
             let values = (0..count as usize).map(|index| Some(from + index as f64 * step));

@@ -310,10 +310,7 @@ impl Form<'_, '_> {
     }
 
     /// The layer itself.
-    fn layer<T: Layer>(&self) -> Result<T, String>
-    where
-        T: Clone,
-    {
+    fn layer<T: Layer + Clone>(&self) -> Result<T, String> {
         let layer = self.node.layer.as_any().downcast_ref::<T>();
         layer.cloned().ok_or_else(unsaid)
     }

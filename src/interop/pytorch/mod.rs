@@ -15,6 +15,7 @@ mod value;
 mod tests;
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::io::{Read, Seek, SeekFrom};
 
 use crate::i18n::tr;
@@ -52,9 +53,8 @@ pub fn open(mut file: Box<dyn Source>, length: u64) -> Result<Contents, String> 
     let pickle = archive.pickle()?;
     let mut places = BTreeMap::new();
     for id in &pickle.heap.storages {
-        let place = (id.key.clone(), id.number);
-        if !places.contains_key(&place) {
-            places.insert(place, archive.storage(id)?);
+        if let Entry::Vacant(place) = places.entry((id.key.clone(), id.number)) {
+            place.insert(archive.storage(id)?);
         }
     }
     contents(Store::new(file, length), &pickle, &places)

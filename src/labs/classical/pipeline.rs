@@ -362,7 +362,7 @@ mod tests {
 
     #[test]
     fn every_feature_tells_digits_apart_and_hog_best_of_all() {
-        let images = Images::open("digits", 1500).unwrap();
+        let images = Images::open("digits", 2000).unwrap();
         let found: Vec<f64> = (0..FEATURES.len())
             .map(|feature| Pipeline::new(feature).finish(&images))
             .collect();

@@ -33,7 +33,8 @@ pub struct Race {
 fn usual_rate(method: Method, momentum: bool) -> f64 {
     match (method, momentum) {
         (Method::AdaGrad, _) => 0.3,
-        (Method::AdaDelta, _) => 10.0,
+        // More, and it trembles around the minimum of a steep surface.
+        (Method::AdaDelta, _) => 1.0,
         (Method::RmsProp, _) => 0.02,
         (Method::Adam, _) => 0.05,
         (_, true) => 0.02,

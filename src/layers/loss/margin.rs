@@ -3,13 +3,13 @@
 use candle_core::Tensor;
 use serde::{Deserialize, Serialize};
 
-use super::{LOSS, labels_fit, scalar};
+use super::{LOSS, labels_fit, pairs_fit, scalar};
 use crate::choice;
 use crate::graph::{
     Context, Family, Field, FieldVisitor, Gradients, InferContext, Inferred, InputPorts, Layer,
     LayerSpec, Passed, Port, Problem, Role, Shape, Value, only_gradient,
 };
-use crate::i18n::{Text, tr_format};
+use crate::i18n::Text;
 use crate::nn;
 
 choice! {
@@ -174,14 +174,7 @@ impl Layer for ContrastiveLoss {
     }
 
     fn infer(&self, _: &InferContext<'_>, inputs: &[&Shape]) -> Result<Inferred, Problem> {
-        let (a, b, similar) = (inputs[0], inputs[1], inputs[2]);
-        let marks = Shape(a.0.iter().take(1).copied().collect());
-        if a.rank() < 2 || !a.agrees(b) || !marks.agrees(similar) {
-            return Err(Problem::Shape(tr_format!(
-                "two inputs (N, …) of one shape and one label for each pair are needed, but they are {a}, {b} and {similar}",
-                "需要两个形状相同的输入 (N, …) 和每对一个标签，而得到的是 {a}、{b} 和 {similar}"
-            )));
-        }
+        pairs_fit(inputs[0], inputs[1], inputs[2])?;
         Ok(scalar())
     }
 

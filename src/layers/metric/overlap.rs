@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{Scored, batch_value};
 use crate::graph::{
-    Context, Family, Field, FieldVisitor, InferContext, Inferred, InputPorts, Layer, LayerSpec,
-    Metric, Passed, Port, Problem, Role, Shape, Value,
+    Context, Details, Family, Field, FieldVisitor, InferContext, Inferred, InputPorts, Layer,
+    LayerSpec, Metric, Passed, Port, Problem, Role, Shape, Value,
 };
 use crate::i18n::Text;
 use crate::layers::loss::{AXIS, ignore_label_field, labels_fit, scalar};
@@ -94,6 +94,20 @@ impl Confusion {
     }
 }
 
+impl Confusion {
+    /// The overlap of each class, NaN where it was neither a label nor an answer.
+    fn by_class(&self) -> impl Iterator<Item = f64> + '_ {
+        let classes = self.classes;
+        let count = move |label: usize, answer: usize| self.counts[label * classes + answer];
+        (0..classes).map(move |class| {
+            let labelled: u64 = (0..classes).map(|answer| count(class, answer)).sum();
+            let answered: u64 = (0..classes).map(|label| count(label, class)).sum();
+            let both = count(class, class);
+            both as f64 / (labelled + answered - both) as f64
+        })
+    }
+}
+
 impl Metric for Confusion {
     fn add(&mut self, inputs: &[Value]) -> candle_core::Result<()> {
         let [scores, labels] = inputs else {
@@ -122,20 +136,18 @@ impl Metric for Confusion {
     }
 
     fn result(&self) -> f64 {
-        let classes = self.classes;
-        let count = |label: usize, answer: usize| self.counts[label * classes + answer];
-        let (mut sum, mut occurring) = (0.0, 0u64);
-        for class in 0..classes {
-            let labelled: u64 = (0..classes).map(|answer| count(class, answer)).sum();
-            let answered: u64 = (0..classes).map(|label| count(label, class)).sum();
-            let both = count(class, class);
-            let either = labelled + answered - both;
-            if either > 0 {
-                sum += both as f64 / either as f64;
-                occurring += 1;
-            }
+        let occurring = self.by_class().filter(|overlap| !overlap.is_nan());
+        let (sum, count) = occurring.fold((0.0, 0u64), |(sum, count), overlap| {
+            (sum + overlap, count + 1)
+        });
+        sum / count as f64
+    }
+
+    fn details(&self) -> Details {
+        Details {
+            by_class: self.by_class().collect(),
+            ..Details::default()
         }
-        sum / occurring as f64
     }
 }
 
@@ -165,6 +177,9 @@ mod tests {
         assert_eq!(metric.result(), 1.0);
         metric.add(&batch(&[0, 1, 2], &[1, 0, 255])).unwrap();
         assert!((metric.result() - (2.0 / 4.0 + 1.0 / 3.0) / 2.0).abs() < 1e-12);
+        let by_class = metric.details().by_class;
+        assert_eq!(by_class[..2], [2.0 / 4.0, 1.0 / 3.0]);
+        assert!(by_class[2].is_nan());
         metric.add(&batch(&[0], &[7])).unwrap_err();
     }
 }

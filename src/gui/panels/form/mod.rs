@@ -7,6 +7,7 @@ mod node;
 mod preprocess;
 mod project;
 mod several;
+mod sources;
 mod stages;
 
 use egui::{RichText, Ui};

@@ -3,7 +3,7 @@
 use egui::{RichText, Ui};
 
 use super::fields::{Typing, count_ui, whole_ui};
-use super::{change, classes, grid_ui, name_ui, preprocess, section_ui};
+use super::{change, classes, grid_ui, name_ui, preprocess, section_ui, sources};
 use crate::data::{BUILT_IN, DataConfig, MAX_BATCH};
 use crate::gui::context::{Action, Ctx};
 use crate::i18n::{Text, tr, tr_format};
@@ -130,6 +130,8 @@ fn data_ui(ui: &mut Ui, ctx: &Ctx<'_>, typing: &mut Typing, actions: &mut Vec<Ac
         let names = classes::classes_ui(ui, &mut data, feed, typing, actions);
         mark("class names", names);
         mark("text", preprocess::text_ui(ui, &mut data));
+        mark("shapes", sources::shapes_ui(ui, &mut data));
+        mark("pairs", sources::pairs_ui(ui, &mut data));
         mark("targets", preprocess::targets_ui(ui, &mut data, typing));
         mark(
             "preprocess",

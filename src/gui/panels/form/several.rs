@@ -265,10 +265,13 @@ fn freeze_ui(ui: &mut Ui, learning: &[(&Node, BTreeSet<&str>)], actions: &mut Ve
     ui.end_row();
 }
 
+/// One of the two factors.
+type Part = fn(&mut Multiplier) -> &mut f64;
+
 fn multiplier_ui(ui: &mut Ui, suffix: &'static str, nodes: &[&Node], actions: &mut Vec<Action>) {
     name_ui(ui, suffix, "");
     ui.horizontal(|ui| {
-        let parts: [(&str, fn(&mut Multiplier) -> &mut f64); 2] = [
+        let parts: [(&str, Part); 2] = [
             (tr("rate ×", "学习率 ×"), |multiplier| {
                 &mut multiplier.lr
             }),

@@ -244,7 +244,12 @@ impl<'a> Op<'_, 'a> {
         let (units, layers) = of(&self.reader.drafts[lower])?;
         let same_place =
             self.reader.drafts[lower].place.path == self.reader.drafts[upper].place.path;
-        let readers = self.reader.drafts.iter().flat_map(|draft| &draft.inputs);
+        let own = self
+            .reader
+            .drafts
+            .iter()
+            .filter(|draft| draft.merged.is_none());
+        let readers = own.flat_map(|draft| &draft.inputs);
         let readers = readers.filter(|from| **from == Some((lower, 0))).count();
         let suffixes = SUFFIXES.get(layers)?;
         if units != hidden
