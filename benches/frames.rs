@@ -220,7 +220,10 @@ fn measure_editor(frames: usize) -> anyhow::Result<()> {
     let layout = begun.elapsed().as_secs_f64() * 1e3;
     window.run_steps(10);
     println!("{nodes} nodes; laid out in {layout:.1} ms");
-    println!("{:<28} {:>8} {:>8} {:>8}", "", "median", "99 %", "longest");
+    println!(
+        "{:<28} {:>8} {:>8} {:>8} {:>9} {:>9}",
+        "", "median", "99 %", "longest", "busy", "99 % busy"
+    );
     for (near, what) in [(false, "whole graph"), (true, "near")] {
         for (doing, name) in [
             (Doing::Nothing, "idle"),
@@ -239,18 +242,27 @@ fn measure_editor(frames: usize) -> anyhow::Result<()> {
             };
             app.perform(look, &ctx);
             window.run_steps(6);
-            let times = act(&mut window, doing, frames, nodes / 2)?;
-            let at = |part: f64| times[((times.len() - 1) as f64 * part).round() as usize];
-            let [median, late, last] = [0.5, 0.99, 1.0].map(at);
+            let [times, busy] = act(&mut window, doing, frames, nodes / 2)?;
+            let at = |times: &[f64], part: f64| {
+                times[((times.len() - 1) as f64 * part).round() as usize]
+            };
+            let [median, late, last] = [0.5, 0.99, 1.0].map(|part| at(&times, part));
+            let [own, own_late] = [0.5, 0.99].map(|part| at(&busy, part));
             let name = format!("{what}, {name}");
-            println!("{name:<28} {median:>8.2} {late:>8.2} {last:>8.2}");
+            println!("{name:<28} {median:>8.2} {late:>8.2} {last:>8.2} {own:>9.2} {own_late:>9.2}");
         }
     }
     Ok(())
 }
 
-/// The sorted milliseconds of frames in which the pointer does something.
-fn act(window: &mut Window, doing: Doing, frames: usize, node: usize) -> anyhow::Result<Vec<f64>> {
+/// The sorted milliseconds of frames in which the pointer does something: on the clock, and those
+/// in which the thread had a processor.
+fn act(
+    window: &mut Window,
+    doing: Doing,
+    frames: usize,
+    node: usize,
+) -> anyhow::Result<[Vec<f64>; 2]> {
     let editor = &app(window)?.editor;
     let (to_window, middle) = (
         editor.to_window(),
@@ -279,7 +291,7 @@ fn act(window: &mut Window, doing: Doing, frames: usize, node: usize) -> anyhow:
         window.run_steps(2);
     }
     let state = window.state_mut().as_mut().context("no window")?;
-    state.times.clear();
+    (state.times, state.busy) = (Vec::new(), Vec::new());
     for frame in 0..frames {
         let angle = frame as f32 / 90.0 * std::f32::consts::TAU;
         let modifiers = match doing {
@@ -301,15 +313,20 @@ fn act(window: &mut Window, doing: Doing, frames: usize, node: usize) -> anyhow:
         window.run_steps(1);
     }
     let state = window.state_mut().as_mut().context("no window")?;
-    let mut times = std::mem::take(&mut state.times);
+    let mut both = [
+        std::mem::take(&mut state.times),
+        std::mem::take(&mut state.busy),
+    ];
     if holds {
         button(window, start, false);
         window.run_steps(2);
         window.key_press(egui::Key::Escape);
         window.run_steps(2);
     }
-    times.sort_by(f64::total_cmp);
-    Ok(times)
+    for times in &mut both {
+        times.sort_by(f64::total_cmp);
+    }
+    Ok(both)
 }
 
 /// How the window trains in one measurement.

@@ -115,7 +115,7 @@ impl Item {
 
     fn anchor(&self) -> f32 {
         match self {
-            Self::Box { size, .. } => ANCHOR.min(size[1] / 2.0),
+            Self::Box { size, .. } => ANCHOR.min(size[1]),
             Self::Group(level) => level.anchor + FRAME[1],
         }
     }

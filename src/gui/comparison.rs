@@ -48,14 +48,25 @@ impl Comparison {
         added.chain(changed).collect()
     }
 
-    /// The nodes that are only in the other project.
+    /// The boxes that are only in the other project: nodes, and what is folded there as one.
     pub fn ghosts(&self) -> Vec<Ghost> {
-        let removed = self.diff.graph.removed.iter();
-        let nodes = removed.filter_map(|id| self.other.graph.node(*id));
-        let ghost = |node: &crate::graph::Node| Ghost {
-            name: node.name.clone(),
-            place: node.position,
+        let graph = &self.other.graph;
+        let mut corners: BTreeMap<&str, [f32; 2]> = BTreeMap::new();
+        for node in self
+            .diff
+            .graph
+            .removed
+            .iter()
+            .filter_map(|id| graph.node(*id))
+        {
+            let name = graph.folded_around(&node.name).unwrap_or(&node.name);
+            let corner = corners.entry(name).or_insert(node.position);
+            *corner = [0, 1].map(|axis| corner[axis].min(node.position[axis]));
+        }
+        let ghost = |(name, place): (&str, [f32; 2])| Ghost {
+            name: name.to_owned(),
+            place,
         };
-        nodes.map(ghost).collect()
+        corners.into_iter().map(ghost).collect()
     }
 }

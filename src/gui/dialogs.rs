@@ -316,9 +316,11 @@ fn replace_ui(
             let button = egui::Button::selectable(index == *marked, spec.name)
                 .shortcut_text(RichText::new(title).small().weak());
             let size = [ui.available_width(), 24.0];
-            let response = ui
-                .add_sized(size, button)
-                .on_hover_ui(|ui| about_layer_ui(ui, spec));
+            let response = ui.add_sized(size, button);
+            // Beside the list and not over the next layers of it.
+            let mut tooltip = egui::Tooltip::for_enabled(&response);
+            tooltip.popup = tooltip.popup.align(egui::RectAlign::RIGHT_START).gap(24.0);
+            tooltip.show(|ui| about_layer_ui(ui, spec));
             if index == *marked && (down || up) {
                 response.scroll_to_me(None);
             }
