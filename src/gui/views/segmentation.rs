@@ -61,6 +61,10 @@ struct Shown {
 impl View for SegmentationView {
     fn ui(&mut self, ui: &mut Ui, ctx: &Ctx<'_>, actions: &mut Vec<Action>) {
         let feed = match ctx.data {
+            None => {
+                let title = tr("Opening the data…", "正在打开数据…");
+                return empty_ui(ui, title, &ctx.project.data.source);
+            }
             Some(Ok(feed)) if feed.dataset().has_label_maps() => feed,
             _ => {
                 let title = tr("No labels of pixels", "没有逐像素标签");
