@@ -55,7 +55,7 @@ def alexnet_mini():
         last layer, mirrored images. Switch dropout off, or take LRN out, and compare the curves.
         AlexNet（Krizhevsky、Sutskever、Hinton，2012）的新意，缩小到课堂上即可训练：ReLU、互不相连的两组卷积核、局部响应归一化、窗口重叠的池化
         （3 × 3，步幅 2）、最后一层前的 Dropout 与镜像图像。关闭 Dropout 或去掉 LRN，比较曲线。""",
-        f"{NORMALISED}, mirror: true", (32, 100),
+        f"{NORMALISED}, crop: (25, 25), mirror: true", (32, 100),
         stage(3000, 500, "base_lr: 0.02, policy: cosine, momentum: 0.9, weight_decay: 0.0005"),
     )
 
@@ -77,7 +77,7 @@ def vgg_mini():
         Two in a row see 5 × 5 pixels with fewer weights than one convolution of 5 × 5, and have a ReLU more.
         VGG（Simonyan、Zisserman，2014）的缩小版：只用 3 × 3 卷积，每次池化前两个，池化后特征图数目增加。连续两个 3 × 3 的感受野为 5 × 5，
         参数比一个 5 × 5 卷积少，还多一次 ReLU。""",
-        f"{NORMALISED}, mirror: true", (32, 100),
+        f"{NORMALISED}, crop: (25, 25), mirror: true", (32, 100),
         stage(3000, 500, "base_lr: 0.02, policy: cosine, momentum: 0.9, weight_decay: 0.0005"),
     )
 
@@ -115,7 +115,7 @@ def inception_mini():
         full connections.
         GoogLeNet（Szegedy 等，2014）的三个 Inception 模块：每个模块同时用 1 × 1、3 × 3、5 × 5 卷积和池化观察输入，再把结果并排；大卷积前的
         1 × 1 卷积降低开销。最后以每张特征图的平均值代替全连接层。""",
-        f"{NORMALISED}, mirror: true", (32, 100),
+        f"{NORMALISED}, crop: (25, 25), mirror: true", (32, 100),
         stage(3000, 500, "base_lr: 0.04, policy: cosine, momentum: 0.9, weight_decay: 0.0002"),
     )
 
@@ -144,8 +144,8 @@ def resnet_mini():
         """He et al. 2015 in small: five blocks of two 3 × 3 convolutions with batch normalisation, each of which adds what it has
         learned to what came in; where the map is halved, a 1 × 1 convolution carries the shortcut along.
         残差网络（何恺明等，2015）的缩小版：五个残差块，各含两个带批归一化的 3 × 3 卷积，把学到的残差加到输入上；特征图减半处由 1 × 1 卷积承接捷径。""",
-        f"{NORMALISED}, mirror: true", (32, 100),
-        stage(2500, 500, "base_lr: 0.1, policy: cosine, momentum: 0.9, weight_decay: 0.0005"),
+        f"{NORMALISED}, crop: (25, 25), mirror: true", (32, 100),
+        stage(2500, 500, "base_lr: 0.05, policy: cosine, momentum: 0.9, weight_decay: 0.001"),
     )
 
 
