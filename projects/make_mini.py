@@ -5,7 +5,7 @@
 
 import sys
 
-from make import GLOBAL_AVERAGE, HERE, Graph, conv, ends, full, pool, project, stage
+from make import GLOBAL_AVERAGE, HERE, Graph, conv, ends, full, place, pool, project, stage
 
 NORMALISED = "mean: Channel, std: Channel"
 
@@ -52,10 +52,10 @@ def alexnet_mini():
         g, "AlexNet in small",
         """What is new in Krizhevsky, Sutskever and Hinton 2012, small enough to train in class: ReLUs, two groups of filters that do
         not see each other, local response normalisation, pooling whose windows overlap (3 × 3 every 2 pixels), dropout before the
-        last layer, mirrored images. NUMBERS Switch dropout off, or take LRN out, and compare the curves.
+        last layer, mirrored images. Switch dropout off, or take LRN out, and compare the curves.
         AlexNet（Krizhevsky、Sutskever、Hinton，2012）的新意，缩小到课堂上即可训练：ReLU、互不相连的两组卷积核、局部响应归一化、窗口重叠的池化
-        （3 × 3，步幅 2）、最后一层前的 Dropout 与镜像图像。ZHNUM 关闭 Dropout 或去掉 LRN，比较曲线。""",
-        f"{NORMALISED}, mirror: true", (32, 100),
+        （3 × 3，步幅 2）、最后一层前的 Dropout 与镜像图像。关闭 Dropout 或去掉 LRN，比较曲线。""",
+        f"{NORMALISED}, crop: (25, 25), mirror: true", (32, 100),
         stage(3000, 500, "base_lr: 0.02, policy: cosine, momentum: 0.9, weight_decay: 0.0005"),
     )
 
@@ -74,10 +74,10 @@ def vgg_mini():
     return project(
         g, "VGG in small",
         """Simonyan and Zisserman 2014 in small: nothing but 3 × 3 convolutions, two before each pooling, twice as many maps after it.
-        Two in a row see 5 × 5 pixels with fewer weights than one convolution of 5 × 5, and have a ReLU more. NUMBERS
+        Two in a row see 5 × 5 pixels with fewer weights than one convolution of 5 × 5, and have a ReLU more.
         VGG（Simonyan、Zisserman，2014）的缩小版：只用 3 × 3 卷积，每次池化前两个，池化后特征图数目增加。连续两个 3 × 3 的感受野为 5 × 5，
-        参数比一个 5 × 5 卷积少，还多一次 ReLU。ZHNUM""",
-        f"{NORMALISED}, mirror: true", (32, 100),
+        参数比一个 5 × 5 卷积少，还多一次 ReLU。""",
+        f"{NORMALISED}, crop: (25, 25), mirror: true", (32, 100),
         stage(3000, 500, "base_lr: 0.02, policy: cosine, momentum: 0.9, weight_decay: 0.0005"),
     )
 
@@ -112,10 +112,10 @@ def inception_mini():
         g, "Inception in small",
         """Three modules of Szegedy et al. 2014 (GoogLeNet): each looks at its input through 1 × 1, 3 × 3, 5 × 5 and pooling at once
         and puts the answers side by side; convolutions of 1 × 1 before the large ones make them cheap. The mean of each map replaces the
-        full connections. NUMBERS
+        full connections.
         GoogLeNet（Szegedy 等，2014）的三个 Inception 模块：每个模块同时用 1 × 1、3 × 3、5 × 5 卷积和池化观察输入，再把结果并排；大卷积前的
-        1 × 1 卷积降低开销。最后以每张特征图的平均值代替全连接层。ZHNUM""",
-        f"{NORMALISED}, mirror: true", (32, 100),
+        1 × 1 卷积降低开销。最后以每张特征图的平均值代替全连接层。""",
+        f"{NORMALISED}, crop: (25, 25), mirror: true", (32, 100),
         stage(3000, 500, "base_lr: 0.04, policy: cosine, momentum: 0.9, weight_decay: 0.0002"),
     )
 
@@ -142,10 +142,10 @@ def resnet_mini():
     return project(
         g, "ResNet in small",
         """He et al. 2015 in small: five blocks of two 3 × 3 convolutions with batch normalisation, each of which adds what it has
-        learned to what came in; where the map is halved, a 1 × 1 convolution carries the shortcut along. NUMBERS
-        残差网络（何恺明等，2015）的缩小版：五个残差块，各含两个带批归一化的 3 × 3 卷积，把学到的残差加到输入上；特征图减半处由 1 × 1 卷积承接捷径。ZHNUM""",
-        f"{NORMALISED}, mirror: true", (32, 100),
-        stage(2500, 500, "base_lr: 0.1, policy: cosine, momentum: 0.9, weight_decay: 0.0005"),
+        learned to what came in; where the map is halved, a 1 × 1 convolution carries the shortcut along.
+        残差网络（何恺明等，2015）的缩小版：五个残差块，各含两个带批归一化的 3 × 3 卷积，把学到的残差加到输入上；特征图减半处由 1 × 1 卷积承接捷径。""",
+        f"{NORMALISED}, crop: (25, 25), mirror: true", (32, 100),
+        stage(2500, 500, "base_lr: 0.05, policy: cosine, momentum: 0.9, weight_decay: 0.001"),
     )
 
 
@@ -182,10 +182,10 @@ def fcn_mini():
         g, "A fully convolutional network in small",
         """Semantic segmentation as Long, Shelhamer and Darrell 2015 do it, in small: convolutions and pooling down to an eighth of the
         image say what is where, deconvolutions that begin as bilinear interpolation enlarge that, and two skip connections add what
-        larger maps know of the edges. Every pixel gets a class, here one of six shapes or the ground. NUMBERS
+        larger maps know of the edges. Every pixel gets a class, here one of six shapes or the ground.
         Watch the view “Segmentation” while it trains; cut a skip connection and see the edges blur.
         全卷积网络（Long、Shelhamer、Darrell，2015）的缩小版：卷积与池化缩小到八分之一，判断何处是何物；以双线性插值为初值的反卷积将其放大；两条跳跃
-        连接补上较大特征图中的边缘信息。每个像素得到一个类别：六种形状之一或背景。ZHNUM 训练时可观察“语义分割”视图；剪断一条跳跃连接，看边缘如何变模糊。""",
+        连接补上较大特征图中的边缘信息。每个像素得到一个类别：六种形状之一或背景。训练时可观察“语义分割”视图；剪断一条跳跃连接，看边缘如何变模糊。""",
         NORMALISED, (8, 10),
         stage(2000, 500, "base_lr: 0.1, policy: cosine, momentum: 0.9, weight_decay: 0.0002"),
         source="shapes", split="validation: 100, seed: 1",
@@ -216,10 +216,10 @@ def siamese_verify():
         turn a digit into 32 numbers; the contrastive loss pulls the numbers of two images of one digit together and pushes others
         apart. The digits 7, 8 and 9 are in no training pair: the test asks whether two images of digits that the network has never seen
         are the same, 6,000 pairs in ten parts as in “Labeled Faces in the Wild”; the threshold for each part comes from the other nine.
-        NUMBERS For faces give an LFW folder with --data, and its pairs.txt as the pairs' list.
+        For faces give an LFW folder with --data, and its pairs.txt as the pairs' list.
         与人脸验证相同的做法（Chopra、Hadsell、LeCun，2005）：两个权重相同的分支（节点共用参数键名）各把一张数字图像变成 32 个数；对比损失把同一数字的两张图像拉近，
         把不同的推开。训练对中没有数字 7、8、9：测试判断两张从未见过的数字图像是否相同，共 6,000 对，按 LFW 分为十份，每份的阈值由其余九份确定。
-        ZHNUM 若用人脸，请以 --data 给出 LFW 文件夹，并把 pairs.txt 设为样本对列表。""",
+        若用人脸，请以 --data 给出 LFW 文件夹，并把 pairs.txt 设为样本对列表。""",
         "scale: 0.00390625", (64, 200),
         stage(4000, 1000, "base_lr: 0.02, policy: cosine, momentum: 0.9, weight_decay: 0.0005"),
         source="digits", split="validation: 1000, seed: 1",
@@ -235,4 +235,6 @@ PROJECTS = {
 
 if __name__ == "__main__":
     for name in sys.argv[1:] or PROJECTS:
-        (HERE / f"{name}.ron").write_text(PROJECTS[name](), encoding="utf-8")
+        path = HERE / f"{name}.ron"
+        path.write_text(PROJECTS[name](), encoding="utf-8")
+        place(path)

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use egui::{Color32, Grid, RichText, ScrollArea, Slider, Ui, vec2};
+use egui::{Color32, Grid, Rect, RichText, ScrollArea, Slider, TextStyle, Ui, vec2};
 use serde::{Deserialize, Serialize};
 
 use super::sample::picker_ui;
@@ -61,6 +61,10 @@ struct Shown {
 impl View for SegmentationView {
     fn ui(&mut self, ui: &mut Ui, ctx: &Ctx<'_>, actions: &mut Vec<Action>) {
         let feed = match ctx.data {
+            None => {
+                let title = tr("Opening the data…", "正在打开数据…");
+                return empty_ui(ui, title, &ctx.project.data.source);
+            }
             Some(Ok(feed)) if feed.dataset().has_label_maps() => feed,
             _ => {
                 let title = tr("No labels of pixels", "没有逐像素标签");
@@ -154,19 +158,19 @@ impl SegmentationView {
                 let at = exact(snapshot.iteration);
                 ui.weak(tr_format!("after iteration {at}", "第 {at} 次迭代后"));
             }
+            if !has_answer {
+                ui.weak(tr(
+                    "Press Space to train: the network's answer appears here and changes while it learns.",
+                    "按空格键开始训练：网络的预测会显示在这里，并随学习过程变化。",
+                ));
+            }
         });
-        if !has_answer {
-            ui.weak(tr(
-                "Press Space to train: the network's answer appears here and changes while it learns.",
-                "按空格键开始训练：网络的预测会显示在这里，并随学习过程变化。",
-            ));
-        }
         let room = ui.available_size();
         let is_wide = room.x > 1.6 * room.y;
         if is_wide {
             let left = vec2((room.x - 300.0).max(120.0), room.y);
             ui.horizontal_top(|ui| {
-                ui.allocate_ui(left, |ui| self.pictures_ui(ui, dataset, shown, left));
+                ui.vertical(|ui| self.pictures_ui(ui, dataset, shown, left));
                 ui.vertical(|ui| table_ui(ui, ctx, dataset, shown));
             });
         } else {
@@ -208,20 +212,26 @@ impl SegmentationView {
             ],
         };
         let tile = [shown.image.width, shown.image.height];
-        let caption = ui.text_style_height(&egui::TextStyle::Small) + 4.0;
-        let room = vec2(room.x - 8.0, room.y - 2.0 * caption);
-        let grid = tiles::Grid::new(names.len(), tile, room, 1.0);
-        let order: Vec<&str> = names.to_vec();
-        ui.label(RichText::new(order.join(" · ")).small().weak());
-        ScrollArea::both()
-            .id_salt("pictures")
-            .max_height(room.y + caption)
-            .show(ui, |ui| {
-                let (response, hit) = self.tiles.ui(ui, &grid, names[0]);
-                if let Some(hit) = hit {
-                    response.on_hover_text_at_pointer(hover(dataset, shown, names, hit));
-                }
-            });
+        let grid = tiles::Grid::new(names.len(), tile, room - vec2(8.0, 4.0), 1.0);
+        let area = ScrollArea::both().id_salt("pictures");
+        area.max_height(room.y).show(ui, |ui| {
+            let (response, hit) = self.tiles.ui(ui, &grid, &names.join(", "));
+            let font = TextStyle::Small.resolve(ui.style());
+            for (nth, name) in names.iter().enumerate() {
+                let corner = grid.rect(nth, response.rect.min).left_top() + vec2(3.0, 2.0);
+                let galley =
+                    ui.painter()
+                        .layout_no_wrap((*name).to_owned(), font.clone(), Color32::WHITE);
+                // On a plate of its own: what lies below has any colour.
+                let plate = Rect::from_min_size(corner, galley.size()).expand(2.0);
+                ui.painter()
+                    .rect_filled(plate, 2.0, Color32::from_black_alpha(170));
+                ui.painter().galley(corner, galley, Color32::WHITE);
+            }
+            if let Some(hit) = hit {
+                response.on_hover_text_at_pointer(hover(dataset, shown, names, hit));
+            }
+        });
     }
 }
 
@@ -294,7 +304,10 @@ fn table_ui(ui: &mut Ui, ctx: &Ctx<'_>, dataset: &Dataset, shown: &Shown) {
             cell(ui, all(&whole));
             ui.end_row();
             for class in 0..classes {
-                class_ui(ui, dataset, class as u32);
+                ui.horizontal(|ui| {
+                    color_ui(ui, class as u32);
+                    ui.label(dataset.class_name(class as u32).as_ref());
+                });
                 cell(ui, own.get(class).copied().flatten());
                 cell(ui, whole.get(class).copied().flatten());
                 ui.end_row();
@@ -303,26 +316,25 @@ fn table_ui(ui: &mut Ui, ctx: &Ctx<'_>, dataset: &Dataset, shown: &Shown) {
     });
 }
 
-/// A class's colour and name.
-fn class_ui(ui: &mut Ui, dataset: &Dataset, class: u32) {
-    ui.horizontal(|ui| {
-        let [red, green, blue] = label_color(u8::try_from(class).unwrap_or(IGNORE));
-        let (rect, _) = ui.allocate_exact_size(vec2(11.0, 11.0), egui::Sense::hover());
-        let ink = Color32::from_rgb(red, green, blue);
-        ui.painter().rect_filled(rect, 2.0, ink);
-        // Black is a class's colour too, and the window may be dark.
-        let edge = egui::Stroke::new(1.0, ui.visuals().weak_text_color());
-        ui.painter()
-            .rect_stroke(rect, 2.0, edge, egui::StrokeKind::Inside);
-        ui.label(dataset.class_name(class).as_ref());
-    });
+/// A class's colour.
+fn color_ui(ui: &mut Ui, class: u32) {
+    let [red, green, blue] = label_color(u8::try_from(class).unwrap_or(IGNORE));
+    let (rect, _) = ui.allocate_exact_size(vec2(11.0, 11.0), egui::Sense::hover());
+    let ink = Color32::from_rgb(red, green, blue);
+    ui.painter().rect_filled(rect, 2.0, ink);
+    // Black is a class's colour too, and the window may be dark.
+    let edge = egui::Stroke::new(1.0, ui.visuals().weak_text_color());
+    ui.painter()
+        .rect_stroke(rect, 2.0, edge, egui::StrokeKind::Inside);
 }
 
 /// Which colour is which class.
 pub fn legend_ui(ui: &mut Ui, dataset: &Dataset) {
     ui.horizontal_wrapped(|ui| {
         for class in 0..dataset.classes().len() {
-            class_ui(ui, dataset, class as u32);
+            color_ui(ui, class as u32);
+            let name = dataset.class_name(class as u32);
+            ui.add(egui::Label::new(name.as_ref()).extend());
         }
     });
 }

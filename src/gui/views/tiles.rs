@@ -71,7 +71,8 @@ impl Grid {
         (vec2(columns, rows) * (self.side + Vec2::splat(GAP)) - Vec2::splat(GAP)).max(Vec2::ZERO)
     }
 
-    fn rect(&self, index: usize, origin: Pos2) -> Rect {
+    /// Where a tile lies on the screen.
+    pub fn rect(&self, index: usize, origin: Pos2) -> Rect {
         let place = vec2((index % self.columns) as f32, (index / self.columns) as f32);
         Rect::from_min_size(origin + place * (self.side + Vec2::splat(GAP)), self.side)
     }
